@@ -1,0 +1,2 @@
+//! What it measures.
+fn main() {}

@@ -1,0 +1,83 @@
+//! One error for the whole library: what was expected, what came, where, and what to do.
+
+use std::path::{Path, PathBuf};
+
+/// The library's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong, by who can mend it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file, folder or pattern could not be read or written.
+    #[error("cannot {action} {path}: {source}", path = .path.display())]
+    Io {
+        /// What was tried: "read", "create", …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The input as a whole can't be used: no files, no such column, a tie between columns, an empty table.
+    /// The message says what was expected, what was found, where, and what to do.
+    #[error("{0}")]
+    Input(String),
+    /// Too many rows of the input are unreadable to trust the rest.
+    #[error("{0}")]
+    Refused(String),
+    /// A generation on disk is missing, damaged, or of another format.
+    #[error("index {path}: {what}", path = .path.display())]
+    Index {
+        /// The index directory, or the part of it that is meant.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// A setting is unknown, of the wrong type, or out of range.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// A request breaks the contract, field by field.
+    #[error("invalid request: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    InvalidRequest(Vec<Violation>),
+    /// The server could not start or stopped.
+    #[error("server: {0}")]
+    Server(String),
+}
+
+/// One field of a request that breaks the contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The field, as the proto names it: `basket[3].item_id`.
+    pub field: String,
+    /// What was expected and what came.
+    pub description: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.field, self.description)
+    }
+}
+
+impl Error {
+    /// An [`Error::Io`], ready for `map_err`.
+    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// An [`Error::Index`].
+    pub fn index(path: impl AsRef<Path>, what: impl Into<String>) -> Self {
+        Self::Index { path: path.as_ref().to_path_buf(), what: what.into() }
+    }
+
+    /// Exit code of a command that ends with this error: 1 failed, 2 wrong usage, 3 refused.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Refused(_) => 3,
+            Self::Config(_) | Self::InvalidRequest(_) => 2,
+            Self::Io { .. } | Self::Input(_) | Self::Index { .. } | Self::Server(_) => 1,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The shop's keys ↔ dense ids.
+//!
+//! A key is whatever text the shop uses ("85123A", "household 17"). Inside, every item, customer and
+//! order is a small number that indexes flat arrays. Dense ids belong to one training run: they are
+//! never stored outside a generation, and the shop's own key goes back at the edge.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+macro_rules! dense_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(NonZeroU32); // index + 1, so that an Option costs nothing
+
+        impl $name {
+            /// The id at position `index`.
+            ///
+            /// Panics above 4,294,967,294: an [`Interner`] refuses long before.
+            #[inline]
+            pub fn new(index: usize) -> Self {
+                let stored = u32::try_from(index).ok().and_then(|i| i.checked_add(1));
+                Self(stored.and_then(NonZeroU32::new).expect("dense ids stay below 2^32 - 1"))
+            }
+
+            /// Position in arrays, from 0.
+            #[inline]
+            pub fn index(self) -> usize {
+                self.0.get() as usize - 1
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.index())
+            }
+        }
+
+        impl DenseId for $name {
+            fn new(index: usize) -> Self {
+                Self::new(index)
+            }
+            fn index(self) -> usize {
+                self.index()
+            }
+        }
+    };
+}
+
+/// What the ids have in common, for [`Interner`].
+pub trait DenseId: Copy {
+    /// The id at position `index`.
+    fn new(index: usize) -> Self;
+    /// Position in arrays, from 0.
+    fn index(self) -> usize;
+}
+
+dense_id! {
+    /// An item of the shop.
+    ItemId
+}
+dense_id! {
+    /// A customer of the shop.
+    CustomerId
+}
+dense_id! {
+    /// The shop's own order id (of purchases and returns) or session id (of everything else).
+    GroupId
+}
+
+/// Gives out dense ids in order of first sight, and remembers the keys.
+#[derive(Clone, Debug)]
+pub struct Interner<Id> {
+    ids: FxHashMap<Arc<str>, u32>,
+    keys: Vec<Arc<str>>,
+    id: std::marker::PhantomData<Id>,
+}
+
+impl<Id> Default for Interner<Id> {
+    fn default() -> Self {
+        Self { ids: FxHashMap::default(), keys: Vec::new(), id: std::marker::PhantomData }
+    }
+}
+
+impl<Id: DenseId> Interner<Id> {
+    /// An interner that knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The id of `key`, made now if it is new.
+    pub fn intern(&mut self, key: &str) -> Id {
+        if let Some(&index) = self.ids.get(key) {
+            return Id::new(index as usize);
+        }
+        let index = self.keys.len();
+        let stored: Arc<str> = key.into();
+        self.keys.push(stored.clone());
+        self.ids.insert(stored, u32::try_from(index).expect("fewer than 2^32 keys"));
+        Id::new(index)
+    }
+
+    /// The id of a key seen before.
+    pub fn get(&self, key: &str) -> Option<Id> {
+        self.ids.get(key).map(|&index| Id::new(index as usize))
+    }
+
+    /// The shop's key of `id`.
+    pub fn key(&self, id: Id) -> &str {
+        &self.keys[id.index()]
+    }
+
+    /// All keys in the order of their ids.
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.keys.iter().map(|key| &**key)
+    }
+
+    /// How many keys there are; ids run from 0 to one less.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// True while nothing was interned.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_key_always_gets_the_same_id_and_gives_it_back() {
+        let mut items = Interner::<ItemId>::new();
+        let tea = items.intern("tea");
+        let cup = items.intern("cup");
+        assert_eq!(items.intern("tea"), tea);
+        assert_eq!((tea.index(), cup.index()), (0, 1));
+        assert_eq!(items.key(cup), "cup");
+        assert_eq!(items.get("pot"), None);
+        assert_eq!(items.keys().collect::<Vec<_>>(), ["tea", "cup"]);
+    }
+
+    #[test]
+    fn an_optional_id_costs_no_more_than_an_id() {
+        assert_eq!(size_of::<Option<CustomerId>>(), size_of::<u32>());
+    }
+}

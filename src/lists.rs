@@ -1,0 +1,85 @@
+//! One short list per dense id, all in one flat array.
+
+/// `lists.row(i)` is the list of the id with index `i`; memory is one entry array and one offset per row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lists<T> {
+    offsets: Vec<u64>,
+    entries: Vec<T>,
+}
+
+impl<T> Default for Lists<T> {
+    fn default() -> Self {
+        Self { offsets: vec![0], entries: Vec::new() }
+    }
+}
+
+impl<T> Lists<T> {
+    /// No rows yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// No rows yet, with room for `rows` and `entries`.
+    pub fn with_capacity(rows: usize, entries: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self { offsets, entries: Vec::with_capacity(entries) }
+    }
+
+    /// Appends the next row.
+    pub fn push(&mut self, row: impl IntoIterator<Item = T>) {
+        self.entries.extend(row);
+        self.offsets.push(self.entries.len() as u64);
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// True if there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The entries of row `index`; empty beyond the last row.
+    #[inline]
+    pub fn row(&self, index: usize) -> &[T] {
+        match self.offsets.get(index..index + 2) {
+            Some(span) => &self.entries[span[0] as usize..span[1] as usize],
+            None => &[],
+        }
+    }
+
+    /// All rows, in order.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[T]> {
+        self.offsets.windows(2).map(|span| &self.entries[span[0] as usize..span[1] as usize])
+    }
+
+    /// All entries of all rows, in order.
+    pub fn entries(&self) -> &[T] {
+        &self.entries
+    }
+}
+
+impl<T, Row: IntoIterator<Item = T>> FromIterator<Row> for Lists<T> {
+    fn from_iter<Rows: IntoIterator<Item = Row>>(rows: Rows) -> Self {
+        let mut lists = Self::new();
+        rows.into_iter().for_each(|row| lists.push(row));
+        lists
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_back_as_they_went_in_and_a_row_beyond_the_end_is_empty() {
+        let rows = vec![vec![1, 2], vec![], vec![3]];
+        let lists: Lists<i32> = rows.clone().into_iter().collect();
+        assert_eq!(lists.rows().map(<[i32]>::to_vec).collect::<Vec<_>>(), rows);
+        assert_eq!(lists.row(2), [3]);
+        assert!(lists.row(3).is_empty() && lists.row(99).is_empty());
+    }
+}

@@ -1,0 +1,3 @@
+//! The binary: parses, logs, exit codes.
+
+fn main() {}
