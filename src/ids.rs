@@ -66,6 +66,10 @@ dense_id! {
     CustomerId
 }
 dense_id! {
+    /// A node of the category tree.
+    CategoryId
+}
+dense_id! {
     /// The shop's own order id (of purchases and returns) or session id (of everything else).
     GroupId
 }

@@ -4,10 +4,12 @@
 //! builds an index; all day a gRPC server answers from it.
 
 pub mod catalog;
+pub mod customers;
 pub mod error;
 pub mod events;
 pub mod ids;
 pub mod lists;
 pub mod time;
+pub mod trends;
 
 pub use error::{Error, Result};

@@ -2,7 +2,11 @@
 //!
 //! This room knows what the shop says of its goods. It refuses to know who bought them.
 
+mod tree;
+
 use serde::{Deserialize, Serialize};
+
+pub use tree::CategoryTree;
 
 use crate::time::Timestamp;
 

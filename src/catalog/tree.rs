@@ -1,0 +1,93 @@
+//! The category tree, as far as the items span it.
+
+use rustc_hash::FxHashMap;
+
+use super::Item;
+use crate::ids::CategoryId;
+
+/// Every category that holds an item, and every category above one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CategoryTree {
+    nodes: Vec<Node>,
+    of_item: Vec<Option<CategoryId>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Node {
+    path: String,
+    parent: Option<CategoryId>,
+}
+
+impl CategoryTree {
+    /// The tree over `items`, given in the order of their ids.
+    pub fn new(items: &[Item]) -> Self {
+        let mut tree = Self::default();
+        let mut known = FxHashMap::default();
+        for item in items {
+            let mut node = None;
+            let mut path = String::new();
+            for level in &item.category {
+                if !path.is_empty() {
+                    path.push_str(" > ");
+                }
+                path.push_str(level);
+                node = Some(*known.entry(path.clone()).or_insert_with(|| tree.add(&path, node)));
+            }
+            tree.of_item.push(node);
+        }
+        tree
+    }
+
+    fn add(&mut self, path: &str, parent: Option<CategoryId>) -> CategoryId {
+        self.nodes.push(Node { path: path.to_owned(), parent });
+        CategoryId::new(self.nodes.len() - 1)
+    }
+
+    /// The narrowest category of the item with this index, if it has one.
+    #[inline]
+    pub fn of(&self, item: crate::ids::ItemId) -> Option<CategoryId> {
+        self.of_item.get(item.index()).copied().flatten()
+    }
+
+    /// The category and those above it, narrowest first.
+    pub fn upwards(&self, from: Option<CategoryId>) -> impl Iterator<Item = CategoryId> {
+        std::iter::successors(from, |category| self.nodes[category.index()].parent)
+    }
+
+    /// The full path, `a > b > c`.
+    pub fn path(&self, category: CategoryId) -> &str {
+        &self.nodes[category.index()].path
+    }
+
+    /// How many categories there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// True if no item has a category.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ItemId;
+
+    fn item(category: &[&str]) -> Item {
+        Item { category: category.iter().map(ToString::to_string).collect(), ..Item::default() }
+    }
+
+    #[test]
+    fn categories_climb_from_the_narrowest_to_the_widest() {
+        let tree =
+            CategoryTree::new(&[item(&["Food", "Bread"]), item(&[]), item(&["Food", "Tea"])]);
+        let path =
+            |i| tree.upwards(tree.of(ItemId::new(i))).map(|c| tree.path(c)).collect::<Vec<_>>();
+        assert_eq!(path(0), ["Food > Bread", "Food"]);
+        assert!(path(1).is_empty() && path(9).is_empty());
+        assert_eq!(path(2), ["Food > Tea", "Food"]);
+        assert_eq!(tree.len(), 3);
+    }
+}

@@ -1,0 +1,161 @@
+//! What serving needs to know of one customer's past.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{Cadence, HistoryOptions};
+use crate::events::{Baskets, EventKind, EventLog};
+use crate::ids::{CustomerId, ItemId};
+use crate::time::Timestamp;
+
+/// One item that the customer bought.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bought {
+    /// Which.
+    pub item: ItemId,
+    /// In how many orders; 0 if all of it went back.
+    pub times: u32,
+    /// The latest of them.
+    pub last: Timestamp,
+    /// Orders that held it, each decayed by its age; see [`HistoryOptions`].
+    pub strength: f32,
+    /// Days this customer usually lets pass between two purchases of it; 0 if not known.
+    pub usual_days: f32,
+}
+
+/// One item that the customer looked at, put in the cart or on a wish list, and has not bought since.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Glance {
+    /// Which.
+    pub item: ItemId,
+    /// The strongest thing done: a favourite over a cart over a look.
+    pub kind: EventKind,
+    /// When last.
+    pub at: Timestamp,
+}
+
+/// A customer's past.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// Everything ever bought, by item.
+    pub bought: Vec<Bought>,
+    /// What was looked at and not bought since, latest first.
+    pub glances: Vec<Glance>,
+}
+
+impl History {
+    /// What is known of the customer and `item`, if it was ever bought.
+    pub fn bought(&self, item: ItemId) -> Option<&Bought> {
+        self.bought.binary_search_by_key(&item, |b| b.item).ok().map(|at| &self.bought[at])
+    }
+
+    /// True if nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.bought.is_empty() && self.glances.is_empty()
+    }
+}
+
+/// The history of every customer, in the order of their ids, as of `now`.
+pub fn histories(
+    log: &EventLog,
+    baskets: &Baskets,
+    cadence: &Cadence,
+    now: Timestamp,
+    options: &HistoryOptions,
+) -> Vec<History> {
+    let mut histories = vec![History::default(); log.customers.len()];
+    for (customer, orders) in orders_by_customer(baskets) {
+        histories[customer.index()].bought = bought(baskets, orders, cadence, now, options);
+    }
+    sent_back(log, &mut histories);
+    glances(log, &mut histories, options.glances);
+    histories
+}
+
+/// The orders of each known customer, as ranges of rows; orders run from the oldest to the latest.
+pub(super) fn orders_by_customer(
+    baskets: &Baskets,
+) -> impl Iterator<Item = (CustomerId, std::ops::Range<usize>)> {
+    let customers = &baskets.customers;
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let customer = (*customers.get(start)?)?; // orders without a customer come last
+        let length = customers[start..].iter().take_while(|&&c| c == Some(customer)).count();
+        start += length;
+        Some((customer, start - length..start))
+    })
+}
+
+fn bought(
+    baskets: &Baskets,
+    orders: std::ops::Range<usize>,
+    cadence: &Cadence,
+    now: Timestamp,
+    options: &HistoryOptions,
+) -> Vec<Bought> {
+    let mut items: FxHashMap<ItemId, (Bought, Timestamp)> = FxHashMap::default();
+    for order in orders.clone() {
+        let at = baskets.at[order];
+        let weight = options.decay(orders.end - 1 - order, now.days_since(at)) as f32;
+        for &item in baskets.items.row(order) {
+            let fresh = Bought { item, times: 0, last: at, strength: 0.0, usual_days: 0.0 };
+            let (entry, _) = items.entry(item).or_insert((fresh, at));
+            entry.times += 1;
+            entry.last = at;
+            entry.strength += weight;
+        }
+    }
+    let mut list: Vec<Bought> = items
+        .into_values()
+        .map(|(entry, first)| Bought {
+            usual_days: cadence.usual_days_of_pair(entry.item, entry.times, first, entry.last),
+            ..entry
+        })
+        .collect();
+    list.sort_unstable_by_key(|entry| entry.item);
+    list
+}
+
+/// What went back whole stays known: nobody wants it offered as new.
+fn sent_back(log: &EventLog, histories: &mut [History]) {
+    for event in log.events.iter().filter(|event| event.kind == EventKind::Return) {
+        let Some(customer) = event.customer else { continue };
+        let bought = &mut histories[customer.index()].bought;
+        if let Err(place) = bought.binary_search_by_key(&event.item, |b| b.item) {
+            bought.insert(
+                place,
+                Bought {
+                    item: event.item,
+                    times: 0,
+                    last: event.at,
+                    strength: 0.0,
+                    usual_days: 0.0,
+                },
+            );
+        }
+    }
+}
+
+fn glances(log: &EventLog, histories: &mut [History], limit: usize) {
+    // Latest first; a purchase on the way hides what came before it.
+    let mut done: Vec<FxHashSet<ItemId>> = vec![FxHashSet::default(); histories.len()];
+    for event in log.events.iter().rev() {
+        let Some(customer) = event.customer else { continue };
+        let done = &mut done[customer.index()];
+        let kept = &mut histories[customer.index()].glances;
+        match event.kind {
+            EventKind::Purchase => {
+                done.insert(event.item);
+            }
+            EventKind::Return => {}
+            kind @ (EventKind::View | EventKind::Cart | EventKind::Favorite) => {
+                if let Some(known) = kept.iter_mut().find(|glance| glance.item == event.item) {
+                    if !done.contains(&event.item) {
+                        known.kind = known.kind.max(kind);
+                    }
+                } else if kept.len() < limit && !done.contains(&event.item) {
+                    kept.push(Glance { item: event.item, kind, at: event.at });
+                }
+            }
+        }
+    }
+}

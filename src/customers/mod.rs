@@ -1,0 +1,55 @@
+//! Who buys: what each customer bought and looked at, and how soon people come back for an item.
+//!
+//! This room knows customers and their rhythm. It refuses to know which items go together.
+
+mod cadence;
+mod history;
+
+use serde::{Deserialize, Serialize};
+
+pub use cadence::{Cadence, DueCurve};
+pub use history::{Bought, Glance, History, histories};
+
+use crate::error::{Error, Result};
+
+/// How the past of a customer counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistoryOptions {
+    /// Each later order of the customer multiplies what an order counts by this. 0 to 1; default 0.98.
+    pub order_decay: f64,
+    /// After so many days an order counts half. Days, > 0; default 365.
+    pub half_life_days: f64,
+    /// How many of the latest looks, carts and favourites are kept per customer. Default 100.
+    pub glances: usize,
+}
+
+impl Default for HistoryOptions {
+    fn default() -> Self {
+        Self { order_decay: 0.98, half_life_days: 365.0, glances: 100 }
+    }
+}
+
+impl HistoryOptions {
+    /// Errors: a value out of its range.
+    pub fn check(&self) -> Result<()> {
+        if !(0.0..=1.0).contains(&self.order_decay) {
+            return Err(Error::Config(format!(
+                "history.order_decay must be from 0 to 1, not {}",
+                self.order_decay
+            )));
+        }
+        if !(self.half_life_days > 0.0 && self.half_life_days.is_finite()) {
+            return Err(Error::Config(format!(
+                "history.half_life_days must be a positive number of days, not {}",
+                self.half_life_days
+            )));
+        }
+        Ok(())
+    }
+
+    /// What is left of an order's weight after `orders` later ones and `days`.
+    fn decay(&self, orders: usize, days: f64) -> f64 {
+        self.order_decay.powi(orders as i32) * 0.5f64.powf(days.max(0.0) / self.half_life_days)
+    }
+}
