@@ -5,10 +5,13 @@
 
 pub mod catalog;
 pub mod customers;
+pub mod embed;
 pub mod error;
 pub mod events;
 pub mod ids;
+pub mod index;
 pub mod lists;
+pub mod rules;
 pub mod time;
 pub mod trends;
 

@@ -1,0 +1,275 @@
+//! Bytes of what is stored: fixed-size entries, little endian, in blocks of many rows.
+
+use crate::customers::{Bought, Glance, History};
+use crate::embed::Neighbour;
+use crate::events::EventKind;
+use crate::ids::{DenseId, ItemId};
+use crate::lists::Lists;
+use crate::rules::Rule;
+use crate::time::Timestamp;
+
+/// Rows (or numbers) per stored value: values of some hundred kilobytes load fastest.
+pub(super) const BLOCK: usize = 1024;
+
+/// Reads from the front of a byte string; `None` as soon as there is not enough of it.
+pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
+
+impl Bytes<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, tail) = self.0.split_first_chunk::<N>()?;
+        self.0 = tail;
+        Some(*head)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn count(&mut self) -> Option<usize> {
+        self.u32().map(|n| n as usize)
+    }
+}
+
+/// Something of fixed size.
+pub(super) trait Entry: Sized {
+    fn put(&self, out: &mut Vec<u8>);
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self>;
+}
+
+impl Entry for u32 {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self.to_le_bytes());
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        bytes.u32()
+    }
+}
+
+impl Entry for f32 {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self.to_le_bytes());
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        bytes.take().map(f32::from_le_bytes)
+    }
+}
+
+impl Entry for Timestamp {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self.0.to_le_bytes());
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        bytes.take().map(|raw| Timestamp(i64::from_le_bytes(raw)))
+    }
+}
+
+impl Entry for ItemId {
+    fn put(&self, out: &mut Vec<u8>) {
+        (DenseId::index(*self) as u32).put(out);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        let index = bytes.count()?;
+        (index < u32::MAX as usize).then(|| ItemId::new(index))
+    }
+}
+
+impl Entry for Rule {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.item.put(out);
+        self.together.put(out);
+        self.score.put(out);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        let (item, together, score) = (Entry::get(bytes)?, Entry::get(bytes)?, Entry::get(bytes)?);
+        Some(Self { item, together, score })
+    }
+}
+
+impl Entry for Neighbour {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.item.put(out);
+        self.cosine.put(out);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        Some(Self { item: Entry::get(bytes)?, cosine: Entry::get(bytes)? })
+    }
+}
+
+impl Entry for Bought {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.item.put(out);
+        self.times.put(out);
+        self.last.put(out);
+        self.strength.put(out);
+        self.usual_days.put(out);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        Some(Self {
+            item: Entry::get(bytes)?,
+            times: Entry::get(bytes)?,
+            last: Entry::get(bytes)?,
+            strength: Entry::get(bytes)?,
+            usual_days: Entry::get(bytes)?,
+        })
+    }
+}
+
+impl Entry for Glance {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.item.put(out);
+        out.push(self.kind as u8);
+        self.at.put(out);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        let item = Entry::get(bytes)?;
+        let [kind] = bytes.take()?;
+        let kind = [EventKind::View, EventKind::Cart, EventKind::Favorite]
+            .into_iter()
+            .find(|&known| known as u8 == kind)?;
+        Some(Self { item, kind, at: Entry::get(bytes)? })
+    }
+}
+
+/// `values` in blocks of [`BLOCK`].
+pub(super) fn vector_blocks<T: Entry>(values: &[T]) -> impl Iterator<Item = Vec<u8>> {
+    values.chunks(BLOCK).map(encode_row)
+}
+
+/// The values of one block, appended.
+pub(super) fn read_vector_block<T: Entry>(block: &[u8], values: &mut Vec<T>) -> Option<()> {
+    let mut bytes = Bytes(block);
+    let count = bytes.count()?;
+    for _ in 0..count {
+        values.push(T::get(&mut bytes)?);
+    }
+    bytes.0.is_empty().then_some(())
+}
+
+/// Rows in blocks of [`BLOCK`]: how many rows, the length of each, then all their entries.
+pub(super) fn list_blocks<T: Entry>(lists: &Lists<T>) -> impl Iterator<Item = Vec<u8>> {
+    (0..lists.len()).step_by(BLOCK).map(|start| {
+        let rows: Vec<&[T]> =
+            (start..lists.len().min(start + BLOCK)).map(|row| lists.row(row)).collect();
+        let mut out = Vec::new();
+        (rows.len() as u32).put(&mut out);
+        rows.iter().for_each(|row| (row.len() as u32).put(&mut out));
+        rows.into_iter().flatten().for_each(|entry| entry.put(&mut out));
+        out
+    })
+}
+
+/// The rows of one block, appended.
+pub(super) fn read_list_block<T: Entry>(block: &[u8], lists: &mut Lists<T>) -> Option<()> {
+    let mut bytes = Bytes(block);
+    let rows = bytes.count()?;
+    let mut lengths = Vec::with_capacity(rows.min(BLOCK));
+    for _ in 0..rows {
+        lengths.push(bytes.count()?);
+    }
+    let mut row = Vec::new();
+    for length in lengths {
+        row.clear();
+        for _ in 0..length {
+            row.push(T::get(&mut bytes)?);
+        }
+        lists.push(row.drain(..));
+    }
+    bytes.0.is_empty().then_some(())
+}
+
+fn encode_row<T: Entry>(row: &[T]) -> Vec<u8> {
+    let mut out = Vec::new();
+    (row.len() as u32).put(&mut out);
+    row.iter().for_each(|entry| entry.put(&mut out));
+    out
+}
+
+/// A customer's past, with a checksum at its end: these values are read one by one, long after the
+/// generation was verified.
+pub(super) fn encode_history(history: &History) -> Vec<u8> {
+    let mut out = encode_row(&history.bought);
+    out.extend(encode_row(&history.glances));
+    checksum(&out).put(&mut out);
+    out
+}
+
+/// `None` if the bytes are not what was written.
+pub(super) fn decode_history(value: &[u8]) -> Option<History> {
+    let (body, sum) = value.split_last_chunk::<4>()?;
+    if u32::from_le_bytes(*sum) != checksum(body) {
+        return None;
+    }
+    let mut bytes = Bytes(body);
+    let mut history = History::default();
+    for _ in 0..bytes.count()? {
+        history.bought.push(Entry::get(&mut bytes)?);
+    }
+    for _ in 0..bytes.count()? {
+        history.glances.push(Entry::get(&mut bytes)?);
+    }
+    bytes.0.is_empty().then_some(history)
+}
+
+fn checksum(bytes: &[u8]) -> u32 {
+    twox_hash::XxHash3_128::oneshot(bytes) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn history() -> impl Strategy<Value = History> {
+        let bought = (0usize..1000, 0u32..50, any::<i64>(), 0f32..9.0, 0f32..90.0).prop_map(
+            |(item, times, last, strength, usual_days)| Bought {
+                item: ItemId::new(item),
+                times,
+                last: Timestamp(last),
+                strength,
+                usual_days,
+            },
+        );
+        let kinds =
+            prop_oneof![Just(EventKind::View), Just(EventKind::Cart), Just(EventKind::Favorite)];
+        let glance = (0usize..1000, kinds, any::<i64>()).prop_map(|(item, kind, at)| Glance {
+            item: ItemId::new(item),
+            kind,
+            at: Timestamp(at),
+        });
+        (prop::collection::vec(bought, 0..20), prop::collection::vec(glance, 0..20))
+            .prop_map(|(bought, glances)| History { bought, glances })
+    }
+
+    proptest! {
+        #[test]
+        fn a_history_comes_back_as_it_was_written(history in history()) {
+            prop_assert_eq!(decode_history(&encode_history(&history)), Some(history));
+        }
+
+        #[test]
+        fn one_flipped_bit_in_a_history_is_noticed(history in history(), at in any::<prop::sample::Index>(), bit in 0u8..8) {
+            let mut value = encode_history(&history);
+            let at = at.index(value.len());
+            value[at] ^= 1 << bit;
+            prop_assert_eq!(decode_history(&value), None);
+        }
+
+        #[test]
+        fn lists_come_back_as_they_were_written(rows in prop::collection::vec(prop::collection::vec(any::<u32>(), 0..5), 0..3000)) {
+            let lists: Lists<u32> = rows.into_iter().collect();
+            let mut back = Lists::new();
+            for block in list_blocks(&lists) {
+                read_list_block(&block, &mut back).expect("a whole block");
+            }
+            prop_assert_eq!(back, lists);
+        }
+
+        #[test]
+        fn arbitrary_bytes_are_refused_or_read_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode_history(&bytes);
+            let _ = read_list_block::<Rule>(&bytes, &mut Lists::new());
+            let _ = read_vector_block::<Neighbour>(&bytes, &mut Vec::new());
+        }
+    }
+}

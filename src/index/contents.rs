@@ -1,0 +1,86 @@
+//! What a generation holds per item: flat arrays, in memory, the same for the trainer that made them
+//! and the server that read them.
+
+use crate::catalog::{CategoryTree, Item};
+use crate::customers::Cadence;
+use crate::embed::Neighbour;
+use crate::ids::{Interner, ItemId};
+use crate::lists::Lists;
+use crate::rules::{LongRule, Rule, Rules};
+use crate::time::Timestamp;
+use crate::trends::Trends;
+
+/// Everything that answers are made of, customers apart. Rows are by [`ItemId`].
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    /// The last moment of the log: "now", as far as the answers know.
+    pub now: Timestamp,
+    /// False if the log has no time.
+    pub timed: bool,
+    /// The shop's keys.
+    pub keys: Interner<ItemId>,
+    /// What the catalogue says of each item.
+    pub items: Vec<Item>,
+    /// The categories that these span.
+    pub categories: CategoryTree,
+    /// Bought in the same basket.
+    pub bought: Rules,
+    /// Bought by the same customer, at any time.
+    pub collected: Rules,
+    /// Looked at in the same visit.
+    pub viewed: Rules,
+    /// Looked at after it in the same visit, with the visits that did.
+    pub next: Lists<Rule>,
+    /// Rules with several items on the left, the strongest first.
+    pub longer: Vec<LongRule>,
+    /// Close in the embedding space.
+    pub neighbours: Lists<Neighbour>,
+    /// What sells.
+    pub trends: Trends,
+    /// How soon people come back for it.
+    pub cadence: Cadence,
+    /// Rows of `longer` by the first (lowest) item on the left; derived.
+    longer_by_first: Lists<u32>,
+}
+
+impl Contents {
+    /// Fills in what is derived from the rest; call it once all is there.
+    pub fn finish(mut self) -> Self {
+        self.categories = CategoryTree::new(&self.items);
+        let mut rows = vec![Vec::new(); self.items.len()];
+        for (number, rule) in self.longer.iter().enumerate() {
+            if let Some(first) = rule.left.first() {
+                rows[first.index()].push(number as u32);
+            }
+        }
+        self.longer_by_first = rows.into_iter().collect();
+        self
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// True in a shop without items.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The longer rules whose left side is wholly among `items` (ascending, distinct).
+    pub fn longer_rules(&self, items: &[ItemId]) -> impl Iterator<Item = &LongRule> {
+        items
+            .iter()
+            .flat_map(|first| self.longer_by_first.row(first.index()))
+            .map(|&number| &self.longer[number as usize])
+            .filter(|rule| rule.left.iter().all(|item| items.binary_search(item).is_ok()))
+    }
+
+    /// What customers read: the title, or the key where there is none.
+    pub fn title(&self, item: ItemId) -> &str {
+        match &self.items[item.index()].title {
+            Some(title) => title,
+            None => self.keys.key(item),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a generation says of itself.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::MANIFEST;
+use crate::error::{Error, Result};
+
+/// The format that this program writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// `manifest.json`: everything about a generation that is not an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Layout of the trees; see [`FORMAT`].
+    pub format: u32,
+    /// Number of the generation.
+    pub generation: u64,
+    /// When it was built, RFC 3339.
+    pub created: String,
+    /// Version of the program that built it.
+    pub built_by: String,
+    /// Last moment of the trained log, RFC 3339; absent if the log has no time.
+    pub trained_until: Option<String>,
+    /// How many items, customers, events, baskets, rules … there are.
+    pub counts: BTreeMap<String, u64>,
+    /// Every row of the input: used, or set aside and why.
+    pub account: serde_json::Value,
+    /// The configuration it was trained with.
+    pub config: serde_json::Value,
+    /// What was learnt, and how well it did on held-out weeks.
+    pub learnt: serde_json::Value,
+    /// What the trainer noticed, in words.
+    pub notes: Vec<String>,
+    /// Per tree: entries and digest of its contents.
+    pub trees: BTreeMap<String, TreeDigest>,
+}
+
+/// Tells whether a tree holds what was written. Over contents, for sled rewrites its files on open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeDigest {
+    /// Keys in the tree.
+    pub entries: u64,
+    /// XXH3-128 over all keys and values in key order, each with its length before it, in hex.
+    pub digest: String,
+}
+
+impl Manifest {
+    /// Reads the manifest in the generation's directory.
+    ///
+    /// Errors: missing, not JSON, or of another format.
+    pub fn read(directory: &Path) -> Result<Self> {
+        let path = directory.join(MANIFEST);
+        let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| {
+            Error::index(&path, format!("the manifest is damaged ({error}); train again, or go back to an earlier generation"))
+        })?;
+        if manifest.format != FORMAT {
+            return Err(Error::index(
+                &path,
+                format!(
+                    "its format is {}, and this program reads format {FORMAT}; train again",
+                    manifest.format
+                ),
+            ));
+        }
+        Ok(manifest)
+    }
+}
+
+/// Digests entries as they pass by in key order.
+#[derive(Default)]
+pub(super) struct Digester {
+    entries: u64,
+    hasher: twox_hash::xxhash3_128::Hasher,
+}
+
+impl Digester {
+    pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.entries += 1;
+        for part in [key, value] {
+            self.hasher.write(&(part.len() as u64).to_le_bytes());
+            self.hasher.write(part);
+        }
+    }
+
+    pub(super) fn finish(self) -> TreeDigest {
+        TreeDigest { entries: self.entries, digest: format!("{:032x}", self.hasher.finish_128()) }
+    }
+}

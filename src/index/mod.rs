@@ -1,0 +1,31 @@
+//! The book on disk: one immutable, numbered generation per training run.
+//!
+//! ```text
+//! index/
+//!   CURRENT                     the number of the generation that is served; replaced by rename
+//!   train.lock                  held by the one trainer that may write
+//!   generations/000042/
+//!     manifest.json             what the generation says of itself, with a digest per tree
+//!     sled/                     the trees
+//! ```
+//!
+//! Builders write, snapshots read; nothing does both. sled lives here and nowhere else. This room
+//! refuses to know how anything was computed, or what a request is.
+
+mod codec;
+mod contents;
+mod generations;
+mod manifest;
+mod read;
+mod write;
+
+pub use contents::Contents;
+pub use generations::{Generation, Index};
+pub use manifest::{FORMAT, Manifest, TreeDigest};
+pub use read::{Customers, Snapshot, Verified};
+pub use write::{Description, TrainingLock};
+
+/// Name of the manifest in a generation's directory.
+const MANIFEST: &str = "manifest.json";
+/// Name of sled's directory in a generation's directory.
+const SLED: &str = "sled";

@@ -1,0 +1,363 @@
+//! Opens a generation: what is served per item comes into memory, checked on the way; customers are
+//! read one by one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::codec::{Entry, decode_history, read_list_block, read_vector_block};
+use super::manifest::{Digester, TreeDigest};
+use super::{Contents, Index, Manifest, SLED};
+use crate::catalog::Item;
+use crate::customers::{DueCurve, History};
+use crate::error::{Error, Result};
+use crate::ids::{Interner, ItemId};
+use crate::lists::Lists;
+use crate::rules::{LongRule, Rule, Rules};
+use crate::time::Timestamp;
+
+/// One generation, open for answers. Never changes.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What the generation says of itself.
+    pub manifest: Manifest,
+    /// What answers are made of.
+    pub contents: Contents,
+    /// The customers' pasts.
+    pub customers: Customers,
+}
+
+/// What `verify` found in one tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The tree.
+    pub tree: String,
+    /// What the manifest says.
+    pub expected: TreeDigest,
+    /// What is there.
+    pub found: TreeDigest,
+}
+
+impl Snapshot {
+    /// Opens the current generation of `index`.
+    ///
+    /// Errors: there is none; it is damaged, of another format, or can't be read.
+    pub fn open_current(index: &Index) -> Result<Self> {
+        Self::open(index, index.current()?)
+    }
+
+    /// Opens generation `number` of `index`.
+    ///
+    /// Errors: as for [`Snapshot::open_current`].
+    pub fn open(index: &Index, number: u64) -> Result<Self> {
+        let directory = index.generation_dir(number);
+        let manifest = Manifest::read(&directory)?;
+        if manifest.generation != number {
+            return Err(Error::index(
+                &directory,
+                format!("its manifest belongs to generation {}", manifest.generation),
+            ));
+        }
+        let trees = Trees::open(&directory)?;
+        let contents = Loader { trees: &trees, manifest: &manifest }.contents()?;
+        let customers = Customers::new(trees, contents.len())?;
+        Ok(Self { manifest, contents, customers })
+    }
+}
+
+impl Index {
+    /// Reads every byte of generation `number` and compares it with its manifest, tree by tree.
+    ///
+    /// Errors: the generation can't be opened. A difference is no error: it is in the answer.
+    pub fn verify(&self, number: u64) -> Result<Vec<Verified>> {
+        let directory = self.generation_dir(number);
+        let manifest = Manifest::read(&directory)?;
+        let trees = Trees::open(&directory)?;
+        manifest
+            .trees
+            .into_iter()
+            .map(|(tree, expected)| {
+                let found = trees.digest(&tree)?;
+                Ok(Verified { tree, expected, found })
+            })
+            .collect()
+    }
+}
+
+/// The customers of a generation, on disk behind sled's bounded cache.
+#[derive(Debug)]
+pub struct Customers {
+    tree: sled::Tree,
+    item_count: usize,
+    trees: Trees,
+}
+
+impl Customers {
+    fn new(trees: Trees, item_count: usize) -> Result<Self> {
+        let tree = trees.tree("customers")?;
+        Ok(Self { tree, item_count, trees })
+    }
+
+    /// The past of the customer with the shop's key `customer`; `None` if the shop has no such customer.
+    ///
+    /// Errors: the disk, or a damaged value. The message does not name the customer.
+    pub fn history(&self, customer: &str) -> Result<Option<History>> {
+        let Some(value) =
+            self.tree.get(customer).map_err(|e| self.trees.failed("customers", &e))?
+        else {
+            return Ok(None);
+        };
+        let known = |item: ItemId| item.index() < self.item_count;
+        decode_history(&value)
+            .filter(|history| {
+                history.bought.iter().all(|b| known(b.item))
+                    && history.glances.iter().all(|g| known(g.item))
+            })
+            .map(Some)
+            .ok_or_else(|| self.trees.damaged("customers"))
+    }
+
+    /// The keys of all customers, in order.
+    pub fn keys(&self) -> impl Iterator<Item = Result<String>> {
+        self.tree.iter().keys().map(|key| {
+            let key = key.map_err(|e| self.trees.failed("customers", &e))?;
+            String::from_utf8(key.to_vec()).map_err(|_| self.trees.damaged("customers"))
+        })
+    }
+}
+
+/// Memory for customers' values, bytes.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// sled, opened on one generation.
+#[derive(Debug)]
+pub(super) struct Trees {
+    db: sled::Db,
+    directory: PathBuf,
+    /// Where sled works, if not in the generation itself. Removed when dropped, after sled.
+    _copy: Option<tempfile::TempDir>,
+}
+
+impl Trees {
+    /// Opens the generation where it is. sled wants it for itself, and to write: where another process
+    /// has it open, or it is read-only, a private copy is opened instead.
+    pub(super) fn open(directory: &Path) -> Result<Self> {
+        let place = directory.join(SLED);
+        if !place.is_dir() {
+            return Err(Error::index(
+                directory,
+                "its folder `sled` is missing; train again, or go back to an earlier generation",
+            ));
+        }
+        match open_sled(&place) {
+            Ok(db) => return Ok(Self { db, directory: directory.to_path_buf(), _copy: None }),
+            Err(sled::Error::Io(_)) => {}
+            Err(error) => {
+                return Err(Error::index(
+                    directory,
+                    format!(
+                        "sled can't open it: {error}; train again, or go back to an earlier generation"
+                    ),
+                ));
+            }
+        }
+        let copy = tempfile::TempDir::with_prefix("cartwright-")
+            .map_err(Error::io("create", std::env::temp_dir()))?;
+        copy_dir(&place, copy.path())?;
+        let db = open_sled(copy.path()).map_err(|error| {
+            Error::index(directory, format!("sled can't open a copy of it: {error}"))
+        })?;
+        Ok(Self { db, directory: directory.to_path_buf(), _copy: Some(copy) })
+    }
+
+    /// Entries and digest of what is in the tree now.
+    pub(super) fn digest(&self, name: &str) -> Result<TreeDigest> {
+        let mut digester = Digester::default();
+        self.each(name, |key, value| {
+            digester.add(key, value);
+            Some(())
+        })?;
+        Ok(digester.finish())
+    }
+
+    fn tree(&self, name: &str) -> Result<sled::Tree> {
+        self.db.open_tree(name).map_err(|error| self.failed(name, &error))
+    }
+
+    /// Walks the tree in key order; `None` from `visit` means that the bytes make no sense.
+    fn each(&self, name: &str, mut visit: impl FnMut(&[u8], &[u8]) -> Option<()>) -> Result<()> {
+        for entry in &self.tree(name)? {
+            let (key, value) = entry.map_err(|error| self.failed(name, &error))?;
+            visit(&key, &value).ok_or_else(|| self.damaged(name))?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, tree: &str, error: &sled::Error) -> Error {
+        Error::index(&self.directory, format!("tree {tree} can't be read: {error}"))
+    }
+
+    fn damaged(&self, tree: &str) -> Error {
+        Error::index(
+            &self.directory,
+            format!(
+                "tree {tree} is damaged: it does not hold what was written; train again, or go back to an earlier generation"
+            ),
+        )
+    }
+}
+
+fn open_sled(place: &Path) -> sled::Result<sled::Db> {
+    sled::Config::new().path(place).cache_capacity(CACHE_BYTES).flush_every_ms(None).open()
+}
+
+fn copy_dir(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).map_err(Error::io("list", from))? {
+        let entry = entry.map_err(Error::io("list", from))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            fs::create_dir(&target).map_err(Error::io("create", &target))?;
+            copy_dir(&source, &target)?;
+        } else {
+            fs::copy(&source, &target).map_err(Error::io("copy", &source))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads trees into memory, comparing digests as the bytes pass.
+struct Loader<'a> {
+    trees: &'a Trees,
+    manifest: &'a Manifest,
+}
+
+impl Loader<'_> {
+    fn contents(&self) -> Result<Contents> {
+        let mut contents = Contents::default();
+        self.items(&mut contents)?;
+        let count = contents.len();
+        contents.bought = self.rules("bought", count)?;
+        contents.collected = self.rules("collected", count)?;
+        contents.viewed = self.rules("viewed", count)?;
+        contents.next = self.lists("next", count, |rule: &Rule| rule.item.index() < count)?;
+        contents.longer = self.longer(count)?;
+        contents.neighbours = self.lists("neighbours", count, |n| n.item.index() < count)?;
+        let trends = &mut contents.trends;
+        trends.recent_buyers = self.vector_of("trends.recent_buyers", count)?;
+        trends.share = self.vector_of("trends.share", count)?;
+        trends.momentum = self.vector_of("trends.momentum", count)?;
+        trends.ranking = self.vector("trends.ranking")?;
+        trends.by_category = self.load("trends.by_category", read_list_block)?;
+        let ranked = trends.ranking.iter().chain(trends.by_category.entries());
+        if ranked.clone().any(|item| item.index() >= count) {
+            return Err(self.trees.damaged("trends.ranking"));
+        }
+        contents.cadence.return_rate = self.vector_of("cadence.return_rate", count)?;
+        contents.cadence.usual_days = self.vector_of("cadence.usual_days", count)?;
+        let due = self.vector::<f32>("cadence.due")?;
+        contents.cadence.due =
+            DueCurve::from_factors(&due).ok_or_else(|| self.trees.damaged("cadence.due"))?;
+        contents.now = self.vector_of::<Timestamp>("clock.now", 1)?[0];
+        let clock = self.vector_of::<u32>("clock.rest", 2)?;
+        (contents.timed, contents.trends.recent_days) = (clock[0] != 0, clock[1]);
+
+        let contents = contents.finish();
+        if contents.trends.by_category.len() != contents.categories.len() {
+            return Err(self.trees.damaged("trends.by_category"));
+        }
+        Ok(contents)
+    }
+
+    fn items(&self, contents: &mut Contents) -> Result<()> {
+        let rows: Vec<(String, Item)> = self.load("items", |block, rows: &mut Vec<_>| {
+            let block: Vec<(String, Item)> = serde_json::from_slice(block).ok()?;
+            rows.extend(block);
+            Some(())
+        })?;
+        contents.keys = Interner::new();
+        for (number, (key, item)) in rows.into_iter().enumerate() {
+            if contents.keys.intern(&key).index() != number {
+                return Err(self.trees.damaged("items"));
+            }
+            contents.items.push(item);
+        }
+        Ok(())
+    }
+
+    fn rules(&self, name: &str, count: usize) -> Result<Rules> {
+        Ok(Rules {
+            groups: self.vector_of(&format!("{name}.groups"), 1)?[0],
+            item_groups: self.vector_of(&format!("{name}.item_groups"), count)?,
+            lists: self.lists(name, count, |rule: &Rule| rule.item.index() < count)?,
+            ..Rules::default()
+        })
+    }
+
+    fn longer(&self, count: usize) -> Result<Vec<LongRule>> {
+        let left: Lists<ItemId> = self.load("longer.left", read_list_block)?;
+        let rest: Vec<u32> = self.vector_of("longer.rest", 3 * left.len())?;
+        let known = |index: usize| index < count;
+        if !left.entries().iter().all(|item| known(item.index()))
+            || !rest.chunks_exact(3).all(|rule| known(rule[0] as usize))
+        {
+            return Err(self.trees.damaged("longer.left"));
+        }
+        let rules = left.rows().zip(rest.chunks_exact(3));
+        Ok(rules
+            .map(|(left, rest)| LongRule {
+                left: left.to_vec(),
+                right: ItemId::new(rest[0] as usize),
+                together: rest[1],
+                left_groups: rest[2],
+            })
+            .collect())
+    }
+
+    /// Lists of every item, each entry of which passes.
+    fn lists<T: Entry>(
+        &self,
+        name: &str,
+        count: usize,
+        sound: impl Fn(&T) -> bool,
+    ) -> Result<Lists<T>> {
+        let lists: Lists<T> = self.load(name, read_list_block)?;
+        if lists.len() > count || !lists.entries().iter().all(sound) {
+            return Err(self.trees.damaged(name));
+        }
+        Ok(lists)
+    }
+
+    fn vector<T: Entry>(&self, name: &str) -> Result<Vec<T>> {
+        self.load(name, read_vector_block)
+    }
+
+    fn vector_of<T: Entry>(&self, name: &str, count: usize) -> Result<Vec<T>> {
+        let values = self.vector(name)?;
+        if values.len() != count {
+            return Err(self.trees.damaged(name));
+        }
+        Ok(values)
+    }
+
+    fn load<T: Default>(
+        &self,
+        name: &str,
+        read: impl Fn(&[u8], &mut T) -> Option<()>,
+    ) -> Result<T> {
+        let expected = self.manifest.trees.get(name).ok_or_else(|| {
+            Error::index(
+                &self.trees.directory,
+                format!("its manifest does not name tree {name}; train again"),
+            )
+        })?;
+        let mut value = T::default();
+        let mut digester = Digester::default();
+        self.trees.each(name, |key, block| {
+            digester.add(key, block);
+            read(block, &mut value)
+        })?;
+        if digester.finish() != *expected {
+            return Err(self.trees.damaged(name));
+        }
+        Ok(value)
+    }
+}
