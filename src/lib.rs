@@ -11,6 +11,7 @@ pub mod events;
 pub mod ids;
 pub mod index;
 pub mod lists;
+pub mod recommend;
 pub mod rules;
 pub mod time;
 pub mod trends;

@@ -67,13 +67,14 @@ impl Contents {
         self.items.is_empty()
     }
 
-    /// The longer rules whose left side is wholly among `items` (ascending, distinct).
-    pub fn longer_rules(&self, items: &[ItemId]) -> impl Iterator<Item = &LongRule> {
+    /// The longer rules whose left side is wholly among `items` (ascending, distinct), with their
+    /// places in `longer`.
+    pub fn longer_rules(&self, items: &[ItemId]) -> impl Iterator<Item = (u32, &LongRule)> {
         items
             .iter()
             .flat_map(|first| self.longer_by_first.row(first.index()))
-            .map(|&number| &self.longer[number as usize])
-            .filter(|rule| rule.left.iter().all(|item| items.binary_search(item).is_ok()))
+            .map(|&number| (number, &self.longer[number as usize]))
+            .filter(|(_, rule)| rule.left.iter().all(|item| items.binary_search(item).is_ok()))
     }
 
     /// What customers read: the title, or the key where there is none.

@@ -9,6 +9,7 @@ use super::manifest::{Digester, TreeDigest};
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
 use crate::customers::{DueCurve, History};
+use crate::embed::Neighbour;
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
@@ -240,7 +241,8 @@ impl Loader<'_> {
         contents.viewed = self.rules("viewed", count)?;
         contents.next = self.lists("next", count, |rule: &Rule| rule.item.index() < count)?;
         contents.longer = self.longer(count)?;
-        contents.neighbours = self.lists("neighbours", count, |n| n.item.index() < count)?;
+        contents.neighbours =
+            self.lists("neighbours", count, |n: &Neighbour| n.item.index() < count)?;
         let trends = &mut contents.trends;
         trends.recent_buyers = self.vector_of("trends.recent_buyers", count)?;
         trends.share = self.vector_of("trends.share", count)?;

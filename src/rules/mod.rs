@@ -33,3 +33,15 @@ pub struct LongRule {
     /// r
     pub left_groups: u32,
 }
+/// s
+pub fn support(a: u32, n: u32) -> f64 {
+    f64::from(a) / f64::from(n.max(1))
+}
+/// s
+pub fn confidence(a: u32, n: u32) -> f64 {
+    f64::from(a) / f64::from(n.max(1))
+}
+/// s
+pub fn lift(ab: u32, a: u32, b: u32, n: u32) -> f64 {
+    f64::from(ab) * f64::from(n) / f64::from(a) / f64::from(b)
+}

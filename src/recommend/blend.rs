@@ -1,0 +1,120 @@
+//! How much each source counts, per question.
+
+use serde::{Deserialize, Serialize};
+
+/// The weights of one question. Each multiplies a source's score; 0 leaves the source out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Weights {
+    /// Rules over baskets: bought together.
+    pub bought: f32,
+    /// Rules over customers: bought by the same people.
+    pub collected: f32,
+    /// Rules over visits: looked at together.
+    pub viewed: f32,
+    /// Looked at next in the same visit.
+    pub next: f32,
+    /// Rules with several items on the left.
+    pub longer: f32,
+    /// Close in the embedding space.
+    pub similar: f32,
+    /// What the customer bought before, by strength, rate of return and how due it is.
+    pub own: f32,
+    /// What the customer looked at and did not buy.
+    pub glanced: f32,
+    /// Popular in the category of the item asked about.
+    pub category: f32,
+    /// Popular in the shop.
+    pub popular: f32,
+    /// Power of the item's momentum that multiplies every score; 0 ignores it.
+    pub momentum: f32,
+    /// What an item of the visit counts for each later one, 0 to 1.
+    pub decay: f32,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self {
+            bought: 1.0,
+            collected: 0.0,
+            viewed: 0.0,
+            next: 0.0,
+            longer: 0.0,
+            similar: 0.0,
+            own: 0.0,
+            glanced: 0.0,
+            category: 0.0,
+            popular: 0.01,
+            momentum: 0.0,
+            decay: 0.8,
+        }
+    }
+}
+
+/// The weights of every question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Blend {
+    /// [`Question::Related`](super::Question::Related).
+    pub related: Weights,
+    /// [`Question::Basket`](super::Question::Basket).
+    pub basket: Weights,
+    /// [`Question::Customer`](super::Question::Customer) of a customer with a past.
+    pub customer: Weights,
+    /// The same, where only what is new to the customer is wanted.
+    pub customer_new: Weights,
+    /// The same of a visitor without a past.
+    pub session: Weights,
+}
+
+impl Default for Blend {
+    fn default() -> Self {
+        Self {
+            related: Weights {
+                collected: 0.2,
+                viewed: 0.4,
+                similar: 0.05,
+                category: 0.02,
+                momentum: 0.2,
+                ..Weights::default()
+            },
+            basket: Weights {
+                longer: 0.1,
+                viewed: 0.1,
+                collected: 0.1,
+                own: 0.3,
+                ..Weights::default()
+            },
+            customer: Weights {
+                bought: 0.0,
+                collected: 0.1,
+                viewed: 0.05,
+                similar: 0.02,
+                own: 1.0,
+                glanced: 0.1,
+                popular: 0.1,
+                momentum: 0.4,
+                ..Weights::default()
+            },
+            customer_new: Weights {
+                bought: 0.3,
+                collected: 1.0,
+                viewed: 0.3,
+                similar: 0.1,
+                glanced: 0.5,
+                popular: 0.05,
+                momentum: 0.6,
+                ..Weights::default()
+            },
+            session: Weights {
+                bought: 0.3,
+                viewed: 0.4,
+                next: 1.0,
+                similar: 0.05,
+                glanced: 0.05,
+                decay: 0.6,
+                ..Weights::default()
+            },
+        }
+    }
+}

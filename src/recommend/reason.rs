@@ -1,0 +1,254 @@
+//! Why an item is recommended: the evidence of the strongest source, in figures and in words.
+
+use super::pool::Evidence;
+use crate::customers::{Bought, History};
+use crate::events::EventKind;
+use crate::ids::{CategoryId, ItemId};
+use crate::index::Contents;
+use crate::rules::{self, Rules};
+use crate::time::Timestamp;
+
+/// One reason, with its evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reason {
+    /// In the same orders, more often than by chance.
+    BoughtTogether {
+        /// The items of the question it was bought with.
+        with: Vec<ItemId>,
+        /// The counts behind it, in orders.
+        counted: Association,
+    },
+    /// By the same customers, be it on other days.
+    SameCustomers {
+        /// The item of the question or of the customer's past.
+        with: ItemId,
+        /// The counts behind it, in customers.
+        counted: Association,
+    },
+    /// In the same visits.
+    ViewedTogether {
+        /// The item of the question.
+        with: ItemId,
+        /// The counts behind it, in visits.
+        counted: Association,
+        /// Seen instead of it rather than bought with it.
+        alternative: bool,
+        /// Only visits that saw it afterwards count.
+        after: bool,
+    },
+    /// Close in the embedding space.
+    Similar {
+        /// The item of the question or of the customer's past.
+        to: ItemId,
+        /// -1 to 1.
+        cosine: f32,
+        /// Wanted instead of it rather than bought with it.
+        alternative: bool,
+    },
+    /// The customer bought it before.
+    BoughtBefore {
+        /// In how many orders.
+        times: u32,
+        /// The latest of them; absent if the log has no time.
+        last: Option<Timestamp>,
+        /// Days usually between two purchases of it; 0 if not known.
+        usual_days: f32,
+        /// Days since the latest purchase.
+        days_since: f64,
+    },
+    /// The customer looked at it, put it in the cart or on a wish list, and did not buy it since.
+    SeenBefore {
+        /// What was done.
+        kind: EventKind,
+        /// When; absent if the log has no time.
+        at: Option<Timestamp>,
+    },
+    /// It is among what the visitor looked at just now.
+    ThisVisit,
+    /// It sells well.
+    Popular {
+        /// Where; `None` is the whole shop.
+        category: Option<CategoryId>,
+        /// Distinct buyers in the window.
+        count: u32,
+        /// Days of the window; 0 is all of the log.
+        window_days: u32,
+        /// Stands in because nothing nearer is known.
+        fallback: bool,
+    },
+}
+
+/// How often two things go together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Association {
+    /// Orders, customers or visits with both.
+    pub together: u32,
+    /// Share of all with both, 0 to 1.
+    pub support: f64,
+    /// Share of those with the first that have both, 0 to 1.
+    pub confidence: f64,
+    /// Against chance, 1.0 = independent.
+    pub lift: f64,
+}
+
+impl Association {
+    fn of(rules: &Rules, together: u32, from: ItemId, to: ItemId) -> Self {
+        let n = |item: ItemId| rules.item_groups[item.index()].max(together);
+        Self::counted(together, n(from), n(to), rules.groups)
+    }
+
+    fn counted(together: u32, from: u32, to: u32, all: u32) -> Self {
+        Self {
+            together,
+            support: rules::support(together, all),
+            confidence: rules::confidence(together, from),
+            lift: rules::lift(together, from, to, all),
+        }
+    }
+}
+
+/// The reasons for an item, the strongest first.
+pub(super) fn reasons(
+    contents: &Contents,
+    history: Option<&History>,
+    item: ItemId,
+    evidence: Evidence,
+) -> Vec<Reason> {
+    let past = history.and_then(|history| history.bought(item)).filter(|bought| bought.times > 0);
+    let before = past.map(|bought| bought_before(contents, bought));
+    if evidence == Evidence::Own {
+        return before.into_iter().collect();
+    }
+    std::iter::once(reason(contents, item, evidence)).chain(before).collect()
+}
+
+fn bought_before(contents: &Contents, bought: &Bought) -> Reason {
+    Reason::BoughtBefore {
+        times: bought.times,
+        last: contents.timed.then_some(bought.last),
+        usual_days: if contents.timed { bought.usual_days } else { 0.0 },
+        days_since: contents.now.days_since(bought.last),
+    }
+}
+
+fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
+    let popular = |category, fallback| Reason::Popular {
+        category,
+        count: contents.trends.recent_buyers[item.index()],
+        window_days: contents.trends.recent_days,
+        fallback,
+    };
+    match evidence {
+        Evidence::Bought { with, together } => Reason::BoughtTogether {
+            with: vec![with],
+            counted: Association::of(&contents.bought, together, with, item),
+        },
+        Evidence::Collected { with, together } => Reason::SameCustomers {
+            with,
+            counted: Association::of(&contents.collected, together, with, item),
+        },
+        Evidence::Viewed { with, together, alternative } => Reason::ViewedTogether {
+            with,
+            counted: Association::of(&contents.viewed, together, with, item),
+            alternative,
+            after: false,
+        },
+        Evidence::Next { with, together } => Reason::ViewedTogether {
+            with,
+            counted: Association::of(&contents.viewed, together, with, item),
+            alternative: false,
+            after: true,
+        },
+        Evidence::Longer { rule } => {
+            let rule = &contents.longer[rule as usize];
+            let right = contents.bought.item_groups[item.index()].max(rule.together);
+            Reason::BoughtTogether {
+                with: rule.left.clone(),
+                counted: Association::counted(
+                    rule.together,
+                    rule.left_groups,
+                    right,
+                    contents.bought.groups,
+                ),
+            }
+        }
+        Evidence::Similar { to, cosine, alternative } => {
+            Reason::Similar { to, cosine, alternative }
+        }
+        Evidence::Own => unreachable!("handled by the caller, which has the customer's past"),
+        Evidence::Glanced { kind, at } => {
+            Reason::SeenBefore { kind, at: contents.timed.then_some(at) }
+        }
+        Evidence::ThisVisit => Reason::ThisVisit,
+        Evidence::Category { category, fallback } => popular(Some(category), fallback),
+        Evidence::Popular { fallback } => popular(None, fallback),
+    }
+}
+
+impl Reason {
+    /// The reason in words, for people. Never names a customer.
+    pub fn text(&self, contents: &Contents) -> String {
+        let title = |item: &ItemId| contents.title(*item);
+        match self {
+            Self::BoughtTogether { with, counted } => format!(
+                "bought with {} in {} orders: {:.0}% of its orders, {:.1}× chance",
+                with.iter().map(title).collect::<Vec<_>>().join(" and "),
+                counted.together,
+                100.0 * counted.confidence,
+                counted.lift,
+            ),
+            Self::SameCustomers { with, counted } => format!(
+                "{} customers who bought {} bought this too: {:.0}% of them, {:.1}× chance",
+                counted.together,
+                title(with),
+                100.0 * counted.confidence,
+                counted.lift,
+            ),
+            Self::ViewedTogether { with, counted, alternative, after } => format!(
+                "{}looked at {} {} in {} visits",
+                if *alternative { "an alternative: " } else { "" },
+                if *after { "after" } else { "together with" },
+                title(with),
+                counted.together,
+            ),
+            Self::Similar { to, cosine, alternative } => format!(
+                "{}wanted by the same customers as {} (cosine {cosine:.2})",
+                if *alternative { "an alternative: " } else { "" },
+                title(to),
+            ),
+            Self::BoughtBefore { times, last: None, .. } => {
+                format!("bought before in {times} {}", plural(*times, "order"))
+            }
+            Self::BoughtBefore { times, usual_days, days_since, .. } if *usual_days > 0.0 => {
+                format!(
+                    "bought before in {times} {}, usually every {usual_days:.0} days, last {days_since:.0} days ago",
+                    plural(*times, "order"),
+                )
+            }
+            Self::BoughtBefore { times, days_since, .. } => format!(
+                "bought before in {times} {}, last {days_since:.0} days ago",
+                plural(*times, "order")
+            ),
+            Self::SeenBefore { kind, .. } => match kind {
+                EventKind::Cart => "put in the cart and not bought".to_owned(),
+                EventKind::Favorite => "put on the wish list and not bought".to_owned(),
+                _ => "looked at and not bought".to_owned(),
+            },
+            Self::ThisVisit => "looked at in this visit".to_owned(),
+            Self::Popular { category, count, window_days, fallback } => {
+                let place = category.map_or("the shop", |c| contents.categories.path(c));
+                let window = match window_days {
+                    0 => String::new(),
+                    days => format!(" in the last {days} days"),
+                };
+                let stands_in =
+                    if *fallback { ", standing in: nothing nearer is known" } else { "" };
+                format!("popular in {place}: {count} buyers{window}{stands_in}")
+            }
+        }
+    }
+}
+
+fn plural(count: u32, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}

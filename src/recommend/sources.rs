@@ -1,0 +1,270 @@
+//! Where candidates come from, question by question.
+
+use super::blend::Weights;
+use super::pool::{Evidence, Pool};
+use crate::customers::{Bought, Glance, History};
+use crate::events::EventKind;
+use crate::ids::ItemId;
+
+/// An item that stands for what is wanted, and how much it counts.
+#[derive(Clone, Copy)]
+struct Seed {
+    number: u32,
+    item: ItemId,
+    weight: f32,
+}
+
+/// At most so many items of a customer's past say what else the customer may like.
+const HISTORY_SEEDS: usize = 60;
+/// Purchases by chance in the same order that must be expected before "never together" means anything.
+const TELLING: f64 = 5.0;
+
+/// Candidates for a product page.
+pub(super) fn related(pool: &mut Pool<'_>, weights: &Weights, item: &str) {
+    let Some(item) = pool.contents.keys.get(item) else { return };
+    pool.block(item);
+    propose(pool, weights, Seed { number: 0, item, weight: 1.0 });
+    category(pool, weights, item);
+}
+
+/// Candidates for a cart.
+pub(super) fn basket(
+    pool: &mut Pool<'_>,
+    weights: &Weights,
+    items: &[&str],
+    history: Option<&History>,
+) {
+    let items = known_distinct(pool, items);
+    items.iter().for_each(|&item| pool.block(item));
+    for (number, &item) in (0..).zip(&items) {
+        block_substitutes(pool, Seed { number, item, weight: 1.0 });
+    }
+    // Marks of the first walk are of no use to the second: seeds go on counting.
+    for (number, &item) in (items.len() as u32..).zip(&items) {
+        propose(pool, weights, Seed { number, item, weight: 1.0 });
+    }
+    longer(pool, weights, &items);
+    if let Some(history) = history {
+        own(pool, weights, history);
+    }
+}
+
+/// Candidates for a customer, a visitor, or both at once.
+pub(super) fn customer(
+    pool: &mut Pool<'_>,
+    weights: &Weights,
+    recent: &[&str],
+    history: Option<&History>,
+    exclude_purchased: bool,
+) {
+    let visit = latest_first(pool, recent);
+    if let Some(&latest) = visit.first() {
+        pool.block(latest);
+    }
+    if exclude_purchased && let Some(history) = history {
+        history.bought.iter().for_each(|bought| pool.block(bought.item));
+    }
+    for (number, &item) in (0..).zip(&visit) {
+        let weight = weights.decay.powi(number as i32);
+        propose(pool, weights, Seed { number, item, weight });
+        if weights.glanced > 0.0 {
+            pool.add(item, weights.glanced * weight, Evidence::ThisVisit);
+        }
+    }
+    if let Some(history) = history {
+        for seed in past_seeds(history, visit.len() as u32) {
+            propose(pool, weights, seed);
+        }
+        glanced(pool, weights, history);
+        own(pool, weights, history);
+    }
+}
+
+/// What goes with one seed, from every source.
+fn propose(pool: &mut Pool<'_>, weights: &Weights, seed: Seed) {
+    let contents = pool.contents;
+    let Seed { number, item: with, weight } = seed;
+    pool.mark_complements(number, contents.bought.lists.row(with.index()).iter().map(|r| r.item));
+    if weights.bought > 0.0 {
+        for rule in contents.bought.lists.row(with.index()) {
+            let evidence = Evidence::Bought { with, together: rule.together };
+            pool.add(rule.item, weights.bought * weight * rule.score, evidence);
+        }
+    }
+    if weights.collected > 0.0 {
+        for rule in contents.collected.lists.row(with.index()) {
+            let evidence = Evidence::Collected { with, together: rule.together };
+            pool.add(rule.item, weights.collected * weight * rule.score, evidence);
+        }
+    }
+    if weights.viewed > 0.0 {
+        for rule in contents.viewed.lists.row(with.index()) {
+            let alternative = is_alternative(pool, number, with, rule.item);
+            let evidence = Evidence::Viewed { with, together: rule.together, alternative };
+            pool.add(rule.item, weights.viewed * weight * rule.score, evidence);
+        }
+    }
+    if weights.next > 0.0 {
+        for rule in contents.next.row(with.index()) {
+            let evidence = Evidence::Next { with, together: rule.together };
+            pool.add(rule.item, weights.next * weight * rule.score, evidence);
+        }
+    }
+    if weights.similar > 0.0 {
+        for near in contents.neighbours.row(with.index()).iter().filter(|n| n.cosine > 0.0) {
+            let alternative = is_alternative(pool, number, with, near.item);
+            let evidence = Evidence::Similar { to: with, cosine: near.cosine, alternative };
+            pool.add(near.item, weights.similar * weight * near.cosine, evidence);
+        }
+    }
+}
+
+/// Of the same kind as the seed, and not bought with it more often than by chance.
+fn is_alternative(pool: &Pool<'_>, seed: u32, with: ItemId, item: ItemId) -> bool {
+    !pool.is_complement(seed, item) && same_kind(pool, with, item)
+}
+
+/// In the same category, as far as categories are known.
+fn same_kind(pool: &Pool<'_>, a: ItemId, b: ItemId) -> bool {
+    let categories = &pool.contents.categories;
+    match (categories.of(a), categories.of(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    }
+}
+
+/// Keeps out what would be bought instead of the seed: of its kind, close to it, and not bought with it
+/// although there was every occasion.
+fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
+    let contents = pool.contents;
+    let Seed { number, item: with, .. } = seed;
+    pool.mark_complements(number, contents.bought.lists.row(with.index()).iter().map(|r| r.item));
+    let orders_of = |item: ItemId| f64::from(contents.bought.item_groups[item.index()]);
+    let visits = f64::from(contents.viewed.item_groups[with.index()].max(1));
+    let orders_per_visit = (orders_of(with) / visits).min(1.0);
+    for rule in contents.viewed.lists.row(with.index()) {
+        let expected = f64::from(rule.together) * orders_per_visit;
+        if expected >= TELLING && is_alternative(pool, number, with, rule.item) {
+            pool.block(rule.item);
+        }
+    }
+    let orders = f64::from(contents.bought.groups.max(1));
+    for near in contents.neighbours.row(with.index()) {
+        let expected = orders_of(with) * orders_of(near.item) / orders;
+        if expected >= TELLING && is_alternative(pool, number, with, near.item) {
+            pool.block(near.item);
+        }
+    }
+}
+
+fn longer(pool: &mut Pool<'_>, weights: &Weights, items: &[ItemId]) {
+    if weights.longer > 0.0 {
+        for (number, rule) in pool.contents.longer_rules(items) {
+            let confidence = rule.together as f32 / rule.left_groups.max(1) as f32;
+            pool.add(rule.right, weights.longer * confidence, Evidence::Longer { rule: number });
+        }
+    }
+}
+
+/// What the customer bought before: strength × √(rate of return) × how due it is.
+fn own(pool: &mut Pool<'_>, weights: &Weights, history: &History) {
+    if weights.own > 0.0 {
+        for bought in history.bought.iter().filter(|bought| bought.strength > 0.0) {
+            pool.add(bought.item, weights.own * again(pool, bought), Evidence::Own);
+        }
+    }
+}
+
+fn again(pool: &Pool<'_>, bought: &Bought) -> f32 {
+    let cadence = &pool.contents.cadence;
+    let due = match pool.contents.timed {
+        true => {
+            let days_since = pool.contents.now.days_since(bought.last) as f32;
+            cadence.due.factor(days_since, bought.usual_days)
+        }
+        false => 1.0,
+    };
+    bought.strength * cadence.return_rate[bought.item.index()].sqrt() * due
+}
+
+/// What the customer looked at and did not buy, the latest first.
+fn glanced(pool: &mut Pool<'_>, weights: &Weights, history: &History) {
+    if weights.glanced > 0.0 {
+        for (place, glance) in history.glances.iter().enumerate() {
+            let score = weights.glanced * interest(glance.kind) * 0.95f32.powi(place as i32);
+            pool.add(glance.item, score, Evidence::Glanced { kind: glance.kind, at: glance.at });
+        }
+    }
+}
+
+/// What an unfinished step foretells, next to a purchase.
+fn interest(kind: EventKind) -> f32 {
+    match kind {
+        EventKind::View => 0.2,
+        EventKind::Cart => 1.0,
+        EventKind::Favorite => 0.7,
+        EventKind::Purchase | EventKind::Return => 0.0,
+    }
+}
+
+/// The part of a customer's past that says what else they may like: purchases by strength, and what
+/// was looked at lately. Weights add up to 1.
+fn past_seeds(history: &History, first_number: u32) -> Vec<Seed> {
+    let mut strong: Vec<&Bought> = history.bought.iter().filter(|b| b.strength > 0.0).collect();
+    let stronger = |a: &&Bought, b: &&Bought| {
+        b.strength.total_cmp(&a.strength).then(b.last.cmp(&a.last)).then(a.item.cmp(&b.item))
+    };
+    if strong.len() > HISTORY_SEEDS {
+        strong.select_nth_unstable_by(HISTORY_SEEDS, stronger);
+        strong.truncate(HISTORY_SEEDS);
+    }
+    strong.sort_unstable_by(stronger);
+    let bought = strong.into_iter().map(|b| (b.item, b.strength.ln_1p()));
+    let latest = |glance: &Glance| (glance.item, 0.5 * interest(glance.kind));
+    let glanced = history.glances.iter().take(HISTORY_SEEDS / 3).map(latest);
+    let seeds: Vec<(ItemId, f32)> = bought.chain(glanced).collect();
+    let total: f32 = seeds.iter().map(|(_, weight)| weight).sum::<f32>().max(f32::MIN_POSITIVE);
+    (first_number..)
+        .zip(seeds)
+        .map(|(number, (item, weight))| Seed { number, item, weight: weight / total })
+        .collect()
+}
+
+/// Popular in the item's category, and in those above it.
+fn category(pool: &mut Pool<'_>, weights: &Weights, item: ItemId) {
+    if weights.category <= 0.0 {
+        return;
+    }
+    let contents = pool.contents;
+    let fallback = contents.bought.lists.row(item.index()).is_empty()
+        && contents.viewed.lists.row(item.index()).is_empty();
+    let mut weight = weights.category;
+    for category in contents.categories.upwards(contents.categories.of(item)) {
+        let popular = contents.trends.by_category.row(category.index());
+        for (place, &other) in popular.iter().enumerate() {
+            let score = weight / (1.0 + place as f32);
+            pool.add(other, score, Evidence::Category { category, fallback });
+        }
+        weight *= 0.3;
+    }
+}
+
+/// The items that the shop knows, ascending and distinct.
+fn known_distinct(pool: &Pool<'_>, keys: &[&str]) -> Vec<ItemId> {
+    let mut items: Vec<ItemId> =
+        keys.iter().filter_map(|key| pool.contents.keys.get(key)).collect();
+    items.sort_unstable();
+    items.dedup();
+    items
+}
+
+/// The items of a visit that the shop knows, each at its latest place, latest first.
+fn latest_first(pool: &Pool<'_>, keys: &[&str]) -> Vec<ItemId> {
+    let mut items: Vec<ItemId> = Vec::new();
+    for item in keys.iter().rev().filter_map(|key| pool.contents.keys.get(key)) {
+        if !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    items
+}
