@@ -6,7 +6,8 @@ use crate::customers::Cadence;
 use crate::embed::Neighbour;
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
-use crate::rules::{LongRule, Rule, Rules};
+use crate::rules::longer::LongRule;
+use crate::rules::{Rule, Rules};
 use crate::time::Timestamp;
 use crate::trends::Trends;
 

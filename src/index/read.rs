@@ -13,7 +13,8 @@ use crate::embed::Neighbour;
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
-use crate::rules::{LongRule, Rule, Rules};
+use crate::rules::longer::LongRule;
+use crate::rules::{Rule, Rules};
 use crate::time::Timestamp;
 
 /// One generation, open for answers. Never changes.
