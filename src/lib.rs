@@ -8,6 +8,7 @@ pub mod customers;
 pub mod embed;
 pub mod error;
 pub mod events;
+pub mod grpc;
 pub mod ids;
 pub mod index;
 pub mod lists;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
+
 /// The weights of one question. Each multiplies a source's score; 0 leaves the source out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -115,6 +117,20 @@ impl Default for Blend {
                 decay: 0.6,
                 ..Weights::default()
             },
+        }
+    }
+}
+
+impl Blend {
+    /// The blend in a manifest's `learnt`; what it does not name has its default.
+    ///
+    /// Errors: it holds something else.
+    pub fn learnt(learnt: &serde_json::Value) -> Result<Self> {
+        match learnt.get("blend") {
+            None => Ok(Self::default()),
+            Some(blend) => serde_json::from_value(blend.clone()).map_err(|error| {
+                Error::Config(format!("the manifest's `learnt.blend` can't be used: {error}"))
+            }),
         }
     }
 }

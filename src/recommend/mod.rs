@@ -11,7 +11,7 @@ mod sources;
 
 pub use blend::{Blend, Weights};
 pub use pool::Scratch;
-pub use reason::Reason;
+pub use reason::{Association, Reason};
 
 use crate::customers::History;
 use crate::ids::ItemId;

@@ -1,0 +1,334 @@
+//! Messages ↔ the library's own types: requests are checked on the way in, answers named on the way out.
+
+use super::pb;
+use crate::error::{Error, Result, Violation};
+use crate::events::EventKind;
+use crate::ids::ItemId;
+use crate::index::Contents;
+use crate::recommend::{Association, Question, Reason, Recommendation};
+use crate::time::Timestamp;
+
+/// Longest answer.
+pub const MAX_LIMIT: usize = 500;
+/// Length of an answer where the request does not say.
+const DEFAULT_LIMIT: usize = 10;
+/// Lines in a cart, at most.
+pub const MAX_BASKET_LINES: usize = 1_000;
+/// Items of a visit, at most.
+pub const MAX_RECENT: usize = 1_000;
+/// Length of a key of the shop, bytes, at most.
+pub const MAX_KEY_BYTES: usize = 1_000;
+
+/// A checked request: the question, whose past is to be looked up, and how long the answer may be.
+#[derive(Debug, PartialEq)]
+pub(super) struct Asked<'a> {
+    pub(super) question: Question<'a>,
+    pub(super) customer: Option<&'a str>,
+    pub(super) limit: usize,
+}
+
+impl<'a> TryFrom<&'a pb::RelatedItemsRequest> for Asked<'a> {
+    type Error = Error;
+
+    fn try_from(request: &'a pb::RelatedItemsRequest) -> Result<Self> {
+        let mut check = Check::default();
+        check.key("item_id", &request.item_id);
+        let customer = check.customer(request.customer_id.as_deref());
+        let limit = check.limit(request.limit);
+        check.passed(Self {
+            question: Question::Related { item: &request.item_id },
+            customer,
+            limit,
+        })
+    }
+}
+
+impl<'a> TryFrom<&'a pb::BasketUpsellRequest> for Asked<'a> {
+    type Error = Error;
+
+    fn try_from(request: &'a pb::BasketUpsellRequest) -> Result<Self> {
+        let mut check = Check::default();
+        check.count("basket", request.basket.len(), 1, MAX_BASKET_LINES);
+        for (line, place) in request.basket.iter().zip(0..) {
+            check.key(&format!("basket[{place}].item_id"), &line.item_id);
+            check.amount(&format!("basket[{place}].quantity"), line.quantity);
+            check.amount(&format!("basket[{place}].unit_price"), line.unit_price.unwrap_or(0.0));
+            if check.is_enough() {
+                break;
+            }
+        }
+        let customer = check.customer(request.customer_id.as_deref());
+        let limit = check.limit(request.limit);
+        let items = request.basket.iter().map(|line| line.item_id.as_str()).collect();
+        check.passed(Self { question: Question::Basket { items }, customer, limit })
+    }
+}
+
+impl<'a> TryFrom<&'a pb::ForCustomerRequest> for Asked<'a> {
+    type Error = Error;
+
+    fn try_from(request: &'a pb::ForCustomerRequest) -> Result<Self> {
+        let mut check = Check::default();
+        check.count("recent_item_ids", request.recent_item_ids.len(), 0, MAX_RECENT);
+        for (item, place) in request.recent_item_ids.iter().zip(0..) {
+            check.key(&format!("recent_item_ids[{place}]"), item);
+            if check.is_enough() {
+                break;
+            }
+        }
+        let customer = check.customer(request.customer_id.as_deref());
+        if customer.is_none() && request.recent_item_ids.is_empty() {
+            check.fail("customer_id", "a customer, or at least one of recent_item_ids, is needed");
+        }
+        let limit = check.limit(request.limit);
+        let recent = request.recent_item_ids.iter().map(String::as_str).collect();
+        let exclude_purchased = request.exclude_purchased;
+        check.passed(Self {
+            question: Question::Customer { recent, exclude_purchased },
+            customer,
+            limit,
+        })
+    }
+}
+
+/// The length of an answer that `asked` means: 0 is 10, more than 500 is 500.
+///
+/// Errors: it is negative.
+pub fn limit(asked: i32) -> Result<usize> {
+    let mut check = Check::default();
+    let limit = check.limit(asked);
+    check.passed(limit)
+}
+
+/// Collects what breaks the contract, so that a client learns of everything at once.
+#[derive(Default)]
+struct Check {
+    violations: Vec<Violation>,
+}
+
+impl Check {
+    /// After so many violations nobody reads on.
+    const ENOUGH: usize = 20;
+
+    fn is_enough(&self) -> bool {
+        self.violations.len() >= Self::ENOUGH
+    }
+
+    fn fail(&mut self, field: &str, description: impl Into<String>) {
+        self.violations
+            .push(Violation { field: field.to_owned(), description: description.into() });
+    }
+
+    fn key(&mut self, field: &str, key: &str) {
+        if key.is_empty() {
+            self.fail(field, "must not be empty");
+        }
+        self.key_length(field, key);
+    }
+
+    fn key_length(&mut self, field: &str, key: &str) {
+        if key.len() > MAX_KEY_BYTES {
+            let length = key.len();
+            self.fail(
+                field,
+                format!("must be at most {MAX_KEY_BYTES} bytes long, and is {length}"),
+            );
+        }
+    }
+
+    /// An empty key means that the customer is not known.
+    fn customer<'a>(&mut self, key: Option<&'a str>) -> Option<&'a str> {
+        let key = key.filter(|key| !key.is_empty())?;
+        self.key_length("customer_id", key);
+        Some(key)
+    }
+
+    fn count(&mut self, field: &str, found: usize, least: usize, most: usize) {
+        if !(least..=most).contains(&found) {
+            self.fail(field, format!("must have from {least} to {most} entries, and has {found}"));
+        }
+    }
+
+    fn amount(&mut self, field: &str, amount: f64) {
+        if !amount.is_finite() || amount < 0.0 {
+            self.fail(field, format!("must be finite and not negative, and is {amount}"));
+        }
+    }
+
+    fn limit(&mut self, asked: i32) -> usize {
+        match usize::try_from(asked) {
+            Ok(0) => DEFAULT_LIMIT,
+            Ok(limit) => limit.min(MAX_LIMIT),
+            Err(_) => {
+                self.fail("limit", format!("must be from 0 to {}, and is {asked}", i32::MAX));
+                DEFAULT_LIMIT
+            }
+        }
+    }
+
+    fn passed<T>(self, value: T) -> Result<T> {
+        if self.violations.is_empty() {
+            Ok(value)
+        } else {
+            Err(Error::InvalidRequest(self.violations))
+        }
+    }
+}
+
+/// The recommendations of one answer as messages, with the shop's keys.
+pub fn reply(contents: &Contents, answer: &[Recommendation]) -> Vec<pb::Recommendation> {
+    answer
+        .iter()
+        .map(|recommended| pb::Recommendation {
+            item_id: contents.keys.key(recommended.item).to_owned(),
+            score: f64::from(recommended.score),
+            reasons: recommended.reasons.iter().map(|why| reason(contents, why)).collect(),
+        })
+        .collect()
+}
+
+/// One reason as a message.
+pub fn reason(contents: &Contents, reason: &Reason) -> pb::Reason {
+    let key = |item: ItemId| contents.keys.key(item).to_owned();
+    let why = match reason {
+        Reason::BoughtTogether { with, counted } => {
+            let &Association { together, support, confidence, lift } = counted;
+            let with_item_ids = with.iter().map(|&item| key(item)).collect();
+            Why::BoughtTogether(pb::BoughtTogether {
+                with_item_ids,
+                orders: together,
+                support,
+                confidence,
+                lift,
+            })
+        }
+        Reason::SameCustomers { with, counted } => {
+            let &Association { together, support, confidence, lift } = counted;
+            Why::SameCustomers(pb::SameCustomers {
+                with_item_id: key(*with),
+                customers: together,
+                support,
+                confidence,
+                lift,
+            })
+        }
+        Reason::ViewedTogether { with, counted, alternative, after } => {
+            let &Association { together, support, confidence, lift } = counted;
+            Why::ViewedTogether(pb::ViewedTogether {
+                with_item_id: key(*with),
+                sessions: together,
+                support,
+                confidence,
+                lift,
+                alternative: *alternative,
+                after: *after,
+            })
+        }
+        Reason::Similar { to, cosine, alternative } => Why::SimilarItem(pb::SimilarItem {
+            to_item_id: key(*to),
+            cosine: f64::from(*cosine),
+            alternative: *alternative,
+        }),
+        Reason::BoughtBefore { times, last, usual_days, days_since } => {
+            Why::BoughtBefore(pb::BoughtBefore {
+                times: *times,
+                last_bought: day(*last),
+                usual_days: f64::from(*usual_days),
+                days_since: *days_since,
+            })
+        }
+        Reason::SeenBefore { kind, at } => {
+            Why::SeenBefore(pb::SeenBefore { kind: seen_kind(*kind) as i32, day: day(*at) })
+        }
+        Reason::ThisVisit => Why::SeenBefore(pb::SeenBefore {
+            kind: pb::seen_before::Kind::ThisVisit as i32,
+            day: String::new(),
+        }),
+        Reason::Popular { category, count, window_days, fallback } => Why::Popular(pb::Popular {
+            category: category.map_or(String::new(), |c| contents.categories.path(c).to_owned()),
+            count: *count,
+            window_days: *window_days,
+            fallback: *fallback,
+        }),
+    };
+    pb::Reason { why: Some(why), text: reason.text(contents) }
+}
+
+use pb::reason::Why;
+
+fn seen_kind(kind: EventKind) -> pb::seen_before::Kind {
+    match kind {
+        EventKind::Cart => pb::seen_before::Kind::InCart,
+        EventKind::Favorite => pb::seen_before::Kind::Favorite,
+        EventKind::View | EventKind::Purchase | EventKind::Return => pb::seen_before::Kind::Viewed,
+    }
+}
+
+/// `YYYY-MM-DD`, or nothing.
+fn day(moment: Option<Timestamp>) -> String {
+    moment.map_or(String::new(), |moment| moment.to_string().chars().take(10).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violations<'a, T>(request: &'a T) -> Vec<String>
+    where
+        Asked<'a>: TryFrom<&'a T, Error = Error>,
+    {
+        match Asked::try_from(request) {
+            Ok(_) => Vec::new(),
+            Err(Error::InvalidRequest(list)) => list.into_iter().map(|v| v.field).collect(),
+            Err(other) => panic!("not a violation: {other}"),
+        }
+    }
+
+    fn line(item_id: &str, quantity: f64) -> pb::BasketLine {
+        pb::BasketLine { item_id: item_id.into(), quantity, unit_price: None }
+    }
+
+    #[test]
+    fn limit_0_means_10_and_more_than_500_is_answered_with_500() {
+        let asked = |n| limit(n).ok();
+        assert_eq!([0, 7, 500, i32::MAX].map(asked), [Some(10), Some(7), Some(500), Some(500)]);
+        assert_eq!(asked(-1), None);
+    }
+
+    #[test]
+    fn every_broken_field_of_a_request_is_named() {
+        let request = pb::BasketUpsellRequest {
+            basket: vec![line("a", 1.0), line("", f64::NAN), line(&"x".repeat(1001), -1.0)],
+            customer_id: Some("y".repeat(1001)),
+            limit: -3,
+        };
+        assert_eq!(
+            violations(&request),
+            [
+                "basket[1].item_id",
+                "basket[1].quantity",
+                "basket[2].item_id",
+                "basket[2].quantity",
+                "customer_id",
+                "limit"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_hundred_thousand_bad_lines_give_a_short_answer() {
+        let request =
+            pb::BasketUpsellRequest { basket: vec![line("", 1.0); 100_000], ..Default::default() };
+        assert!(violations(&request).len() <= Check::ENOUGH + 2);
+    }
+
+    #[test]
+    fn nobody_and_nothing_is_no_question() {
+        let nothing =
+            pb::ForCustomerRequest { customer_id: Some(String::new()), ..Default::default() };
+        assert_eq!(violations(&nothing), ["customer_id"]);
+        let visitor =
+            pb::ForCustomerRequest { recent_item_ids: vec!["a".into()], ..Default::default() };
+        assert!(violations(&visitor).is_empty());
+    }
+}

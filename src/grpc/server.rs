@@ -1,0 +1,133 @@
+//! Listens, loads, serves, drains.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tonic::transport::server::TcpIncoming;
+use tracing::{info, warn};
+
+use super::pb;
+use super::pb::recommendation_service_server::RecommendationServiceServer;
+use super::served::Counter;
+use super::service::Recommendations;
+use crate::error::{Error, Result};
+use crate::index::Index;
+
+/// How the server behaves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServeOptions {
+    /// How often it looks for a newer generation. Milliseconds, ≥ 10; default 500.
+    pub poll_ms: u64,
+    /// How long requests in flight may take to finish once it is told to stop. Milliseconds; default
+    /// 10,000.
+    pub grace_ms: u64,
+    /// Requests at once on one connection, at most; default 1,000.
+    pub streams_per_connection: u32,
+    /// Size of a request, bytes, at most; default 4 MiB.
+    pub max_request_bytes: usize,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            poll_ms: 500,
+            grace_ms: 10_000,
+            streams_per_connection: 1_000,
+            max_request_bytes: 4 << 20,
+        }
+    }
+}
+
+/// Serves `index` on `listener` until `shutdown` completes; then finishes what is in flight, at most for
+/// the grace time.
+///
+/// Health says NOT_SERVING until the index is loaded, and again from the moment of `shutdown`.
+///
+/// Errors: there is no generation that can be served, or the listener fails.
+pub async fn run(
+    listener: TcpListener,
+    index: Index,
+    options: &ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) -> Result<()> {
+    let failed = |error: &dyn std::fmt::Display| Error::Server(error.to_string());
+    let counter = Arc::new(Counter::new(index));
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_not_serving::<Service>().await;
+    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let recommendations = RecommendationServiceServer::new(Recommendations(counter.clone()))
+        .max_decoding_message_size(options.max_request_bytes);
+    let router = tonic::transport::Server::builder()
+        .max_concurrent_streams(options.streams_per_connection)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .add_service(health_service)
+        .add_service(reflection_v1().map_err(|e| failed(&e))?)
+        .add_service(reflection_v1alpha().map_err(|e| failed(&e))?)
+        .add_service(recommendations);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let mut serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
+        let _ = stopped.await; // a dropped sender means the same
+    }));
+
+    let loading = counter.clone();
+    tokio::task::spawn_blocking(move || loading.take_up())
+        .await
+        .map_err(|_| Error::Server("loading the index panicked".into()))??;
+    health.set_serving::<Service>().await;
+    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    let keeping_up = tokio::spawn(counter.keep_up(Duration::from_millis(options.poll_ms.max(10))));
+
+    let ended = tokio::select! {
+        ended = &mut serving => Some(ended),
+        () = shutdown => None,
+    };
+    keeping_up.abort();
+    if let Some(ended) = ended {
+        return ended.map_err(|e| failed(&e))?.map_err(|e| failed(&e));
+    }
+    info!("stopping: finishing what is in flight");
+    health.set_not_serving::<Service>().await;
+    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    let _ = stop.send(());
+    match tokio::time::timeout(Duration::from_millis(options.grace_ms), &mut serving).await {
+        Ok(ended) => ended.map_err(|e| failed(&e))?.map_err(|e| failed(&e)),
+        Err(_) => {
+            serving.abort();
+            warn!(grace_ms = options.grace_ms, "stopped with connections still open");
+            Ok(())
+        }
+    }
+}
+
+type Service = RecommendationServiceServer<Recommendations>;
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+fn reflection_v1() -> Result<
+    tonic_reflection::server::v1::ServerReflectionServer<
+        impl tonic_reflection::server::v1::ServerReflection,
+    >,
+    tonic_reflection::server::Error,
+> {
+    reflection().build_v1()
+}
+
+fn reflection_v1alpha() -> Result<
+    tonic_reflection::server::v1alpha::ServerReflectionServer<
+        impl tonic_reflection::server::v1alpha::ServerReflection,
+    >,
+    tonic_reflection::server::Error,
+> {
+    reflection().build_v1alpha()
+}

@@ -1,0 +1,35 @@
+//! Errors as gRPC statuses.
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use crate::error::Error;
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::InvalidRequest(violations) => {
+                let fields: Vec<FieldViolation> = violations
+                    .into_iter()
+                    .map(|violation| FieldViolation::new(violation.field, violation.description))
+                    .collect();
+                let summary = fields
+                    .iter()
+                    .map(|v| format!("{}: {}", v.field, v.description))
+                    .collect::<Vec<_>>()
+                    .join("; ");
+                let details = ErrorDetails::with_bad_request(fields);
+                Status::with_error_details(Code::InvalidArgument, summary, details)
+            }
+            // What went wrong inside is for the log, not for the client.
+            Error::Io { .. }
+            | Error::Input(_)
+            | Error::Refused(_)
+            | Error::Index { .. }
+            | Error::Config(_)
+            | Error::Server(_) => {
+                Status::internal("the index could not be read; the server's log says more")
+            }
+        }
+    }
+}
