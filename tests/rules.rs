@@ -175,6 +175,8 @@ fn by_definition(groups: &Groups, items: &[ItemId], options: &RuleOptions) -> (u
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn counts_and_scores_equal_a_brute_force_with_the_vote_limit(rows in shop(), options in options()) {
         let groups = groups(&rows);

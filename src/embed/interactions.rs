@@ -1,0 +1,221 @@
+//! Who is tied to which item, and how strongly.
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::FactorOptions;
+use crate::events::{Event, EventKind, EventLog};
+use crate::ids::ItemId;
+use crate::lists::Lists;
+
+/// How much one event of each kind says; ≥ 0, a purchase usually 1. Returns say nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KindWeights {
+    /// Of a view.
+    pub view: f32,
+    /// Of a cart.
+    pub cart: f32,
+    /// Of a favorite.
+    pub favorite: f32,
+    /// Of a purchase.
+    pub purchase: f32,
+}
+
+impl Default for KindWeights {
+    fn default() -> Self {
+        Self { view: 0.2, cart: 0.5, favorite: 0.5, purchase: 1.0 }
+    }
+}
+
+impl KindWeights {
+    /// The weight of one event of this kind.
+    pub fn of(&self, kind: EventKind) -> f32 {
+        match kind {
+            EventKind::View => self.view,
+            EventKind::Cart => self.cart,
+            EventKind::Favorite => self.favorite,
+            EventKind::Purchase => self.purchase,
+            EventKind::Return => 0.0,
+        }
+    }
+}
+
+/// Rows of items with weights > 0: a row is a customer, or a basket or session of nobody known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interactions {
+    /// Ascending item indices, distinct within a row.
+    rows: Lists<(u32, f32)>,
+    items: usize,
+}
+
+/// Weights beyond this would only cost precision.
+const MAX_WEIGHT: f32 = 1e6;
+
+impl Interactions {
+    /// From triples (row, item, weight) in any order; weights of the same row and item add up, and
+    /// what is not a number above 0 is left out.
+    ///
+    /// Panics if a row or an item is out of range.
+    pub fn new(
+        rows: usize,
+        items: usize,
+        triples: impl IntoIterator<Item = (usize, ItemId, f32)>,
+    ) -> Self {
+        let mut triples: Vec<(u32, u32, f32)> = triples
+            .into_iter()
+            .filter(|(_, _, weight)| weight.is_finite() && *weight > 0.0)
+            .inspect(|(row, item, _)| {
+                assert!(*row < rows && item.index() < items, "within the matrix")
+            })
+            .map(|(row, item, weight)| (row as u32, item.index() as u32, weight))
+            .collect();
+        // Stable, so that weights add up in the order given.
+        triples.sort_by_key(|&(row, item, _)| (row, item));
+        let mut next = triples.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).peekable();
+        let mut lists = Lists::with_capacity(rows, triples.len());
+        for row in 0..rows as u32 {
+            lists.push(std::iter::from_fn(|| {
+                let same = next.next_if(|same| same[0].0 == row)?;
+                let weight = same.iter().map(|(_, _, weight)| weight).sum::<f32>();
+                Some((same[0].1, weight.min(MAX_WEIGHT)))
+            }));
+        }
+        Self { rows: lists, items }
+    }
+
+    /// From a shop's log: row i is customer i; after the customers comes one row for each order or
+    /// session of nobody known, in order of time. Events with neither are left out.
+    ///
+    /// Ages count from the log's last event.
+    pub fn from_log(log: &EventLog, options: &FactorOptions) -> Self {
+        let mut nameless = FxHashMap::default();
+        let customers = log.customers.len();
+        let now = log.events.last().map(|event| event.at).unwrap_or_default();
+        let decay = |event: &Event| match options.half_life_days {
+            Some(days) if log.timed && days > 0.0 => {
+                (-now.days_since(event.at) / days).exp2() as f32
+            }
+            _ => 1.0,
+        };
+        let mut triples = Vec::with_capacity(log.events.len());
+        for event in &log.events {
+            let row = match (event.customer, event.group) {
+                (Some(customer), _) => customer.index(),
+                (None, Some(group)) => {
+                    let next = customers + nameless.len();
+                    *nameless.entry(group).or_insert(next)
+                }
+                (None, None) => continue,
+            };
+            triples.push((row, event.item, options.kinds.of(event.kind) * decay(event)));
+        }
+        let rows = customers + nameless.len();
+        Self::new(rows, log.items.len(), triples).damped()
+    }
+
+    /// Every weight w becomes log₂(1 + w): the tenth purchase says less than the first, which says 1.
+    pub fn damped(mut self) -> Self {
+        let damp = |row: &[(u32, f32)]| -> Vec<(u32, f32)> {
+            row.iter()
+                .map(|&(item, weight)| (item, weight.ln_1p() / std::f32::consts::LN_2))
+                .collect()
+        };
+        self.rows = self.rows.rows().map(damp).collect();
+        self
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// True if there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// How many items there are, with or without interactions.
+    pub fn items(&self) -> usize {
+        self.items
+    }
+
+    /// How many pairs of row and item have a weight.
+    pub fn pairs(&self) -> usize {
+        self.rows.entries().len()
+    }
+
+    /// The items of a row with their weights, in order of id.
+    pub fn row(&self, row: usize) -> impl ExactSizeIterator<Item = (ItemId, f32)> {
+        self.rows.row(row).iter().map(|&(item, weight)| (ItemId::new(item as usize), weight))
+    }
+
+    pub(super) fn by_row(&self) -> &Lists<(u32, f32)> {
+        &self.rows
+    }
+
+    /// Per item its rows with their weights, ascending.
+    pub(super) fn by_item(&self) -> Lists<(u32, f32)> {
+        let mut next = vec![0usize; self.items + 1];
+        self.rows.entries().iter().for_each(|(item, _)| next[*item as usize + 1] += 1);
+        (1..next.len()).for_each(|i| next[i] += next[i - 1]);
+        let offsets = next.clone();
+        let mut entries = vec![(0u32, 0.0f32); self.pairs()];
+        for (row, pairs) in self.rows.rows().enumerate() {
+            for &(item, weight) in pairs {
+                entries[next[item as usize]] = (row as u32, weight);
+                next[item as usize] += 1;
+            }
+        }
+        let mut by_item = Lists::with_capacity(self.items, entries.len());
+        offsets.windows(2).for_each(|span| by_item.push(entries[span[0]..span[1]].iter().copied()));
+        by_item
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{CustomerId, GroupId};
+    use crate::time::{DAY_MS, Timestamp};
+
+    #[test]
+    fn weights_of_the_same_pair_add_up_and_nonsense_is_left_out() {
+        let [a, b] = [0, 1].map(ItemId::new);
+        let triples =
+            [(1, b, 1.0), (0, a, 2.0), (1, a, 0.5), (1, b, 2.0), (0, b, f32::NAN), (0, b, -1.0)];
+        let interactions = Interactions::new(3, 2, triples);
+        assert_eq!(interactions.row(0).collect::<Vec<_>>(), [(a, 2.0)]);
+        assert_eq!(interactions.row(1).collect::<Vec<_>>(), [(a, 0.5), (b, 3.0)]);
+        assert_eq!(interactions.by_item().row(0), [(0, 2.0), (1, 0.5)]);
+        assert_eq!((interactions.len(), interactions.pairs()), (3, 3));
+    }
+
+    #[test]
+    fn a_log_gives_customers_first_then_nameless_orders_with_older_events_weighing_less() {
+        let mut log = EventLog { timed: true, ..EventLog::default() };
+        let (tea, cup) = (log.items.intern("tea"), log.items.intern("cup"));
+        log.customers.intern("anna");
+        let event = |day, customer: Option<usize>, item, group: Option<usize>, kind| Event {
+            at: Timestamp(day * DAY_MS),
+            customer: customer.map(CustomerId::new),
+            item,
+            group: group.map(GroupId::new),
+            quantity: 1.0,
+            unit_price: 1.0,
+            kind,
+            discount_percent: 0,
+        };
+        log.events = vec![
+            event(0, Some(0), tea, None, EventKind::Purchase),
+            event(3, None, cup, None, EventKind::Purchase),
+            event(10, None, cup, Some(5), EventKind::Purchase),
+            event(10, Some(0), cup, None, EventKind::Return),
+        ];
+        let options = FactorOptions { half_life_days: Some(10.0), ..FactorOptions::default() };
+        let interactions = Interactions::from_log(&log, &options);
+        assert_eq!(interactions.len(), 2);
+        assert_eq!(interactions.row(0).collect::<Vec<_>>(), [(tea, 0.5f32.ln_1p() / 2f32.ln())]);
+        assert_eq!(interactions.row(1).collect::<Vec<_>>(), [(cup, 1.0)]);
+    }
+}

@@ -1,0 +1,369 @@
+//! Neighbours: for each item those whose vectors point the same way.
+//!
+//! Few vectors are compared all with all, in blocks that a processor's caches hold; many go through
+//! hnsw_rs, which only this file knows. It aborts on NaN and on more than 256 links, so vectors are
+//! checked and links bounded before it sees them.
+
+use hnsw_rs::anndists::dist::distances::Distance;
+use hnsw_rs::hnsw::Hnsw;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::dense::{Vectors, dot, products};
+use crate::ids::ItemId;
+use crate::lists::Lists;
+
+/// An item close to another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Neighbour {
+    /// The other item.
+    pub item: ItemId,
+    /// Cosine of the angle between the two; above 0, at most 1.
+    pub cosine: f32,
+}
+
+/// How neighbours are found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NeighbourOptions {
+    /// Up to this many vectors, all are compared with all.
+    pub exact_up_to: usize,
+    /// Links per vector in the graph; 2 to 256.
+    pub links: usize,
+    /// Candidates looked at while building the graph; ≥ `links`.
+    pub build_width: usize,
+    /// Candidates looked at while searching, more where more neighbours are asked for.
+    pub search_width: usize,
+}
+
+impl Default for NeighbourOptions {
+    fn default() -> Self {
+        Self { exact_up_to: 400_000, links: 24, build_width: 200, search_width: 128 }
+    }
+}
+
+/// Per vector its `k` nearest others with cosine > 0, nearest first, then by id.
+///
+/// A vector that is zero or holds anything but finite numbers has no neighbours and is nobody's. Up to
+/// `exact_up_to` vectors the answer is exact and the same on any number of threads; beyond, the graph
+/// is built by all threads at once, and may differ a little from run to run.
+pub fn neighbours(vectors: &Vectors, k: usize, options: &NeighbourOptions) -> Lists<Neighbour> {
+    let points = Points::of(vectors);
+    if points.ids.len() <= options.exact_up_to {
+        points.spread(vectors.len(), exact(&points, k))
+    } else {
+        let graph = Graph::build(&points, options);
+        let nearest = |place: usize| {
+            let mut found = graph.search(&points, points.row(place), k + 1, options);
+            found.retain(|neighbour| neighbour.item != points.ids[place]);
+            found.truncate(k);
+            found
+        };
+        let found = (0..points.ids.len()).into_par_iter().map(nearest).collect();
+        points.spread(vectors.len(), found)
+    }
+}
+
+/// Share of the `k` nearest of each row of `exact` that `approximate` has too, over all rows; 1 if
+/// there is nothing to find.
+pub fn recall(approximate: &Lists<Neighbour>, exact: &Lists<Neighbour>, k: usize) -> f64 {
+    let (mut found, mut all) = (0usize, 0usize);
+    for (row, truth) in exact.rows().enumerate() {
+        let answer = approximate.row(row);
+        let answer = &answer[..answer.len().min(k)];
+        let truth = &truth[..truth.len().min(k)];
+        all += truth.len();
+        found += truth.iter().filter(|t| answer.iter().any(|a| a.item == t.item)).count();
+    }
+    if all == 0 { 1.0 } else { found as f64 / all as f64 }
+}
+
+/// Answers for vectors that arrive later: new arrivals, a folded-in customer.
+pub struct VectorIndex {
+    points: Points,
+    graph: Option<Graph>,
+    options: NeighbourOptions,
+}
+
+impl VectorIndex {
+    /// An index over the vectors; zero and broken ones are never found.
+    pub fn build(vectors: &Vectors, options: &NeighbourOptions) -> Self {
+        let points = Points::of(vectors);
+        let graph =
+            (points.ids.len() > options.exact_up_to).then(|| Graph::build(&points, options));
+        Self { points, graph, options: options.clone() }
+    }
+
+    /// The `k` nearest to `vector` with cosine > 0, nearest first, then by id; none if the vector is
+    /// zero, broken, or of another length.
+    pub fn nearest(&self, vector: &[f32], k: usize) -> Vec<Neighbour> {
+        match (unit(vector), &self.graph) {
+            (Some(vector), _) if vector.len() != self.points.dim => Vec::new(),
+            (None, _) => Vec::new(),
+            (Some(vector), Some(graph)) => graph.search(&self.points, &vector, k, &self.options),
+            (Some(vector), None) => {
+                let mut nearest = Nearest::new(k);
+                for (place, id) in self.points.ids.iter().enumerate() {
+                    nearest.offer(*id, dot(&vector, self.points.row(place)));
+                }
+                nearest.sorted()
+            }
+        }
+    }
+}
+
+/// The vectors that can be compared, at length 1.
+struct Points {
+    dim: usize,
+    ids: Vec<ItemId>,
+    data: Vec<f32>,
+}
+
+impl Points {
+    fn of(vectors: &Vectors) -> Self {
+        let mut points = Self { dim: vectors.dim(), ids: Vec::new(), data: Vec::new() };
+        for index in 0..vectors.len() {
+            if let Some(unit) = unit(vectors.row(index)) {
+                points.ids.push(ItemId::new(index));
+                points.data.extend(unit);
+            }
+        }
+        points
+    }
+
+    fn row(&self, place: usize) -> &[f32] {
+        &self.data[place * self.dim..(place + 1) * self.dim]
+    }
+
+    /// One list per vector from one list per point.
+    fn spread(&self, vectors: usize, found: Vec<Vec<Neighbour>>) -> Lists<Neighbour> {
+        let mut lists = Lists::with_capacity(vectors, found.iter().map(Vec::len).sum());
+        for (id, list) in self.ids.iter().zip(found) {
+            while lists.len() < id.index() {
+                lists.push([]);
+            }
+            lists.push(list);
+        }
+        while lists.len() < vectors {
+            lists.push([]);
+        }
+        lists
+    }
+}
+
+/// The vector at length 1, unless it has no direction.
+fn unit(vector: &[f32]) -> Option<Vec<f32>> {
+    let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    let usable = length.is_finite() && length > 1e-30;
+    usable.then(|| vector.iter().map(|x| (f64::from(*x) / length) as f32).collect())
+}
+
+/// The best `k` of what is offered in order of id.
+struct Nearest {
+    k: usize,
+    floor: f32,
+    kept: Vec<Neighbour>,
+}
+
+impl Nearest {
+    fn new(k: usize) -> Self {
+        let floor = if k == 0 { f32::INFINITY } else { 0.0 };
+        Self { k, floor, kept: Vec::with_capacity(2 * k) }
+    }
+
+    /// An equal cosine doesn't displace: what came before has the smaller id.
+    #[inline]
+    fn offer(&mut self, item: ItemId, cosine: f32) {
+        if cosine > self.floor {
+            self.kept.push(Neighbour { item, cosine: cosine.min(1.0) });
+            if self.kept.len() >= 2 * self.k {
+                self.cut();
+            }
+        }
+    }
+
+    fn cut(&mut self) {
+        if self.kept.len() > self.k {
+            let (_, worst, _) = self.kept.select_nth_unstable_by(self.k - 1, nearest_first);
+            self.floor = worst.cosine;
+            self.kept.truncate(self.k);
+        }
+    }
+
+    fn sorted(mut self) -> Vec<Neighbour> {
+        self.cut();
+        self.kept.sort_unstable_by(nearest_first);
+        self.kept
+    }
+}
+
+fn nearest_first(a: &Neighbour, b: &Neighbour) -> std::cmp::Ordering {
+    b.cosine.total_cmp(&a.cosine).then(a.item.cmp(&b.item))
+}
+
+/// All with all, in blocks.
+fn exact(points: &Points, k: usize) -> Vec<Vec<Neighbour>> {
+    const QUERIES: usize = 128;
+    const OTHERS: usize = 1024;
+    const STRIDE: usize = 16;
+    let blocks = points.data.par_chunks(QUERIES * points.dim.max(1)).enumerate();
+    let search = |cosines: &mut Vec<f32>, (block, queries): (usize, &[f32])| {
+        let count = queries.len() / points.dim;
+        let mut nearest: Vec<Nearest> = (0..count).map(|_| Nearest::new(k)).collect();
+        for (others, ids) in points.data.chunks(OTHERS * points.dim).zip(points.ids.chunks(OTHERS))
+        {
+            products(queries, others, points.dim, cosines);
+            for (query, nearest) in nearest.iter_mut().enumerate() {
+                let own = points.ids[block * QUERIES + query];
+                let row = &cosines[query * ids.len()..][..ids.len()];
+                for (cosines, ids) in row.chunks(STRIDE).zip(ids.chunks(STRIDE)) {
+                    // Nearly always none is near enough, and this one test is made of wide registers.
+                    if cosines.iter().fold(false, |any, cosine| any | (*cosine > nearest.floor)) {
+                        for (&id, &cosine) in ids.iter().zip(cosines).filter(|(id, _)| **id != own)
+                        {
+                            nearest.offer(id, cosine);
+                        }
+                    }
+                }
+            }
+        }
+        nearest.into_iter().map(Nearest::sorted).collect::<Vec<_>>()
+    };
+    let found: Vec<_> =
+        blocks.with_max_len(1).map_init(|| vec![0.0; QUERIES * OTHERS], search).collect();
+    found.into_iter().flatten().collect()
+}
+
+/// 1 − cosine of vectors of length 1.
+#[derive(Clone, Copy, Default)]
+struct Angle;
+
+impl Distance<f32> for Angle {
+    fn eval(&self, a: &[f32], b: &[f32]) -> f32 {
+        (1.0 - dot(a, b)).max(0.0)
+    }
+}
+
+/// The hnsw_rs graph over points.
+struct Graph(Hnsw<'static, f32, Angle>);
+
+impl Graph {
+    fn build(points: &Points, options: &NeighbourOptions) -> Self {
+        const LAYERS: usize = 16;
+        let links = options.links.clamp(2, 256);
+        let width = options.build_width.max(links);
+        let graph = Hnsw::new(links, points.ids.len(), LAYERS, width, Angle);
+        let rows = points.data.chunks_exact(points.dim.max(1)).enumerate();
+        graph.parallel_insert_slice(&rows.map(|(place, row)| (row, place)).collect());
+        Self(graph)
+    }
+
+    /// `vector` must be of length 1.
+    fn search(
+        &self,
+        points: &Points,
+        vector: &[f32],
+        k: usize,
+        options: &NeighbourOptions,
+    ) -> Vec<Neighbour> {
+        let found = self.0.search(vector, k, options.search_width.max(2 * k));
+        let mut nearest: Vec<Neighbour> = found
+            .iter()
+            .map(|hit| Neighbour {
+                item: points.ids[hit.d_id],
+                cosine: dot(vector, points.row(hit.d_id)).min(1.0),
+            })
+            .filter(|neighbour| neighbour.cosine > 0.0)
+            .collect();
+        nearest.sort_unstable_by(nearest_first);
+        nearest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Vectors around a few centres, as items of a few categories are.
+    fn clustered(count: usize, dim: usize) -> Vectors {
+        let mut random = fastrand::Rng::with_seed(17);
+        let centres: Vec<f32> = (0..40 * dim).map(|_| random.f32() - 0.5).collect();
+        let mut data = Vec::with_capacity(count * dim);
+        for _ in 0..count {
+            let centre = random.usize(0..40) * dim;
+            data.extend((0..dim).map(|d| centres[centre + d] + 0.6 * (random.f32() - 0.5)));
+        }
+        Vectors::new(dim, data)
+    }
+
+    fn graph() -> NeighbourOptions {
+        NeighbourOptions { exact_up_to: 0, ..NeighbourOptions::default() }
+    }
+
+    #[test]
+    fn exact_neighbours_equal_a_plain_loop() {
+        let vectors = clustered(1500, 12);
+        let lists = neighbours(&vectors, 7, &NeighbourOptions::default());
+        for query in [0, 1, 127, 128, 1023, 1024, 1499] {
+            let own = unit(vectors.row(query)).unwrap();
+            let mut all: Vec<(f32, usize)> = (0..1500)
+                .filter(|other| *other != query)
+                .map(|other| (-dot(&own, &unit(vectors.row(other)).unwrap()), other))
+                .collect();
+            all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let plain: Vec<usize> = all[..7].iter().map(|(_, other)| *other).collect();
+            let found: Vec<usize> = lists.row(query).iter().map(|n| n.item.index()).collect();
+            assert_eq!(found, plain);
+        }
+    }
+
+    #[test]
+    fn the_graph_finds_what_exact_search_finds() {
+        let vectors = clustered(4000, 32);
+        let exact = neighbours(&vectors, 20, &NeighbourOptions::default());
+        let recall = recall(&neighbours(&vectors, 20, &graph()), &exact, 20);
+        assert!(recall >= 0.98, "recall {recall}");
+    }
+
+    #[test]
+    fn a_vector_without_direction_has_no_neighbours_and_is_nobodys() {
+        let mut data = clustered(50, 8).data().to_vec();
+        data[..8].fill(0.0);
+        data[8] = f32::NAN;
+        data[16] = f32::INFINITY;
+        data[24..32].fill(1e-38);
+        let vectors = Vectors::new(8, data);
+        for options in [NeighbourOptions::default(), graph()] {
+            let lists = neighbours(&vectors, 60, &options);
+            assert_eq!(lists.len(), 50);
+            assert!((0..4).all(|broken| lists.row(broken).is_empty()));
+            let entries = lists.entries();
+            assert!(entries.iter().all(|n| n.item.index() >= 4 && (0.0..=1.0).contains(&n.cosine)));
+            let index = VectorIndex::build(&vectors, &options);
+            assert!(index.nearest(vectors.row(1), 3).is_empty());
+            assert_eq!(index.nearest(vectors.row(9), 1)[0].item.index(), 9);
+            assert!(index.nearest(&[1.0; 3], 1).is_empty());
+        }
+    }
+
+    #[test]
+    fn none_one_or_equal_vectors_do_no_harm() {
+        for options in [NeighbourOptions::default(), graph()] {
+            assert!(neighbours(&Vectors::default(), 5, &options).is_empty());
+            assert!(neighbours(&Vectors::new(4, vec![1.0; 4]), 5, &options).row(0).is_empty());
+            assert!(neighbours(&Vectors::new(4, vec![1.0; 8]), 0, &options).row(0).is_empty());
+        }
+        let equal = neighbours(&Vectors::new(4, vec![1.0; 400]), 3, &NeighbourOptions::default());
+        assert_eq!(equal.row(50).iter().map(|n| n.item.index()).collect::<Vec<_>>(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn threads_change_no_bit_of_the_exact_answer() {
+        let vectors = clustered(700, 16);
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| neighbours(&vectors, 9, &NeighbourOptions::default()))
+        };
+        assert_eq!(on(1), on(4));
+    }
+}
