@@ -8,6 +8,7 @@ pub mod error;
 pub mod events;
 pub mod ids;
 pub mod lists;
+pub mod tables;
 pub mod time;
 
 pub use error::{Error, Result};
