@@ -14,6 +14,7 @@ pub mod index;
 pub mod lists;
 pub mod recommend;
 pub mod rules;
+pub mod tables;
 pub mod time;
 pub mod trends;
 

@@ -2,6 +2,24 @@
 //!
 //! This room knows files and rows and what a customer can do. It refuses to know what is recommended.
 
+mod account;
+mod baskets;
+mod check;
+mod kinds;
+mod line;
+mod options;
+mod read;
+mod returns;
+mod roles;
+mod row;
+mod sessions;
+
+pub use account::{Account, Cause, FileAccount};
+pub use baskets::baskets;
+pub use options::ReadOptions;
+pub use read::{Reading, read};
+pub use sessions::sessions;
+
 use crate::ids::{CustomerId, GroupId, Interner, ItemId};
 use crate::lists::Lists;
 use crate::time::Timestamp;

@@ -1,0 +1,287 @@
+//! What a log must not hold: each check gives the rows it sets aside their cause.
+
+use rayon::slice::ParallelSliceMut;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::returns::take_back;
+use super::row::{Row, TitleId};
+use super::{Account, Cause, EventKind, ReadOptions};
+use crate::Result;
+use crate::ids::{GroupId, Interner, ItemId};
+
+/// Lines of more units than this, each worth less than [`FRACTION`], are weights and volumes, not units.
+const MANY_UNITS: f32 = 100.0;
+/// In the shop's currency.
+const FRACTION: f32 = 0.01;
+
+/// The keys that rows refer to.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a> {
+    pub(super) items: &'a Interner<ItemId>,
+    pub(super) orders: &'a Interner<GroupId>,
+    pub(super) titles: &'a Interner<TitleId>,
+}
+
+/// The rows that stand all checks, sorted by time; the others are told to `account`.
+pub(super) fn checked(
+    mut rows: Vec<Row>,
+    names: Names<'_>,
+    timed: bool,
+    options: &ReadOptions,
+    account: &mut Account,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Row>> {
+    let period = options.period()?;
+    if timed {
+        outside(&mut rows, &period);
+    } else if options.before.is_some() || options.after.is_some() {
+        notes.push("before and after have no effect: the events have no timestamp column".into());
+    }
+    if !options.match_case {
+        join_spellings(&mut rows, names.items, notes);
+    }
+    not_products(&mut rows, names, &options.non_products);
+    mark_returns(&mut rows, names.orders, notes);
+    odd_quantities(&mut rows, options.max_quantity as f32);
+    unpriced(&mut rows, account.files.len());
+    duplicates(&mut rows, timed);
+    settle(&mut rows, account);
+    rows.par_sort_by_key(|row| row.at);
+    take_back(&mut rows);
+    settle(&mut rows, account);
+    Ok(rows)
+}
+
+/// The most frequent title of each item, ties by the smaller text.
+pub(super) fn titles(
+    rows: &[Row],
+    items: usize,
+    titles: &Interner<TitleId>,
+) -> Vec<Option<TitleId>> {
+    let mut counts: FxHashMap<(ItemId, TitleId), u32> = FxHashMap::default();
+    for row in rows {
+        if let Some(title) = row.title {
+            *counts.entry((row.item, title)).or_default() += 1;
+        }
+    }
+    let mut best: Vec<Option<(u32, TitleId)>> = vec![None; items];
+    for ((item, title), count) in counts {
+        let place = &mut best[item.index()];
+        let better = place.is_none_or(|(most, held)| {
+            count > most || count == most && titles.key(title) < titles.key(held)
+        });
+        if better {
+            *place = Some((count, title));
+        }
+    }
+    best.into_iter().map(|place| place.map(|(_, title)| title)).collect()
+}
+
+/// Takes out the rows that have a fate, and counts them.
+fn settle(rows: &mut Vec<Row>, account: &mut Account) {
+    rows.retain(|row| {
+        if let Some(cause) = row.fate {
+            account.set_aside(cause, 1);
+        }
+        row.is_live()
+    });
+}
+
+fn set_aside(rows: &mut [Row], cause: Cause, is_so: impl Fn(&Row) -> bool) {
+    rows.iter_mut()
+        .filter(|row| row.is_live() && is_so(row))
+        .for_each(|row| row.fate = Some(cause));
+}
+
+fn outside(rows: &mut [Row], period: &std::ops::Range<crate::time::Timestamp>) {
+    set_aside(rows, Cause::OutsideLimits, |row| !period.contains(&row.at));
+}
+
+/// Keys that differ only by case become the most frequent of them; ties go to the upper-case one, then
+/// to the smaller text.
+fn join_spellings(rows: &mut [Row], items: &Interner<ItemId>, notes: &mut Vec<String>) {
+    let mut spellings: FxHashMap<String, Vec<ItemId>> = FxHashMap::default();
+    for index in 0..items.len() {
+        let item = ItemId::new(index);
+        let key = items.key(item);
+        if key.chars().any(char::is_alphabetic) {
+            spellings.entry(key.to_lowercase()).or_default().push(item);
+        }
+    }
+    spellings.retain(|_, alike| alike.len() > 1);
+    if spellings.is_empty() {
+        return;
+    }
+    let mut counts = vec![0_u64; items.len()];
+    rows.iter().filter(|row| row.is_live()).for_each(|row| counts[row.item.index()] += 1);
+    let mut joined: FxHashMap<ItemId, ItemId> = FxHashMap::default();
+    for alike in spellings.into_values() {
+        let rank = |item: &ItemId| {
+            let key = items.key(*item);
+            (std::cmp::Reverse(counts[item.index()]), key.chars().any(char::is_lowercase), key)
+        };
+        if let Some(best) = alike.iter().copied().min_by_key(rank) {
+            joined.extend(
+                alike.into_iter().filter(|&other| other != best).map(|other| (other, best)),
+            );
+        }
+    }
+    for row in rows.iter_mut() {
+        row.item = joined.get(&row.item).copied().unwrap_or(row.item);
+    }
+    notes.push(format!(
+        "{} item keys differ from another only by case, and were joined with it",
+        joined.len()
+    ));
+}
+
+fn not_products(rows: &mut [Row], names: Names<'_>, patterns: &[String]) {
+    let patterns: Vec<String> = patterns.iter().map(|pattern| pattern.to_uppercase()).collect();
+    let listed = |text: &str| {
+        let text = text.to_uppercase();
+        patterns.iter().any(|pattern| matches_pattern(pattern, &text))
+    };
+    let titles = titles(rows, names.items.len(), names.titles);
+    let bookkeeping: Vec<bool> = names
+        .items
+        .keys()
+        .zip(&titles)
+        .map(|(key, title)| {
+            listed(key) || title.is_some_and(|title| listed(names.titles.key(title)))
+        })
+        .collect();
+    set_aside(rows, Cause::NotAProduct, |row| bookkeeping[row.item.index()]);
+}
+
+/// A `*` at either end of the pattern stands for anything.
+fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let (open_start, pattern) = match pattern.strip_prefix('*') {
+        Some(rest) => (true, rest),
+        None => (false, pattern),
+    };
+    let (open_end, middle) = match pattern.strip_suffix('*') {
+        Some(rest) => (true, rest),
+        None => (false, pattern),
+    };
+    match (open_start, open_end) {
+        (false, false) => text == middle,
+        (true, false) => text.ends_with(middle),
+        (false, true) => text.starts_with(middle),
+        (true, true) => text.contains(middle),
+    }
+}
+
+/// Negative purchases, and those of orders that the shop marks as cancelled, are returns of as many.
+fn mark_returns(rows: &mut [Row], orders: &Interner<GroupId>, notes: &mut Vec<String>) {
+    let cancelled = cancelled(orders);
+    let mut by_order = 0_u64;
+    for row in rows.iter_mut().filter(|row| row.is_live()) {
+        let is_cancelled =
+            row.order.is_some_and(|order| cancelled.get(order.index()) == Some(&true));
+        if row.kind == EventKind::Purchase && (is_cancelled || row.quantity < 0.0) {
+            row.kind = EventKind::Return;
+            by_order += u64::from(is_cancelled);
+        }
+        if row.kind == EventKind::Return {
+            row.quantity = row.quantity.abs();
+            row.unit_price = row.unit_price.map(f32::abs);
+        }
+    }
+    if by_order > 0 {
+        notes.push(format!(
+            "{by_order} lines are of cancelled orders (C and a number): they count as returns"
+        ));
+    }
+}
+
+/// Orders called `C` and digits, where nine in ten of the others are plain digits; by [`GroupId`].
+fn cancelled(groups: &Interner<GroupId>) -> Vec<bool> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_marked =
+        |key: &str| key.strip_prefix("oC").or(key.strip_prefix("oc")).is_some_and(digits);
+    let marked: Vec<bool> = groups.keys().map(is_marked).collect();
+    let others = || groups.keys().filter(|key| key.starts_with('o') && !is_marked(key));
+    let plain = others().filter(|key| digits(&key[1..])).count();
+    if plain > 0 && plain * 10 >= others().count() * 9 { marked } else { Vec::new() }
+}
+
+fn odd_quantities(rows: &mut [Row], max_quantity: f32) {
+    set_aside(rows, Cause::ZeroOrNegativeQuantity, |row| row.quantity <= 0.0);
+    set_aside(rows, Cause::AbsurdQuantity, |row| {
+        let crumbs = row.unit_price.is_some_and(|price| price > 0.0 && price < FRACTION);
+        row.quantity > max_quantity || row.quantity > MANY_UNITS && crumbs
+    });
+}
+
+/// Where at least half of a file's purchases that say a price say one above 0, the others are no sales;
+/// where not, its prices mean nothing and count as unknown.
+fn unpriced(rows: &mut [Row], files: usize) {
+    let mut told = vec![(0_u64, 0_u64); files]; // purchases with any price, and with one above 0
+    for row in rows.iter().filter(|row| row.is_live() && row.kind == EventKind::Purchase) {
+        if let Some(price) = row.unit_price {
+            let (any, above) = &mut told[row.file as usize];
+            *any += 1;
+            *above += u64::from(price > 0.0);
+        }
+    }
+    let priced: Vec<bool> = told.iter().map(|(any, above)| above * 2 >= *any).collect();
+    set_aside(rows, Cause::Unpriced, |row| {
+        row.kind == EventKind::Purchase
+            && priced[row.file as usize]
+            && row.unit_price.is_some_and(|price| price <= 0.0)
+    });
+    for row in rows.iter_mut().filter(|row| row.is_live()) {
+        row.unit_price = row.unit_price.filter(|&price| price > 0.0);
+    }
+}
+
+/// The same event again. Without time only lines of the same order can be told to be the same: a session
+/// may come back to an item, and a customer may buy again.
+fn duplicates(rows: &mut [Row], timed: bool) {
+    let mut seen = FxHashSet::default();
+    seen.reserve(rows.len());
+    for row in rows.iter_mut().filter(|row| row.is_live()) {
+        let is_told = timed || row.order.is_some();
+        let event = (
+            (row.at, row.kind, row.item, row.customer, row.order, row.session),
+            (row.quantity.to_bits(), row.unit_price.map(f32::to_bits)),
+        );
+        if is_told && !seen.insert(event) {
+            row.fate = Some(Cause::Duplicate);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_at_either_end_of_a_pattern_stands_for_anything() {
+        for (pattern, text, expected) in [
+            ("POST", "POST", true),
+            ("POST", "POSTER", false),
+            ("GIFT*", "GIFT CARD 10", true),
+            ("*FEE", "SERVICE FEE", true),
+            ("*FEE", "FEES", false),
+            ("*GIFT*", "A GIFT CARD", true),
+            ("*", "X", true),
+        ] {
+            assert_eq!(matches_pattern(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn an_order_is_cancelled_by_its_c_only_where_the_others_are_plain_numbers() {
+        let orders = |keys: &[&str]| {
+            let mut groups = Interner::new();
+            keys.iter().for_each(|key| {
+                groups.intern(key);
+            });
+            cancelled(&groups)
+        };
+        assert_eq!(orders(&["o536365", "oC536366", "s1", "sC1"]), [false, true, false, false]);
+        assert!(orders(&["oC1", "oC2", "oD3"]).is_empty());
+        assert!(orders(&["oC1", "oC2"]).is_empty());
+    }
+}

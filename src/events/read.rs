@@ -1,0 +1,220 @@
+//! From files to a checked log.
+
+use std::path::{Path, PathBuf};
+
+use super::account::FileAccount;
+use super::check::{self, Names};
+use super::kinds::Words;
+use super::line::{Aside, FileReader, Keys, Offence};
+use super::row::Row;
+use super::{Account, Cause, Event, EventKind, EventLog, ReadOptions};
+use crate::ids::{DenseId, Interner};
+use crate::tables::{FileColumns, Table, list_files};
+use crate::{Error, Result};
+
+/// A refusal shows so many of a file's bad rows.
+const OFFENCES_SHOWN: usize = 5;
+
+/// A log, and how it came about.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// What happened.
+    pub log: EventLog,
+    /// What became of every row.
+    pub account: Account,
+    /// Which column was taken for what, file by file.
+    pub columns: Vec<FileColumns>,
+    /// What the user should know and may want to mend. No customer's key is in them.
+    pub notes: Vec<String>,
+}
+
+/// Reads, checks and sorts the events of files, folders and patterns.
+///
+/// The result is the same whatever the format of the files, and on any number of threads.
+///
+/// Errors: a file is missing, damaged or without rows; a needed column is missing or ambiguous
+/// ([`Error::Input`]); too many rows of a file are unreadable ([`Error::Refused`]).
+pub fn read(paths: &[PathBuf], options: &ReadOptions) -> Result<Reading> {
+    options.check()?;
+    let mut intake = Intake::new(options)?;
+    for path in list_files(paths)? {
+        intake.read_file(&path)?;
+    }
+    intake.finish()
+}
+
+/// Everything read so far.
+struct Intake<'a> {
+    options: &'a ReadOptions,
+    zone: jiff::tz::TimeZone,
+    words: Words,
+    keys: Keys,
+    rows: Vec<Row>,
+    account: Account,
+    columns: Vec<FileColumns>,
+    notes: Vec<String>,
+    timed: Option<bool>,
+}
+
+impl<'a> Intake<'a> {
+    fn new(options: &'a ReadOptions) -> Result<Self> {
+        Ok(Self {
+            options,
+            zone: options.zone()?,
+            words: Words::with(&options.event_types)?,
+            keys: Keys::default(),
+            rows: Vec::new(),
+            account: Account::default(),
+            columns: Vec::new(),
+            notes: Vec::new(),
+            timed: None,
+        })
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<()> {
+        let table = Table::open(path)?;
+        let number = u32::try_from(self.account.files.len()).expect("fewer than 2^32 files");
+        let reader = FileReader::new(&table, self.options, &self.zone, &self.words, number)?;
+        self.notes.extend(reader.notes.iter().cloned());
+        self.columns.push(reader.report.clone());
+        let first = self.rows.len();
+        let mut file = FileAccount { path: path.to_path_buf(), ..FileAccount::default() };
+        let mut offences = Vec::new();
+        let mut bought = false;
+        table.read(&reader.selected, |batch| {
+            for broken in &batch.broken {
+                file.read += broken.rows;
+                file.unreadable += broken.rows;
+                self.account.set_aside(Cause::Unreadable, broken.rows);
+                offences.push(Offence {
+                    line: broken.line,
+                    column: None,
+                    problem: broken.problem.clone(),
+                });
+            }
+            for row in 0..batch.len() {
+                file.read += 1;
+                match reader.row(batch, row, &mut self.keys) {
+                    Ok(row) => {
+                        bought |= row.customer.is_some() || row.order.is_some();
+                        self.rows.push(row);
+                    }
+                    Err(Aside { cause, offence }) => {
+                        self.account.set_aside(cause, 1);
+                        file.unreadable += u64::from(offence.is_some());
+                        offences.extend(offence.filter(|_| offences.len() < OFFENCES_SHOWN));
+                    }
+                }
+            }
+            offences.truncate(OFFENCES_SHOWN);
+            Ok(())
+        })?;
+        if !reader.has_event_type && !bought {
+            self.rows[first..].iter_mut().for_each(|row| row.kind = EventKind::View);
+        }
+        self.refuse_if_unreadable(&file, &offences)?;
+        if file.read == 0 {
+            self.notes.push(format!("{}: a header and no rows", path.display()));
+        } else {
+            self.same_time(path, reader.is_timed)?;
+        }
+        self.account.read += file.read;
+        self.account.files.push(file);
+        Ok(())
+    }
+
+    fn refuse_if_unreadable(&self, file: &FileAccount, offences: &[Offence]) -> Result<()> {
+        if file.unreadable as f64 <= self.options.max_unreadable_share * file.read as f64 {
+            return Ok(());
+        }
+        let shown: Vec<String> = offences.iter().map(|offence| format!("\n  {offence}")).collect();
+        Err(Error::Refused(format!(
+            "{}: {} of {} rows can't be read ({:.1} %, at most {:.1} % are let pass); the first:{}\n\
+             Mend the file, name columns with --map role=COLUMN, or raise max_unreadable_share.",
+            file.path.display(),
+            file.unreadable,
+            file.read,
+            100.0 * file.unreadable as f64 / file.read as f64,
+            100.0 * self.options.max_unreadable_share,
+            shown.concat(),
+        )))
+    }
+
+    fn same_time(&mut self, path: &Path, timed: bool) -> Result<()> {
+        if *self.timed.get_or_insert(timed) == timed {
+            return Ok(());
+        }
+        Err(Error::Input(format!(
+            "{}: {} a timestamp column, unlike the files before it: train on files that all have one, or none",
+            path.display(),
+            if timed { "has" } else { "lacks" }
+        )))
+    }
+
+    fn finish(mut self) -> Result<Reading> {
+        if self.account.read == 0 {
+            return Err(Error::Input(
+                "the events have headers and no rows: nothing to learn from".into(),
+            ));
+        }
+        let timed = self.timed.unwrap_or(false);
+        let names =
+            Names { items: &self.keys.items, orders: &self.keys.groups, titles: &self.keys.titles };
+        let rows = check::checked(
+            self.rows,
+            names,
+            timed,
+            self.options,
+            &mut self.account,
+            &mut self.notes,
+        )?;
+        self.account.used = rows.len() as u64;
+        let log = log(&rows, &self.keys, timed);
+        Ok(Reading { log, account: self.account, columns: self.columns, notes: self.notes })
+    }
+}
+
+/// The rows as a log of their own ids, given out in the order of first sight.
+fn log(rows: &[Row], keys: &Keys, timed: bool) -> EventLog {
+    let mut items = Renumbered::new(&keys.items);
+    let mut customers = Renumbered::new(&keys.customers);
+    let titles = check::titles(rows, keys.items.len(), &keys.titles);
+    let events = rows
+        .iter()
+        .map(|row| Event {
+            at: row.at,
+            customer: row.customer.map(|customer| customers.id(customer)),
+            item: items.id(row.item),
+            group: row.group(),
+            quantity: row.quantity,
+            unit_price: row.unit_price.unwrap_or(0.0),
+            kind: row.kind,
+            discount_percent: row.discount_percent,
+        })
+        .collect();
+    let mut named = vec![None; items.new.len()];
+    for (old, new) in items.ids.iter().enumerate() {
+        if let (Some(new), Some(title)) = (new, titles[old]) {
+            named[new.index()] = Some(keys.titles.key(title).to_string());
+        }
+    }
+    let titles = if named.iter().any(Option::is_some) { named } else { Vec::new() };
+    EventLog { events, items: items.new, customers: customers.new, titles, timed }
+}
+
+/// Ids of those keys only that are in use.
+struct Renumbered<'a, Id> {
+    old: &'a Interner<Id>,
+    new: Interner<Id>,
+    ids: Vec<Option<Id>>,
+}
+
+impl<'a, Id: DenseId> Renumbered<'a, Id> {
+    fn new(old: &'a Interner<Id>) -> Self {
+        Self { old, new: Interner::new(), ids: vec![None; old.len()] }
+    }
+
+    fn id(&mut self, old: Id) -> Id {
+        *self.ids[old.index()].get_or_insert_with(|| self.new.intern(self.old.key(old)))
+    }
+}

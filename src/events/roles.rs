@@ -1,0 +1,261 @@
+//! The columns an event can have, and the names shops give them.
+
+use crate::tables::{Content, Role};
+
+pub(super) const ITEM: usize = 0;
+pub(super) const CUSTOMER: usize = 1;
+pub(super) const ORDER: usize = 2;
+pub(super) const SESSION: usize = 3;
+pub(super) const TIMESTAMP: usize = 4;
+pub(super) const EVENT_TYPE: usize = 5;
+pub(super) const QUANTITY: usize = 6;
+pub(super) const UNIT_PRICE: usize = 7;
+pub(super) const LINE_TOTAL: usize = 8;
+pub(super) const DISCOUNT: usize = 9;
+pub(super) const TITLE: usize = 10;
+
+/// In the order of the constants above.
+pub(super) const ROLES: [Role; 11] = [
+    one(
+        "item_id",
+        Content::Text,
+        &[
+            &[
+                "product_id",
+                "stock_code",
+                "sku",
+                "article_id",
+                "item",
+                "product_code",
+                "item_code",
+                "item_no",
+                "item_number",
+                "product_number",
+                "product_no",
+                "article",
+                "article_no",
+                "article_number",
+                "asin",
+                "variant_id",
+                "line_item_sku",
+                "sku_id",
+                "goods_id",
+                "content_id",
+                "upc",
+                "ean",
+                "gtin",
+                "isbn",
+            ],
+            &["product", "stockcode", "aid", "pid"],
+        ],
+    ),
+    one(
+        "customer_id",
+        Content::PrivateText,
+        &[
+            &[
+                "user_id",
+                "household_id",
+                "household_key",
+                "visitor_id",
+                "client_id",
+                "member_id",
+                "shopper_id",
+                "buyer_id",
+                "customer_no",
+                "customer_number",
+                "customer_key",
+                "cust_id",
+                "consumer_id",
+                "person_id",
+                "account_id",
+                "customer_unique_id",
+            ],
+            &[
+                "customer",
+                "user",
+                "household",
+                "visitor",
+                "client",
+                "member",
+                "email",
+                "customer_email",
+            ],
+        ],
+    ),
+    one(
+        "order_id",
+        Content::PrivateText,
+        &[
+            &[
+                "invoice_no",
+                "invoice",
+                "invoice_id",
+                "invoice_number",
+                "basket_id",
+                "transaction_id",
+                "order_no",
+                "order_number",
+                "receipt_id",
+                "receipt_no",
+                "receipt",
+                "ticket_id",
+                "ticket_no",
+                "bill_no",
+                "purchase_id",
+            ],
+            &["order", "basket", "transaction", "cart_id", "tid"],
+        ],
+    ),
+    one(
+        "session_id",
+        Content::PrivateText,
+        &[&[
+            "session",
+            "user_session",
+            "visit_id",
+            "session_key",
+            "session_no",
+            "ga_session_id",
+            "sid",
+        ]],
+    ),
+    one(
+        "timestamp",
+        Content::Moment,
+        &[
+            &[
+                "invoice_date",
+                "transaction_timestamp",
+                "event_time",
+                "event_timestamp",
+                "event_date",
+                "t_dat",
+                "datetime",
+                "date_time",
+                "order_date",
+                "order_time",
+                "order_timestamp",
+                "purchase_date",
+                "purchase_time",
+                "transaction_date",
+                "transaction_dt",
+                "transaction_time",
+                "ts",
+                "event_datetime",
+                "occurred_at",
+                "order_purchase_timestamp",
+                "invoice_time",
+                "sale_date",
+            ],
+            &["date", "created_at", "moment"],
+            &["time", "at"],
+        ],
+    ),
+    one(
+        "event_type",
+        Content::Text,
+        &[
+            &[
+                "event",
+                "event_name",
+                "event_kind",
+                "action",
+                "action_type",
+                "behavior",
+                "behaviour",
+                "behavior_type",
+                "behaviour_type",
+                "interaction",
+                "interaction_type",
+                "activity",
+            ],
+            &["type", "kind"],
+        ],
+    ),
+    one(
+        "quantity",
+        Content::Number,
+        &[
+            &[
+                "qty",
+                "units",
+                "quantity_sold",
+                "item_quantity",
+                "order_quantity",
+                "line_item_quantity",
+                "num_units",
+                "units_sold",
+            ],
+            &["count"],
+        ],
+    ),
+    one(
+        "unit_price",
+        Content::Number,
+        &[&[
+            "price",
+            "item_price",
+            "price_per_unit",
+            "unit_cost_price",
+            "line_item_price",
+            "selling_price",
+            "price_each",
+        ]],
+    ),
+    one(
+        "line_total",
+        Content::Number,
+        &[
+            &[
+                "sales_value",
+                "line_amount",
+                "total_price",
+                "line_value",
+                "sales_amount",
+                "item_total",
+                "sales_price",
+                "extended_price",
+            ],
+            &["sales", "revenue", "total", "amount"],
+        ],
+    ),
+    Role {
+        name: "discount",
+        aliases: &[&[
+            "retail_disc",
+            "coupon_disc",
+            "coupon_match_disc",
+            "discount_amount",
+            "line_discount",
+            "item_discount",
+        ]],
+        content: Content::Number,
+        several: true,
+    },
+    one(
+        "title",
+        Content::Text,
+        &[
+            &[
+                "item_title",
+                "product_title",
+                "product_name",
+                "item_name",
+                "name",
+                "line_item_name",
+                "prod_name",
+                "article_name",
+            ],
+            &["description", "product_description", "item_description"],
+        ],
+    ),
+];
+
+const fn one(
+    name: &'static str,
+    content: Content,
+    aliases: &'static [&'static [&'static str]],
+) -> Role {
+    Role { name, aliases, content, several: false }
+}

@@ -1,0 +1,81 @@
+//! Some rows of a table: the asked-for columns only, all text in one buffer.
+
+/// Rows are cut into batches of about this many bytes or rows, whichever comes first.
+const BATCH_BYTES: usize = 1 << 20;
+const BATCH_ROWS: usize = 1 << 14;
+
+/// Rows as text, trimmed of white space; an absent value is empty.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    width: usize,
+    bytes: Vec<u8>,
+    ends: Vec<usize>, // rows × width
+    lines: Vec<u64>,
+    /// Rows that could not be split into columns at all.
+    pub broken: Vec<Broken>,
+}
+
+/// A stretch of the file that is no row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Line of the file (row, in Parquet), from 1.
+    pub line: u64,
+    /// How many lines of the file it swallowed, ≥ 1.
+    pub rows: u64,
+    /// What was expected and what came.
+    pub problem: String,
+}
+
+impl Batch {
+    pub(super) fn new(width: usize) -> Self {
+        Self { width, ..Self::default() }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.len() >= BATCH_BYTES || self.lines.len() >= BATCH_ROWS
+    }
+
+    /// How many good rows there are.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// True without a good row.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Line of the file (row, in Parquet) where good row `row` starts, from 1.
+    pub fn line(&self, row: usize) -> u64 {
+        self.lines[row]
+    }
+
+    /// The text in good row `row` of the `column`th asked-for column.
+    #[inline]
+    pub fn field(&self, row: usize, column: usize) -> &[u8] {
+        debug_assert!(column < self.width);
+        let at = row * self.width + column;
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        &self.bytes[start..self.ends[at]]
+    }
+
+    /// All texts of one column.
+    pub fn column(&self, column: usize) -> impl Iterator<Item = &[u8]> {
+        (0..self.len()).map(move |row| self.field(row, column))
+    }
+
+    /// Appends a row; `fields` must yield as many as the batch is wide.
+    #[inline]
+    pub(super) fn push<'a>(&mut self, line: u64, fields: impl Iterator<Item = &'a [u8]>) {
+        for field in fields {
+            self.bytes.extend_from_slice(field.trim_ascii());
+            self.ends.push(self.bytes.len());
+        }
+        self.lines.push(line);
+        debug_assert_eq!(self.ends.len(), self.lines.len() * self.width);
+    }
+
+    pub(super) fn push_broken(&mut self, line: u64, rows: u64, problem: String) {
+        self.broken.push(Broken { line, rows, problem });
+    }
+}

@@ -1,0 +1,334 @@
+//! Which column plays which role: by name first, then by content, and the hand-made map above all.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Clock, DateOrder, NumberStyle, Table};
+use crate::{Error, Result};
+
+/// What a role's values must look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Names and words: anything.
+    Text,
+    /// Keys of customers and orders: anything, and never shown.
+    PrivateText,
+    /// A number.
+    Number,
+    /// A moment.
+    Moment,
+}
+
+/// Something a column can mean.
+#[derive(Clone, Copy, Debug)]
+pub struct Role {
+    /// The canonical column name.
+    pub name: &'static str,
+    /// Other names, in tiers: a name of an earlier tier is preferred.
+    pub aliases: &'static [&'static [&'static str]],
+    /// What its values must look like.
+    pub content: Content,
+    /// True if several columns may play it together, in the order of their names here.
+    pub several: bool,
+}
+
+/// Why a column plays its role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Why {
+    /// It bears the canonical name.
+    Exact,
+    /// It bears another usual name.
+    Alias,
+    /// `--map` says so.
+    Map,
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Exact => "its name",
+            Self::Alias => "a usual name",
+            Self::Map => "--map",
+        })
+    }
+}
+
+/// The guess for one role of one file, for the user to check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoleColumn {
+    /// The role, by its canonical name.
+    pub role: String,
+    /// The column, as the file names it.
+    pub column: String,
+    /// Why this one.
+    pub why: Why,
+    /// Up to three different values; of customers and orders only their shape.
+    pub samples: Vec<String>,
+}
+
+/// The guess for one file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FileColumns {
+    /// The file.
+    pub path: std::path::PathBuf,
+    /// CSV, TSV, …
+    pub format: String,
+    /// The roles that were found, in canonical order.
+    pub roles: Vec<RoleColumn>,
+    /// Columns without a role.
+    pub unused: Vec<String>,
+}
+
+/// The columns of each role, as positions in the table.
+#[derive(Clone, Debug)]
+pub struct Detected {
+    /// One list per role, in the order the roles were given; empty if no column plays it.
+    pub columns: Vec<Vec<usize>>,
+    /// The same, for the user.
+    pub report: FileColumns,
+    /// Columns that bear a role's name but not its content.
+    pub notes: Vec<String>,
+}
+
+/// Finds the columns of `roles` in `table`; `map` (role → column) overrides names.
+///
+/// Errors: `map` names an unknown role or column; two columns are equally good for a role.
+pub fn detect(table: &Table, roles: &[Role], map: &BTreeMap<String, String>) -> Result<Detected> {
+    let mapped = mapped(table, roles, map)?;
+    let mut columns = Vec::new();
+    let mut found = Vec::new();
+    let mut notes = Vec::new();
+    for role in roles {
+        let (mine, why) = match mapped.get(role.name) {
+            Some(&column) => (vec![column], Why::Map),
+            None => {
+                let free: Vec<usize> = (0..table.names.len())
+                    .filter(|at| !mapped.values().any(|by_hand| by_hand == at))
+                    .collect();
+                by_name(table, role, &free, &mut notes)?
+            }
+        };
+        found.extend(mine.iter().map(|&column| RoleColumn {
+            role: role.name.into(),
+            column: table.names[column].clone(),
+            why,
+            samples: samples(table, column, role.content),
+        }));
+        columns.push(mine);
+    }
+    let unused =
+        (0..table.names.len()).filter(|at| !columns.iter().flatten().any(|used| used == at));
+    let report = FileColumns {
+        path: table.path.clone(),
+        format: table.format.to_string(),
+        roles: found,
+        unused: unused.map(|at| table.names[at].clone()).collect(),
+    };
+    Ok(Detected { columns, report, notes })
+}
+
+impl Detected {
+    /// Errors: none of the roles called `names` has a column.
+    pub fn require(&self, table: &Table, roles: &[Role], names: &[&str]) -> Result<()> {
+        let wanted =
+            || roles.iter().zip(&self.columns).filter(|(role, _)| names.contains(&role.name));
+        if wanted().any(|(_, columns)| !columns.is_empty()) {
+            return Ok(());
+        }
+        let looked_for: Vec<String> = wanted()
+            .map(|(role, _)| format!("{} (or {})", role.name, role.aliases.concat().join(", ")))
+            .collect();
+        let headerless = if looks_like_data(table) {
+            " The first line looks like data: does the file lack its header line?"
+        } else {
+            ""
+        };
+        Err(Error::Input(format!(
+            "{}: no column for {}. Looked for {}. The file has: {}.{headerless} \
+             To name the column by hand: --map {}=COLUMN",
+            table.path.display(),
+            names.join(" or "),
+            looked_for.join("; "),
+            if headerless.is_empty() {
+                listed(&table.names)
+            } else {
+                format!("{} columns", table.names.len())
+            },
+            names[0],
+        )))
+    }
+}
+
+/// True for a value that says "nothing" in the way of some export: empty, NULL, nan, None, NA, \N.
+pub fn is_absent(text: &[u8]) -> bool {
+    match text.len() {
+        0 => true,
+        2 => text == b"\\N" || text.eq_ignore_ascii_case(b"na"),
+        3 => text.eq_ignore_ascii_case(b"nan") || text.eq_ignore_ascii_case(b"n/a"),
+        4 => [b"null".as_slice(), b"none", b"<na>"]
+            .iter()
+            .any(|word| text.eq_ignore_ascii_case(word)),
+        _ => false,
+    }
+}
+
+fn mapped<'a>(
+    table: &Table,
+    roles: &[Role],
+    map: &'a BTreeMap<String, String>,
+) -> Result<BTreeMap<&'a str, usize>> {
+    let mut mapped = BTreeMap::new();
+    for (role, column) in map {
+        if !roles.iter().any(|known| known.name == role) {
+            let known: Vec<&str> = roles.iter().map(|role| role.name).collect();
+            return Err(Error::Config(format!(
+                "--map {role}={column}: no such role; there are: {}",
+                known.join(", ")
+            )));
+        }
+        let alike: Vec<usize> =
+            (0..table.names.len()).filter(|&at| plain(&table.names[at]) == plain(column)).collect();
+        let exact: Vec<usize> =
+            alike.iter().copied().filter(|&at| table.names[at] == *column).collect();
+        match (exact.as_slice(), alike.as_slice()) {
+            ([one], _) | ([], [one]) => mapped.insert(role.as_str(), *one),
+            ([], []) => {
+                return Err(Error::Input(format!(
+                    "{}: --map {role}={column}: no such column; the file has: {}",
+                    table.path.display(),
+                    listed(&table.names)
+                )));
+            }
+            _ => return Err(tie(table, role, &alike)),
+        };
+    }
+    Ok(mapped)
+}
+
+fn by_name(
+    table: &Table,
+    role: &Role,
+    free: &[usize],
+    notes: &mut Vec<String>,
+) -> Result<(Vec<usize>, Why)> {
+    let bearing = |names: &[&str]| -> Vec<usize> {
+        let alike = |name: &&str, at: &usize| plain(&table.names[*at]) == plain(name);
+        names
+            .iter()
+            .flat_map(|name| free.iter().copied().filter(move |at| alike(name, at)))
+            .collect()
+    };
+    let exact = bearing(&[role.name]);
+    if role.several {
+        let mut all = exact.clone();
+        all.extend(role.aliases.iter().flat_map(|tier| bearing(tier)));
+        all.retain(|&column| fits(table, role, column, Why::Alias, notes));
+        return Ok((all, if exact.is_empty() { Why::Alias } else { Why::Exact }));
+    }
+    let tiers = role.aliases.iter().map(|tier| (bearing(tier), Why::Alias));
+    for (mut candidates, why) in std::iter::once((exact, Why::Exact)).chain(tiers) {
+        candidates.retain(|&column| fits(table, role, column, why, notes));
+        let good: Vec<usize> = candidates
+            .iter()
+            .copied()
+            .filter(|&column| fit(table, role.content, column) > 0.5)
+            .collect();
+        match (good.as_slice(), candidates.as_slice()) {
+            ([one], _) | ([], [one]) => return Ok((vec![*one], why)),
+            ([], []) => {}
+            _ => return Err(tie(table, role.name, &candidates)),
+        }
+    }
+    Ok((Vec::new(), Why::Exact))
+}
+
+/// Whether the content speaks against a column: the canonical name and a moment's name are trusted (bad
+/// values are then unreadable rows), another number's name is not.
+fn fits(table: &Table, role: &Role, column: usize, why: Why, notes: &mut Vec<String>) -> bool {
+    let empty = table.sample.column(column).all(is_absent);
+    let doubtful = role.content == Content::Number && why == Why::Alias;
+    let fits = !doubtful || empty || fit(table, role.content, column) > 0.1;
+    if !fits {
+        notes.push(format!(
+            "{}: column {:?} is named like {} but holds no numbers: left out",
+            table.path.display(),
+            table.names[column],
+            role.name
+        ));
+    }
+    fits
+}
+
+/// Share of the sample that is what the role needs: non-empty, and a number or a moment.
+fn fit(table: &Table, content: Content, column: usize) -> f64 {
+    let present = || table.sample.column(column).filter(|value| !is_absent(value));
+    let good = match content {
+        Content::Text | Content::PrivateText => present().count(),
+        Content::Number => {
+            let style = NumberStyle::of(present());
+            present().filter(|value| style.read(value).is_some()).count()
+        }
+        Content::Moment => {
+            let clock = Clock::of(present(), DateOrder::of(present()), &jiff::tz::TimeZone::UTC);
+            present().filter(|value| clock.read(value).is_some()).count()
+        }
+    };
+    good as f64 / table.sample.len().max(1) as f64
+}
+
+fn tie(table: &Table, role: &str, columns: &[usize]) -> Error {
+    let names: Vec<String> = columns.iter().map(|&at| table.names[at].clone()).collect();
+    Error::Input(format!(
+        "{}: columns {} are equally good for {role}. To choose one: --map {role}=COLUMN",
+        table.path.display(),
+        listed(&names)
+    ))
+}
+
+fn samples(table: &Table, column: usize, content: Content) -> Vec<String> {
+    let mut samples: Vec<String> = Vec::new();
+    for value in table.sample.column(column).filter(|value| !is_absent(value)) {
+        let text = String::from_utf8_lossy(value);
+        let shown = match content {
+            Content::PrivateText => masked(&text),
+            _ => text.chars().take(40).collect(),
+        };
+        if !samples.contains(&shown) {
+            samples.push(shown);
+        }
+        if samples.len() == 3 {
+            break;
+        }
+    }
+    samples
+}
+
+/// The shape of a key that must not be shown: `1…0 (5 characters)`.
+fn masked(key: &str) -> String {
+    let length = key.chars().count();
+    match (key.chars().next(), key.chars().next_back()) {
+        (Some(first), Some(last)) if length >= 5 => format!("{first}…{last} ({length} characters)"),
+        _ => format!("… ({length} characters)"),
+    }
+}
+
+/// A name without case, spaces, `_`, `-` and `.`.
+fn plain(name: &str) -> String {
+    let letters = name.chars().filter(|letter| !letter.is_whitespace() && !"_-.".contains(*letter));
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+fn listed(names: &[String]) -> String {
+    match names.len() {
+        0..=30 => names.join(", "),
+        more => format!("{}, … ({more} in all)", names[..30].join(", ")),
+    }
+}
+
+fn looks_like_data(table: &Table) -> bool {
+    let numbers =
+        table.names.iter().filter(|name| NumberStyle::Point.read(name.as_bytes()).is_some());
+    table.names.iter().any(String::is_empty) || numbers.count() > 0
+}

@@ -1,0 +1,438 @@
+//! Moments as shops write them: epochs in four units, RFC 3339, and dates without a zone.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use crate::time::{DAY_MS, Timestamp};
+use crate::{Error, Result};
+
+/// Moments outside these years are typing errors (or sentinels like 9999-12-31).
+const YEARS: std::ops::RangeInclusive<i64> = 1900..=2200;
+
+/// The time zone with this IANA name, like "Europe/London".
+pub fn time_zone(name: &str) -> Result<TimeZone> {
+    if name.eq_ignore_ascii_case("utc") {
+        return Ok(TimeZone::UTC);
+    }
+    TimeZone::get(name).map_err(|_| {
+        Error::Config(format!("time zone {name:?} is not known: expected an IANA name like \"Europe/London\" or \"UTC\""))
+    })
+}
+
+/// Reads the moments of one column, which all are written the same way.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    zone: Option<TimeZone>, // none: UTC, for which arithmetic suffices
+    writing: Writing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Writing {
+    /// So many milliseconds per unit.
+    Epoch { unit_ms: f64 },
+    /// `20101201` or `20101201082600`.
+    Compact,
+    /// Everything with marks between the numbers.
+    Marked { day_first: bool },
+}
+
+impl Clock {
+    /// Decides from a column's values how it writes moments; `order` says how `1/2/2024` is meant.
+    pub fn of<'a>(
+        values: impl Iterator<Item = &'a [u8]>,
+        order: DateOrder,
+        zone: &TimeZone,
+    ) -> Self {
+        let values: Vec<&[u8]> = values.filter(|value| !value.is_empty()).collect();
+        let mut numbers: Vec<f64> = values.iter().filter_map(|value| number(value)).collect();
+        let compact = values.iter().filter(|value| compact(value).is_some()).count();
+        let writing = if compact * 2 > values.len() {
+            Writing::Compact
+        } else if numbers.len() * 2 > values.len() {
+            numbers.sort_by(f64::total_cmp);
+            Writing::Epoch { unit_ms: epoch_unit_ms(numbers[numbers.len() / 2].abs()) }
+        } else {
+            Writing::Marked { day_first: order.day_first() }
+        };
+        let zone = (*zone != TimeZone::UTC).then(|| zone.clone());
+        Self { zone, writing }
+    }
+
+    /// The moment that `text` writes, or none if it isn't one of the column's kind.
+    pub fn read(&self, text: &[u8]) -> Option<Timestamp> {
+        match self.writing {
+            Writing::Epoch { unit_ms } => epoch(text, unit_ms),
+            Writing::Compact => self.place(compact(text)?),
+            Writing::Marked { day_first } => self.place(marked(text, day_first)?),
+        }
+    }
+
+    fn place(&self, moment: Moment) -> Option<Timestamp> {
+        let local = moment.local_ms()?;
+        match (&self.zone, moment.offset_minutes) {
+            (_, Some(offset)) => Some(Timestamp(local - offset * 60_000)),
+            (None, None) => Some(Timestamp(local)),
+            (Some(zone), None) => {
+                let civil = moment.civil()?;
+                Some(Timestamp(zone.to_timestamp(civil).ok()?.as_millisecond()))
+            }
+        }
+    }
+}
+
+/// What the values of a column say of dates like `1/2/2024`: is the first number the month or the day?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DateOrder {
+    either: u64,
+    day_first: u64,
+    month_first: u64,
+}
+
+impl DateOrder {
+    /// What `values` say.
+    pub fn of<'a>(values: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut order = Self::default();
+        values.for_each(|value| order.see(value));
+        order
+    }
+
+    /// Takes one more value into account.
+    pub fn see(&mut self, text: &[u8]) {
+        let mut cursor = Cursor(text);
+        let Some((first, digits)) = cursor.number() else { return };
+        if digits > 2 || !cursor.take(b'/') && !cursor.take(b'-') {
+            return;
+        }
+        let Some((second, _)) = cursor.number() else { return };
+        match (first > 12, second > 12) {
+            (true, false) => self.day_first += 1,
+            (false, true) => self.month_first += 1,
+            _ => self.either += 1,
+        }
+    }
+
+    /// True if there are such dates, and none says which number is the month.
+    pub fn is_unclear(self) -> bool {
+        self.either > 0 && self.day_first == 0 && self.month_first == 0
+    }
+
+    /// Where nothing says so, the month comes first.
+    fn day_first(self) -> bool {
+        self.day_first > self.month_first
+    }
+}
+
+fn number(text: &[u8]) -> Option<f64> {
+    let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+/// Seconds up to the year 5138, then milliseconds, microseconds, nanoseconds: each 1000 times more.
+fn epoch_unit_ms(typical: f64) -> f64 {
+    match typical {
+        t if t < 1e11 => 1e3,
+        t if t < 1e14 => 1.0,
+        t if t < 1e17 => 1e-3,
+        _ => 1e-6,
+    }
+}
+
+fn epoch(text: &[u8], unit_ms: f64) -> Option<Timestamp> {
+    let ms = (number(text)? * unit_ms).floor();
+    let years = days(*YEARS.start(), 1, 1) as f64..days(YEARS.end() + 1, 1, 1) as f64;
+    years.contains(&(ms / DAY_MS as f64)).then_some(Timestamp(ms as i64))
+}
+
+fn compact(text: &[u8]) -> Option<Moment> {
+    if !matches!(text.len(), 8 | 14) || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let part = |from: usize, to: usize| text.get(from..to).map_or(0, decimal);
+    let moment = Moment {
+        year: part(0, 4),
+        month: part(4, 6),
+        day: part(6, 8),
+        hour: part(8, 10),
+        minute: part(10, 12),
+        second: part(12, 14),
+        ms: 0,
+        offset_minutes: None,
+    };
+    moment.local_ms().map(|_| moment)
+}
+
+fn decimal(digits: &[u8]) -> i64 {
+    digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'))
+}
+
+/// `2010-12-01`, `2010-12-01T08:26:00.5+01:00`, `12/1/2010 8:26 PM`, `01.12.2010 08:26` and their like.
+fn marked(text: &[u8], day_first: bool) -> Option<Moment> {
+    let mut cursor = Cursor(text);
+    let (year, month, day) = cursor.date(day_first)?;
+    let mut moment = Moment { year, month, day, ..Moment::default() };
+    if cursor.take(b'T') || cursor.take(b't') || cursor.spaces() {
+        cursor.time(&mut moment)?;
+        cursor.spaces();
+        moment.offset_minutes = cursor.offset()?;
+    }
+    cursor.0.is_empty().then_some(moment)
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Moment {
+    year: i64,
+    month: i64,
+    day: i64,
+    hour: i64,
+    minute: i64,
+    second: i64,
+    ms: i64,
+    offset_minutes: Option<i64>,
+}
+
+impl Moment {
+    /// Milliseconds since 1970 on the wall clock; none if there is no such day or time.
+    fn local_ms(&self) -> Option<i64> {
+        let leap = self.year % 4 == 0 && (self.year % 100 != 0 || self.year % 400 == 0);
+        let last_day = match self.month {
+            2 if leap => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => return None,
+        };
+        let sane = YEARS.contains(&self.year)
+            && (1..=last_day).contains(&self.day)
+            && self.hour < 24
+            && self.minute < 60
+            && self.second <= 60;
+        let seconds = (self.hour * 60 + self.minute) * 60 + self.second.min(59);
+        sane.then(|| days(self.year, self.month, self.day) * DAY_MS + seconds * 1000 + self.ms)
+    }
+
+    fn civil(&self) -> Option<DateTime> {
+        let small = |number: i64| i8::try_from(number).ok();
+        DateTime::new(
+            i16::try_from(self.year).ok()?,
+            small(self.month)?,
+            small(self.day)?,
+            small(self.hour)?,
+            small(self.minute)?,
+            small(self.second.min(59))?,
+            i32::try_from(self.ms * 1_000_000).ok()?,
+        )
+        .ok()
+    }
+}
+
+/// Days since 1970-01-01. Source: Howard Hinnant, "chrono-compatible low-level date algorithms".
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// What is left to read of a moment's text.
+struct Cursor<'a>(&'a [u8]);
+
+impl Cursor<'_> {
+    fn take(&mut self, byte: u8) -> bool {
+        let taken = self.0.first() == Some(&byte);
+        if taken {
+            self.0 = &self.0[1..];
+        }
+        taken
+    }
+
+    fn spaces(&mut self) -> bool {
+        let before = self.0.len();
+        self.0 = self.0.trim_ascii_start();
+        self.0.len() < before
+    }
+
+    /// A number of 1 to 9 digits, and how many.
+    fn number(&mut self) -> Option<(i64, usize)> {
+        let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let number = (1..=9).contains(&digits).then(|| decimal(&self.0[..digits]))?;
+        self.0 = &self.0[digits..];
+        Some((number, digits))
+    }
+
+    fn date(&mut self, day_first: bool) -> Option<(i64, i64, i64)> {
+        let (first, first_digits) = self.number()?;
+        let mark = *self.0.first().filter(|mark| b"-/.".contains(mark))?;
+        self.take(mark);
+        let (second, _) = self.number()?;
+        let (third, third_digits) = self.take(mark).then(|| self.number())??;
+        if first_digits == 4 {
+            return Some((first, second, third));
+        }
+        let year = match third_digits {
+            4 => third,
+            2 if third < 70 => 2000 + third,
+            2 => 1900 + third,
+            _ => return None,
+        };
+        Some(if mark == b'.' || day_first { (year, second, first) } else { (year, first, second) })
+    }
+
+    fn time(&mut self, moment: &mut Moment) -> Option<()> {
+        moment.hour = self.number()?.0;
+        moment.minute = self.take(b':').then(|| self.number())??.0;
+        if self.take(b':') {
+            moment.second = self.number()?.0;
+            if self.take(b'.') || self.take(b',') {
+                let (fraction, digits) = self.number()?;
+                moment.ms = fraction * 1000 / 10_i64.pow(digits as u32);
+            }
+        }
+        self.half_day(moment)
+    }
+
+    fn half_day(&mut self, moment: &mut Moment) -> Option<()> {
+        let rest = self.0.trim_ascii_start();
+        let afternoon = match rest.get(..2) {
+            Some(half) if half.eq_ignore_ascii_case(b"am") => false,
+            Some(half) if half.eq_ignore_ascii_case(b"pm") => true,
+            _ => return Some(()),
+        };
+        self.0 = &rest[2..];
+        moment.hour = (1..=12)
+            .contains(&moment.hour)
+            .then(|| moment.hour % 12 + if afternoon { 12 } else { 0 })?;
+        Some(())
+    }
+
+    /// `Z`, `UTC`, `+01:00`, `+0100`, `+01`, or nothing; the outer none is anything else.
+    fn offset(&mut self) -> Option<Option<i64>> {
+        for utc in ["Z", "z", "UTC", "GMT"] {
+            if self.0 == utc.as_bytes() {
+                self.0 = &[];
+                return Some(Some(0));
+            }
+        }
+        let sign = match self.0.first() {
+            None => return Some(None),
+            Some(b'+') => 1,
+            Some(b'-') => -1,
+            Some(_) => return None,
+        };
+        self.0 = &self.0[1..];
+        let (number, digits) = self.number()?;
+        let minutes = match digits {
+            4 => number / 100 * 60 + number % 100,
+            1 | 2 if self.take(b':') => number * 60 + self.number()?.0,
+            1 | 2 => number * 60,
+            _ => return None,
+        };
+        (minutes < 24 * 60).then_some(Some(sign * minutes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_in(zone: &str, column: &[&str]) -> Vec<Option<String>> {
+        let values = || column.iter().map(|value| value.as_bytes());
+        let zone = time_zone(zone).unwrap();
+        let clock = Clock::of(values(), DateOrder::of(values()), &zone);
+        values().map(|value| clock.read(value).map(|at| at.to_string())).collect()
+    }
+
+    fn read(text: &str) -> Option<String> {
+        read_in("UTC", &[text]).remove(0)
+    }
+
+    #[test]
+    fn the_same_moment_is_read_from_every_way_of_writing_it() {
+        for text in [
+            "1291191960",
+            "1291191960.0",
+            "1291191960000",
+            "1291191960000000",
+            "1291191960000000000",
+            "2010-12-01 08:26:00",
+            "2010-12-01T08:26:00Z",
+            "2010-12-01T08:26",
+            "2010-12-01 08:26:00 UTC",
+            "2010-12-01T09:26:00+01:00",
+            "2010-12-01T09:26:00.000+0100",
+            "2010/12/01 8:26",
+            "12/1/2010 8:26",
+            "12/1/10 8:26 AM",
+            "01.12.2010 08:26",
+            "20101201082600",
+        ] {
+            assert_eq!(read(text).as_deref(), Some("2010-12-01T08:26:00Z"), "{text}");
+        }
+        assert_eq!(read("2010-12-01").as_deref(), Some("2010-12-01T00:00:00Z"));
+        assert_eq!(read("20101201").as_deref(), Some("2010-12-01T00:00:00Z"));
+        assert_eq!(read("12/1/2010 12:05 pm").as_deref(), Some("2010-12-01T12:05:00Z"));
+    }
+
+    #[test]
+    fn what_is_no_moment_is_none_and_no_panic() {
+        for text in [
+            "",
+            "soon",
+            "2010-13-01",
+            "2010-02-29",
+            "2010-12-01 24:00",
+            "2010-12-01 08:26 tea",
+            "9999-12-31",
+            "1e300",
+            "nan",
+            "-",
+            "2010-",
+            "2010-12",
+            "2010-12-01T",
+            "1/2",
+            "2010-12-01 08:26 +99:00",
+            "99999999999999999999-01-01",
+            "2010-12-01 13:00 PM",
+            "\u{0}",
+        ] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_date_without_zone_is_read_in_the_shops_zone_and_one_with_a_zone_is_not() {
+        let column =
+            ["2024-07-01 00:30", "2024-01-01 00:30", "2024-07-01T00:30:00Z", "2024-03-31 02:30"];
+        let read = read_in("Europe/Berlin", &column);
+        let read: Vec<&str> = read.iter().flatten().map(String::as_str).collect();
+        // The last one does not exist on the wall clock: it is moved on by the gap.
+        let expected = [
+            "2024-06-30T22:30:00Z",
+            "2023-12-31T23:30:00Z",
+            "2024-07-01T00:30:00Z",
+            "2024-03-31T01:30:00Z",
+        ];
+        assert_eq!(read, expected);
+        assert!(time_zone("Atlantis").unwrap_err().to_string().contains("IANA"));
+    }
+
+    #[test]
+    fn one_day_over_twelve_tells_for_the_whole_column() {
+        assert_eq!(
+            read_in("UTC", &["1/2/2024", "13/2/2024"])[0].as_deref(),
+            Some("2024-02-01T00:00:00Z")
+        );
+        assert_eq!(
+            read_in("UTC", &["1/2/2024", "2/13/2024"])[0].as_deref(),
+            Some("2024-01-02T00:00:00Z")
+        );
+        assert!(DateOrder::of([b"1/2/2024".as_slice()].into_iter()).is_unclear());
+        assert!(!DateOrder::of([b"2024-01-02".as_slice()].into_iter()).is_unclear());
+    }
+
+    #[test]
+    fn the_unit_of_an_epoch_is_the_columns_not_the_rows() {
+        let read = read_in("UTC", &["1291191960000", "1291191960000", "5"]);
+        assert_eq!(read[2].as_deref(), Some("1970-01-01T00:00:00Z"));
+    }
+}

@@ -1,0 +1,221 @@
+//! Opening a file by what it holds: the first bytes decide, the name only breaks ties.
+
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+
+use super::{Batch, json, parquet, text};
+use crate::{Error, Result};
+
+/// Columns are judged by so many rows at the top of a file.
+pub(super) const SAMPLE_ROWS: usize = 1000;
+/// Batches that may wait between the thread that reads and the one that uses.
+const WAITING: usize = 4;
+
+/// How a file writes its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Text with this byte between columns, and a header line.
+    Delimited(u8),
+    /// One JSON object per line.
+    JsonLines,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Delimited(b'\t') => f.write_str("TSV"),
+            Self::Delimited(b',') => f.write_str("CSV"),
+            Self::Delimited(mark) => write!(f, "CSV with {:?}", char::from(*mark)),
+            Self::JsonLines => f.write_str("JSON Lines"),
+            Self::Parquet => f.write_str("Parquet"),
+        }
+    }
+}
+
+/// A file of rows, looked at but not yet read: its columns and its first rows.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How it writes its rows.
+    pub format: Format,
+    /// The columns, as the file names them (JSON Lines: all keys of the sample).
+    pub names: Vec<String>,
+    /// Its first thousand rows, all columns.
+    pub sample: Batch,
+}
+
+impl Table {
+    /// Looks at the head of a file.
+    ///
+    /// Errors: not readable, empty, truncated, or not a table.
+    pub fn open(path: &Path) -> Result<Self> {
+        guarded(path, || {
+            let format = format(path)?;
+            let names = match format {
+                Format::Delimited(mark) => text::names(path, mark)?,
+                Format::JsonLines => json::names(path)?,
+                Format::Parquet => parquet::names(path)?,
+            };
+            let mut table =
+                Self { path: path.to_path_buf(), format, names, sample: Batch::default() };
+            let all: Vec<usize> = (0..table.names.len()).collect();
+            let mut sample = Batch::new(all.len());
+            let mut rows = table.rows(&all)?;
+            while sample.len() < SAMPLE_ROWS && rows.fill(&mut sample, SAMPLE_ROWS)? {}
+            table.sample = sample;
+            Ok(table)
+        })
+    }
+
+    /// Reads all rows of `columns` (positions in `names`), batch by batch, in the order of the file.
+    ///
+    /// A second thread unpacks and splits ahead; `visit` runs on this one.
+    ///
+    /// Errors: those of `visit`; a file that turns out truncated or damaged.
+    pub fn read(
+        &self,
+        columns: &[usize],
+        mut visit: impl FnMut(&Batch) -> Result<()>,
+    ) -> Result<()> {
+        std::thread::scope(|scope| {
+            let (sender, receiver) = sync_channel(WAITING);
+            let reader = scope.spawn(move || {
+                guarded(&self.path, || {
+                    let mut rows = self.rows(columns)?;
+                    loop {
+                        let mut batch = Batch::new(columns.len());
+                        let more = rows.fill(&mut batch, usize::MAX)?;
+                        if sender.send(batch).is_err() || !more {
+                            return Ok(()); // the receiver goes first only if `visit` failed
+                        }
+                    }
+                })
+            });
+            for batch in receiver {
+                visit(&batch)?;
+            }
+            reader.join().unwrap_or_else(|_| Err(damaged(&self.path, "its reader gave up")))
+        })
+    }
+
+    fn rows(&self, columns: &[usize]) -> Result<Rows> {
+        Ok(match self.format {
+            Format::Delimited(mark) => {
+                Rows::Text(text::TextRows::open(&self.path, mark, columns, self.names.len())?)
+            }
+            Format::JsonLines => {
+                let keys = columns.iter().map(|&column| self.names[column].clone()).collect();
+                Rows::Json(json::JsonRows::open(&self.path, keys)?)
+            }
+            Format::Parquet => {
+                let names = columns.iter().map(|&column| self.names[column].as_str());
+                Rows::Parquet(parquet::ParquetRows::open(&self.path, &names.collect::<Vec<_>>())?)
+            }
+        })
+    }
+}
+
+enum Rows {
+    Text(text::TextRows),
+    Json(json::JsonRows),
+    Parquet(parquet::ParquetRows),
+}
+
+impl Rows {
+    /// Fills `batch` until it is full or has `most` rows; false at the end of the file.
+    fn fill(&mut self, batch: &mut Batch, most: usize) -> Result<bool> {
+        match self {
+            Self::Text(rows) => rows.fill(batch, most),
+            Self::Json(rows) => rows.fill(batch, most),
+            Self::Parquet(rows) => rows.fill(batch, most),
+        }
+    }
+}
+
+/// The error of a file that can't be read on: truncated, corrupt, not what it says it is.
+pub(super) fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
+    Error::Input(format!("{}: truncated or damaged: {what}", path.display()))
+}
+
+/// Decoders of hostile files may panic; that is an error of the file.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(damaged(path, "can't be decoded")))
+}
+
+/// The unpacked bytes of a text file: gzip and Zstandard by their magic numbers, UTF-16 and the UTF-8
+/// mark by theirs. Bytes that are not UTF-8 pass as they are.
+pub(super) fn unpacked(path: &Path) -> Result<Box<dyn Read + Send>> {
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    let (head, file) = peek(file, 4).map_err(Error::io("read", path))?;
+    let packed = BufReader::with_capacity(1 << 16, file);
+    let bytes: Box<dyn Read + Send> = match head.as_slice() {
+        [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+        [0x28, 0xb5, 0x2f, 0xfd] => {
+            Box::new(zstd::Decoder::with_buffer(packed).map_err(Error::io("read", path))?)
+        }
+        _ => Box::new(packed),
+    };
+    let decoder = encoding_rs_io::DecodeReaderBytesBuilder::new()
+        .utf8_passthru(true)
+        .strip_bom(true)
+        .bom_override(true)
+        .build(bytes);
+    Ok(Box::new(decoder))
+}
+
+type Peeked<R> = std::io::Chain<Cursor<Vec<u8>>, R>;
+
+/// The first `most` bytes (fewer in a shorter file), and a reader that still has them.
+fn peek<R: Read>(mut reader: R, most: u64) -> std::io::Result<(Vec<u8>, Peeked<R>)> {
+    let mut head = Vec::new();
+    reader.by_ref().take(most).read_to_end(&mut head)?;
+    Ok((head.clone(), Cursor::new(head).chain(reader)))
+}
+
+fn format(path: &Path) -> Result<Format> {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase());
+    let name = name.unwrap_or_default();
+    let mut magic = Vec::new();
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    file.take(6).read_to_end(&mut magic).map_err(Error::io("read", path))?;
+    let foreign = match magic.as_slice() {
+        [] => {
+            return Err(Error::Input(format!(
+                "{}: empty file: expected a header line and rows",
+                path.display()
+            )));
+        }
+        [b'P', b'A', b'R', b'1', ..] => return Ok(Format::Parquet),
+        [b'P', b'K', 3, 4, ..] => Some("a zip archive or a spreadsheet"),
+        [0xfd, b'7', b'z', ..] => Some("packed with xz"),
+        [b'B', b'Z', b'h', ..] => Some("packed with bzip2"),
+        _ if name.ends_with(".parquet") => Some("no Parquet file, though its name says so"),
+        _ => None,
+    };
+    if let Some(foreign) = foreign {
+        return Err(Error::Input(format!(
+            "{}: {foreign}: expected CSV, TSV or JSON Lines (also .gz or .zst), or Parquet",
+            path.display()
+        )));
+    }
+    let (head, _) = peek(unpacked(path)?, 1 << 16).map_err(|error| damaged(path, error))?;
+    match head.trim_ascii_start().first() {
+        None => Err(Error::Input(format!(
+            "{}: empty file: expected a header line and rows",
+            path.display()
+        ))),
+        Some(b'{') => Ok(Format::JsonLines),
+        Some(b'[') if name.contains(".json") => Err(Error::Input(format!(
+            "{}: a JSON array: expected JSON Lines, one object per line (jq -c '.[]' makes them)",
+            path.display()
+        ))),
+        Some(_) => Ok(Format::Delimited(text::mark(&head, name.contains(".tsv")))),
+    }
+}

@@ -1,0 +1,148 @@
+//! CSV and its relatives.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use csv::ByteRecord;
+
+use super::Batch;
+use super::open::{damaged, unpacked};
+use crate::{Error, Result};
+
+/// The byte between columns: the most frequent of the usual ones in the header line.
+pub(super) fn mark(head: &[u8], named_tsv: bool) -> u8 {
+    let line = head.split(|byte| matches!(byte, b'\n' | b'\r')).find(|line| !line.is_empty());
+    let usual = if named_tsv { *b"\t,;|" } else { *b",\t;|" };
+    let count = |mark: u8| {
+        let mut quoted = false;
+        let bare = line.unwrap_or_default().iter().filter(|&&byte| {
+            quoted ^= byte == b'"';
+            byte == mark && !quoted
+        });
+        bare.count()
+    };
+    let most = usual.iter().map(|&mark| count(mark)).max().unwrap_or(0);
+    usual.into_iter().find(|&mark| count(mark) == most).unwrap_or(b',')
+}
+
+/// The header line, trimmed.
+pub(super) fn names(path: &Path, mark: u8) -> Result<Vec<String>> {
+    let mut reader = reader(mark, unpacked(path)?);
+    let mut header = ByteRecord::new();
+    reader.read_byte_record(&mut header).map_err(|error| damaged(path, error))?;
+    if header.iter().any(|name| name.contains(&0)) {
+        return Err(Error::Input(format!(
+            "{}: not a text file: its first line holds NUL bytes (UTF-16 needs its byte-order mark)",
+            path.display()
+        )));
+    }
+    Ok(header.iter().map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned()).collect())
+}
+
+/// The rows below the header.
+pub(super) struct TextRows {
+    path: PathBuf,
+    reader: csv::Reader<Watched>,
+    tail: Arc<Tail>,
+    columns: Vec<usize>,
+    width: usize,
+    record: ByteRecord,
+}
+
+impl TextRows {
+    pub(super) fn open(path: &Path, mark: u8, columns: &[usize], width: usize) -> Result<Self> {
+        let tail = Arc::new(Tail::default());
+        let counting = Watched { inner: unpacked(path)?, tail: tail.clone() };
+        let mut reader = reader(mark, counting);
+        let mut record = ByteRecord::new();
+        reader.read_byte_record(&mut record).map_err(|error| damaged(path, error))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            reader,
+            tail,
+            columns: columns.to_vec(),
+            width,
+            record,
+        })
+    }
+
+    pub(super) fn fill(&mut self, batch: &mut Batch, most: usize) -> Result<bool> {
+        while !batch.is_full() && batch.len() < most {
+            let more = self.reader.read_byte_record(&mut self.record).map_err(|error| {
+                damaged(
+                    &self.path,
+                    format!("after line {}: {error}", self.reader.position().line()),
+                )
+            })?;
+            if !more {
+                return Ok(false);
+            }
+            self.take_row(batch);
+        }
+        Ok(true)
+    }
+
+    fn take_row(&mut self, batch: &mut Batch) {
+        let record = &self.record;
+        let line = record.position().map_or(0, csv::Position::line);
+        let spare = record.iter().skip(self.width);
+        if record.len() < self.width
+            || spare.into_iter().any(|field| !field.trim_ascii().is_empty())
+        {
+            let rows = (self.reader.position().line() - line).max(1);
+            let quote = if rows > 1 {
+                format!(" over {rows} lines (a quote left open?)")
+            } else {
+                String::new()
+            };
+            let problem = format!("expected {} columns, got {}{quote}", self.width, record.len());
+            batch.push_broken(line, rows, problem);
+        } else if let Some(rows) = self.swallowed(line) {
+            let problem = format!("a quote is left open, and swallows the last {rows} lines");
+            batch.push_broken(line, rows, problem);
+        } else {
+            batch.push(line, self.columns.iter().map(|&column| &record[column]));
+        }
+    }
+
+    /// How many lines the last row of a file swallowed because its quote was never closed.
+    fn swallowed(&self, line: u64) -> Option<u64> {
+        let rows = self.reader.position().line() - line;
+        let ended = self.tail.ended.load(Ordering::Relaxed);
+        let open = self.tail.quotes.load(Ordering::Relaxed) % 2 == 1;
+        (rows > 1 && ended && open).then_some(rows)
+    }
+}
+
+fn reader<R: Read>(mark: u8, bytes: R) -> csv::Reader<R> {
+    csv::ReaderBuilder::new()
+        .delimiter(mark)
+        .has_headers(false)
+        .flexible(true)
+        .buffer_capacity(1 << 16)
+        .from_reader(bytes)
+}
+
+/// What tells, at the end of a file, that a quote was left open: an odd number of them.
+#[derive(Default)]
+struct Tail {
+    quotes: AtomicU64,
+    ended: AtomicBool,
+}
+
+struct Watched {
+    inner: Box<dyn Read + Send>,
+    tail: Arc<Tail>,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        let quotes = buffer[..read].iter().filter(|&&byte| byte == b'"').count();
+        self.tail.quotes.fetch_add(quotes as u64, Ordering::Relaxed);
+        self.tail.ended.fetch_or(read == 0, Ordering::Relaxed);
+        Ok(read)
+    }
+}
