@@ -1,0 +1,158 @@
+//! From a log to everything that answers are made of.
+
+use std::collections::BTreeMap;
+
+use super::TrainOptions;
+use crate::catalog::{CategoryTree, Item};
+use crate::customers::{Cadence, History, histories};
+use crate::embed::{Factors, Interactions, neighbours};
+use crate::error::Result;
+use crate::events::{Baskets, EventLog, Sessions, baskets, sessions};
+use crate::index::Contents;
+use crate::recommend::Blend;
+use crate::rules::{self, Groups, Rules};
+use crate::trends;
+
+/// What was learnt.
+#[derive(Clone, Debug)]
+pub struct Learnt {
+    /// What answers are made of.
+    pub contents: Contents,
+    /// The past of each customer, in the order of their ids.
+    pub histories: Vec<History>,
+    /// How the sources are mixed.
+    pub blend: Blend,
+    /// What it was learnt from.
+    pub lesson: Lesson,
+}
+
+/// The size of what was learnt from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lesson {
+    /// Orders.
+    pub baskets: u64,
+    /// Visits.
+    pub sessions: u64,
+    /// True if the longer rules had to be cut to their most frequent.
+    pub longer_cut: bool,
+}
+
+/// Learns from a log; `items` is what the catalogue says, in the order of their ids.
+///
+/// Errors: the options name a time zone that does not exist.
+pub fn learn(
+    log: &EventLog,
+    items: Vec<Item>,
+    options: &TrainOptions,
+    watch: &mut impl FnMut(&str),
+) -> Result<Learnt> {
+    let count = items.len();
+    let now = log.events.last().map(|event| event.at).unwrap_or_default();
+
+    watch("grouping events into baskets and visits");
+    let baskets = baskets(log);
+    let sessions = sessions(log, options.session_gap_minutes);
+    let orders = Groups::from_baskets(&baskets);
+
+    watch("counting what is bought together");
+    let bought = rules::count(&orders, count, &options.bought);
+    let collected = rules::count(&orders.one_per_customer(), count, &options.collected);
+    watch("counting what is looked at together");
+    let viewed = rules::count(&Groups::from_sessions(&sessions), count, &options.viewed);
+    let next = rules::next::count_next(&sessions, count, &options.next);
+    watch("mining longer rules");
+    let longer = rules::longer::mine(&orders, &options.longer);
+
+    watch("learning vectors");
+    let interactions = interactions(log, &baskets, &sessions, count, options);
+    let factors = Factors::learn(&interactions, &options.factors);
+    watch("finding neighbours");
+    let neighbours = neighbours(&factors.items, options.neighbours_per_item, &options.neighbours);
+
+    watch("measuring trends and customers");
+    let categories = CategoryTree::new(&items);
+    let trends = trends::measure(log, &categories, count, now, &options.trends);
+    let cadence = Cadence::learn(&baskets, count, log.timed, &options.history);
+    let histories = histories(log, &baskets, &cadence, now, &options.history);
+
+    let lesson = Lesson {
+        baskets: baskets.items.len() as u64,
+        sessions: sessions.items.len() as u64,
+        longer_cut: longer.cut,
+    };
+    let contents = Contents {
+        now,
+        timed: log.timed,
+        keys: log.items.clone(),
+        items,
+        bought,
+        collected,
+        viewed,
+        next,
+        longer: longer.rules,
+        neighbours,
+        trends,
+        cadence,
+        ..Contents::default()
+    };
+    Ok(Learnt { contents: contents.finish(), histories, blend: Blend::default(), lesson })
+}
+
+/// Customers and what they did; in a shop that knows no customers, orders or visits instead.
+fn interactions(
+    log: &EventLog,
+    _baskets: &Baskets,
+    _sessions: &Sessions,
+    count: usize,
+    options: &TrainOptions,
+) -> Interactions {
+    let _ = count;
+    Interactions::from_log(log, &options.factors).damped()
+}
+
+impl Learnt {
+    /// How many of everything there are, for the manifest.
+    pub fn counts(&self, log: &EventLog) -> BTreeMap<String, u64> {
+        let Contents { items, bought, collected, viewed, next, longer, neighbours, .. } =
+            &self.contents;
+        let entries = |rules: &Rules| rules.lists.entries().len() as u64;
+        let counts: [(&str, u64); 12] = [
+            ("items", items.len() as u64),
+            ("customers", log.customers.len() as u64),
+            ("events", log.events.len() as u64),
+            ("baskets", self.lesson.baskets),
+            ("sessions", self.lesson.sessions),
+            ("bought_together", entries(bought)),
+            ("same_customers", entries(collected)),
+            ("viewed_together", entries(viewed)),
+            ("viewed_next", next.entries().len() as u64),
+            ("longer_rules", longer.len() as u64),
+            ("neighbours", neighbours.entries().len() as u64),
+            ("baskets_left_out", u64::from(bought.left_out_groups)),
+        ];
+        counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
+    }
+
+    /// What the shop should know of the result.
+    pub fn notes(&self) -> Vec<String> {
+        let bought = &self.contents.bought;
+        let mut notes = Vec::new();
+        if bought.left_out_groups > 0 {
+            notes.push(format!(
+                "{} baskets hold more items than train.bought.max_group_items and were left out of counting",
+                bought.left_out_groups
+            ));
+        }
+        if self.lesson.longer_cut {
+            notes.push(
+                "longer rules: only the most frequent were kept, within train.longer.max_sets".into(),
+            );
+        }
+        if bought.lists.entries().is_empty() {
+            notes.push(
+                "no two items are bought together often enough to tell it from chance yet".into(),
+            );
+        }
+        notes
+    }
+}

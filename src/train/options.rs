@@ -1,0 +1,96 @@
+//! Every knob of training, room by room.
+
+use serde::{Deserialize, Serialize};
+
+use crate::customers::HistoryOptions;
+use crate::embed::{FactorOptions, NeighbourOptions};
+use crate::error::{Error, Result};
+use crate::rules::RuleOptions;
+use crate::rules::longer::LongRuleOptions;
+use crate::rules::next::NextOptions;
+use crate::trends::TrendOptions;
+
+/// How a shop is learnt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainOptions {
+    /// A visit ends after so many minutes without an event, ≥ 1; default 30.
+    pub session_gap_minutes: u32,
+    /// Rules over baskets.
+    pub bought: RuleOptions,
+    /// Rules over customers.
+    pub collected: RuleOptions,
+    /// Rules over visits.
+    pub viewed: RuleOptions,
+    /// What is looked at next.
+    pub next: NextOptions,
+    /// Rules with several items on the left.
+    pub longer: LongRuleOptions,
+    /// Vectors.
+    pub factors: FactorOptions,
+    /// Neighbours by vector.
+    pub neighbours: NeighbourOptions,
+    /// Neighbours kept per item; default 50.
+    pub neighbours_per_item: usize,
+    /// Popularity.
+    pub trends: TrendOptions,
+    /// Customers' pasts.
+    pub history: HistoryOptions,
+    /// Generations kept on disk, ≥ 2; default 5.
+    pub keep_generations: usize,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self {
+            session_gap_minutes: 30,
+            bought: RuleOptions::default(),
+            // A customer's whole past is a far larger group than an order.
+            collected: RuleOptions { max_group_items: Some(2_000), ..RuleOptions::default() },
+            viewed: RuleOptions { per_item: 100, ..RuleOptions::default() },
+            next: NextOptions::default(),
+            longer: LongRuleOptions::default(),
+            factors: FactorOptions::default(),
+            neighbours: NeighbourOptions::default(),
+            neighbours_per_item: 50,
+            trends: TrendOptions::default(),
+            history: HistoryOptions::default(),
+            keep_generations: 5,
+        }
+    }
+}
+
+impl TrainOptions {
+    /// Errors: the first value that is out of its range.
+    pub fn check(&self) -> Result<()> {
+        self.trends.check()?;
+        self.history.check()?;
+        let within = |name: &str, value: f64, from: f64, to: f64| {
+            if (from..=to).contains(&value) {
+                return Ok(());
+            }
+            Err(Error::Config(format!("train.{name} must be from {from} to {to}, not {value}")))
+        };
+        for (name, rules) in
+            [("bought", &self.bought), ("collected", &self.collected), ("viewed", &self.viewed)]
+        {
+            within(&format!("{name}.size"), rules.size, 0.0, 2.0)?;
+            within(&format!("{name}.source"), rules.source, 0.0, 1.0)?;
+            within(&format!("{name}.target"), rules.target, 0.0, 1.0)?;
+            within(&format!("{name}.shrink"), rules.shrink, 0.0, 1e9)?;
+            within(&format!("{name}.false_discovery_rate"), rules.false_discovery_rate, 0.0, 1.0)?;
+            within(&format!("{name}.min_count"), f64::from(rules.min_count), 1.0, 1e9)?;
+            if rules.votes_per_customer == Some(0) {
+                return Err(Error::Config(format!("train.{name}.votes_per_customer must be at least 1")));
+            }
+        }
+        within("session_gap_minutes", f64::from(self.session_gap_minutes), 1.0, 10_080.0)?;
+        within("longer.min_support", self.longer.min_support, 0.0, 1.0)?;
+        within("longer.min_confidence", self.longer.min_confidence, 0.0, 1.0)?;
+        within("factors.dim", self.factors.dim as f64, 1.0, 1024.0)?;
+        within("factors.regularization", f64::from(self.factors.regularization), 1e-9, 1e9)?;
+        within("factors.unobserved", f64::from(self.factors.unobserved), 0.0, 1.0)?;
+        within("neighbours.links", self.neighbours.links as f64, 2.0, 256.0)?;
+        within("keep_generations", self.keep_generations as f64, 2.0, 1e6)
+    }
+}
