@@ -4,6 +4,7 @@
 //! builds an index; all day a gRPC server answers from it.
 
 pub mod catalog;
+pub mod demo;
 pub mod error;
 pub mod events;
 pub mod ids;
