@@ -27,7 +27,8 @@ pub(super) enum Choice {
 #[derive(Clone, Copy)]
 pub(super) enum Variants {
     Color(&'static [&'static str]),
-    Size(&'static [&'static str]),
+    /// With the price of each, in percent of the usual size's.
+    Size(&'static [(&'static str, u32)]),
 }
 
 /// Goods of one kind: the items of a family share noun and category.
@@ -36,7 +37,7 @@ pub(super) struct Family {
     pub(super) noun: &'static str,
     pub(super) styles: [&'static str; 6],
     pub(super) variants: Variants,
-    /// Cheapest and dearest, in cents.
+    /// Cheapest and dearest of the usual size, in cents.
     pub(super) price_cents: (u32, u32),
     pub(super) choice: Choice,
     /// Things that are used up: fewest and most days a customer gets by with one.
@@ -209,11 +210,24 @@ pub(super) const DEPARTMENTS: [Department; 10] = [
 
 const COLORS: Variants =
     Variants::Color(&["sage green", "cream", "ink blue", "terracotta", "charcoal", "mustard"]);
-const WEIGHTS: Variants = Variants::Size(&["500 g", "250 g", "1 kg", "750 g", "2 kg"]);
-const VOLUMES: Variants = Variants::Size(&["500 ml", "250 ml", "1 l", "750 ml", "2 l"]);
-const PACKS: Variants =
-    Variants::Size(&["pack of 6", "pack of 12", "pack of 24", "pack of 3", "pack of 48"]);
-const SIZES: Variants = Variants::Size(&["medium", "small", "large", "extra large", "mini"]);
+const WEIGHTS: Variants =
+    Variants::Size(&[("500 g", 100), ("250 g", 60), ("1 kg", 180), ("750 g", 140), ("2 kg", 330)]);
+const VOLUMES: Variants =
+    Variants::Size(&[("500 ml", 100), ("250 ml", 60), ("1 l", 170), ("750 ml", 135), ("2 l", 310)]);
+const PACKS: Variants = Variants::Size(&[
+    ("pack of 6", 100),
+    ("pack of 12", 180),
+    ("pack of 24", 330),
+    ("pack of 3", 60),
+    ("pack of 8", 125),
+]);
+const SIZES: Variants = Variants::Size(&[
+    ("medium", 100),
+    ("small", 75),
+    ("large", 140),
+    ("extra large", 190),
+    ("mini", 55),
+]);
 
 /// A family that lasts: compared, then bought once.
 const fn lasting(

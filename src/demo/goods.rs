@@ -39,6 +39,8 @@ pub(super) struct FamilyGoods {
     pub(super) weights: Weights,
     /// Used up, so bought in twos and threes and hardly ever returned.
     pub(super) consumable: bool,
+    /// One is enough for years.
+    pub(super) durable: bool,
 }
 
 /// What the catalogue doesn't tell about an item.
@@ -132,12 +134,13 @@ impl Goods {
             let product = names.next_product();
             // Every third product comes in two variants.
             let variants = if product.number.is_multiple_of(3) { 2 } else { 1 };
-            let price = draw_price(family, rng);
+            let usual_price = draw_price(family, rng);
             let group_id = (variants > 1).then(|| format!("G{:05}", self.items.len() + 1));
             for variant in 0..variants.min(first + size - self.items.len()) {
                 let number = self.items.len() + 1;
-                let (color, size) = names.variant(product.number, variant);
+                let (color, size, percent) = names.variant(product.number, variant);
                 let mark = color.or(size).unwrap_or_default();
+                let price = charming(usual_price * percent / 100);
                 self.items.push(ShopItem {
                     item_id: format!("{}-{number:04}", DEPARTMENTS[department].prefix),
                     title: format!("{}, {mark}", product.title),
@@ -151,7 +154,7 @@ impl Goods {
                     color,
                     size,
                 });
-                self.facts.push(Facts::of(family, index, price, options, rng));
+                self.facts.push(Facts::of(family, index, (usual_price, price), options, rng));
             }
         }
         let items: Vec<usize> = (first..first + size).collect();
@@ -164,6 +167,7 @@ impl Goods {
             items,
             weights: Weights::default(),
             consumable,
+            durable: family.choice == Choice::PickOne && family.lasts_days.is_none(),
         });
     }
 
@@ -292,18 +296,24 @@ impl Goods {
 }
 
 impl Facts {
-    fn of(family: &Family, index: usize, price: u32, options: &ShopOptions, rng: &mut Rng) -> Self {
+    fn of(
+        family: &Family,
+        index: usize,
+        (usual_price, price): (u32, u32),
+        options: &ShopOptions,
+        rng: &mut Rng,
+    ) -> Self {
         let (least, most) = family.price_cents;
         let third = (most - least) / 3 + 1;
         let rises = chance(rng, 0.3);
         Self {
             family: index,
             substitutes: None,
-            tier: (price.saturating_sub(least) / third).min(2) as u8,
+            tier: (usual_price.saturating_sub(least) / third).min(2) as u8,
             launch_day: 0,
             sold_out_day: u32::MAX,
             price_rise_day: if rises { between(rng, 10, options.days - 10) } else { 0 },
-            old_price_cents: price * 100 / between(rng, 104, 109),
+            old_price_cents: charming(price * 100 / between(rng, 104, 109)),
             popularity: 0.0,
             role: Role::Ordinary,
         }
@@ -314,7 +324,7 @@ impl Role {
     /// Place in the order of popularity, 0 first: where a fair throw of `luck` in [0, 1) ends up.
     fn place(self, luck: f64) -> f64 {
         match self {
-            Self::Anchor => luck * 0.4,
+            Self::Anchor => luck * 0.3,
             Self::Complement | Self::Reorder => 0.15 + luck * 0.6,
             Self::Burst => 0.5 + luck * 0.5,
             Self::Arrival => 0.1 + luck * 0.5,
@@ -369,18 +379,19 @@ impl Names {
         Product { number, title, brand }
     }
 
-    /// Colour or size of a variant.
+    /// Colour or size of a variant, and its price in percent of the usual one.
     fn variant(
         &self,
         product: usize,
         variant: usize,
-    ) -> (Option<&'static str>, Option<&'static str>) {
-        let pick = |words: &'static [&'static str]| {
-            words[(self.first_variant + product + variant) % words.len()]
-        };
+    ) -> (Option<&'static str>, Option<&'static str>, u32) {
+        let turn = self.first_variant + product + variant;
         match self.family.variants {
-            Variants::Color(words) => (Some(pick(words)), None),
-            Variants::Size(words) => (None, Some(pick(words))),
+            Variants::Color(colors) => (Some(colors[turn % colors.len()]), None, 100),
+            Variants::Size(sizes) => {
+                let (size, percent) = sizes[turn % sizes.len()];
+                (None, Some(size), percent)
+            }
         }
     }
 }
@@ -397,12 +408,15 @@ fn family_sizes(items: usize) -> Vec<usize> {
     (0..families).map(|index| items / families + usize::from(index < items % families)).collect()
 }
 
-/// Ends in 9 or 5 cents, as prices do.
+/// The cheaper of two throws of the dice: most goods cost little.
 fn draw_price(family: &Family, rng: &mut Rng) -> u32 {
     let (least, most) = family.price_cents;
-    // The better of two throws of the dice is the cheaper one: most goods cost little.
-    let price = between(rng, least, most).min(between(rng, least, most));
-    price / 10 * 10 + if price < 1000 { 5 } else { 9 }
+    between(rng, least, most).min(between(rng, least, most))
+}
+
+/// Ends in 9 or 5 cents, as prices do.
+fn charming(price_cents: u32) -> u32 {
+    price_cents / 10 * 10 + if price_cents < 1000 { 5 } else { 9 }
 }
 
 /// Midnight (UTC) of the day `day` of the log; negative before it.

@@ -46,7 +46,8 @@ pub struct ShopOptions {
     pub customers: usize,
     /// Items of the catalogue, 20 to 200,000.
     pub items: usize,
-    /// Days the log covers, 30 to 3,650.
+    /// Days the log covers, 30 to 3,650; `customers` × `days` at most 400,000,000, which makes a
+    /// hundred million events.
     pub days: u32,
     /// Another seed makes another shop.
     pub seed: u64,
@@ -216,6 +217,8 @@ impl ShopOptions {
         within("customers", self.customers as u64, 10, 1_000_000)?;
         within("items", self.items as u64, 20, 200_000)?;
         within("days", u64::from(self.days), 30, 3_650)?;
+        let customer_days = self.customers as u64 * u64::from(self.days);
+        within("customers × days", customer_days, 300, 400_000_000)?;
         if !(1970..=9000).contains(&self.first_day.year()) {
             return Err(Error::Config(format!(
                 "demo first_day: expected a date from 1970-01-01 to 9000-12-31, got {}",

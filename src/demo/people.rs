@@ -22,6 +22,8 @@ pub(super) struct Customer {
     /// From this day on they stay away.
     pub(super) leaves: Option<u32>,
     pub(super) habits: Vec<Habit>,
+    /// Families of durable goods of which they have one.
+    pub(super) owns: Vec<usize>,
 }
 
 /// An item that a customer uses up and buys again.
@@ -51,7 +53,7 @@ impl Customer {
         let mut customer = Self::stranger(goods, rng);
         customer.hunts_bargains = chance(rng, 0.2);
         let often = rng.f64();
-        customer.visits_per_day = 0.145 * often * often * if chance(rng, 0.05) { 2.5 } else { 1.0 };
+        customer.visits_per_day = 0.095 * often * often * if chance(rng, 0.05) { 2.5 } else { 1.0 };
         customer.joins =
             if chance(rng, 0.55) { between(rng, 0, 13) } else { between(rng, 0, options.days - 1) };
         let stays_at_least = customer.joins + 20;
@@ -76,6 +78,7 @@ impl Customer {
             joins: 0,
             leaves: None,
             habits: Vec::new(),
+            owns: Vec::new(),
         }
     }
 
@@ -111,9 +114,9 @@ impl Customer {
         })
     }
 
-    /// None to three things, by preference of the families they like, one per family.
+    /// None to two things, by preference of the families they like, one per family.
     fn take_up_habits(&mut self, options: &ShopOptions, goods: &Goods, rng: &mut Rng) {
-        let count = [0, 0, 0, 0, 1, 1, 1, 2, 2, 3][position(rng, 10)];
+        let count = [0, 0, 0, 0, 0, 1, 1, 1, 2, 2][position(rng, 10)];
         for _ in 0..count {
             let mut choice = goods.reorder_weights.draw(rng);
             for _ in 0..6 {

@@ -91,9 +91,9 @@ fn the_small_shop_is_the_same_on_every_machine() {
         let bytes = std::fs::read(path).unwrap();
         format!("{:032x}", twox_hash::XxHash3_128::oneshot(&bytes))
     };
-    assert_eq!(fingerprint(&written.events), "EVENTS");
-    assert_eq!(fingerprint(&written.catalog), "CATALOG");
-    assert_eq!(fingerprint(&written.truth), "TRUTH");
+    assert_eq!(fingerprint(&written.events), "64e10380c6ec9d41824f446b2a1b35ed");
+    assert_eq!(fingerprint(&written.catalog), "4012aa66e5fbc8e586944942df824b5c");
+    assert_eq!(fingerprint(&written.truth), "d05e01bfcc6565941c424b4c624cf708");
 }
 
 #[test]
@@ -157,8 +157,8 @@ fn planted_complements_have_high_confidence_and_lift() {
         let complements = together(orders.values(), &[complement]);
         let confidence = together(orders.values(), &[anchor, complement]) / anchors;
         let lift = confidence / (complements / orders.len() as f64);
-        assert!(anchors >= 40.0, "{planted:?}: {anchors} orders");
-        assert!((0.2..0.65).contains(&confidence), "{planted:?}: confidence {confidence}");
+        assert!(anchors >= 30.0, "{planted:?}: {anchors} orders");
+        assert!((0.2..0.8).contains(&confidence), "{planted:?}: confidence {confidence}");
         assert!(lift > 5.0, "{planted:?}: lift {lift}");
     }
 }
@@ -373,6 +373,10 @@ fn options_out_of_range_are_refused_by_name() {
         (ShopOptions { items: 19, ..default() }, "demo items: expected 20 to 200000, got 19"),
         (ShopOptions { days: 29, ..default() }, "demo days: expected 30 to 3650, got 29"),
         (ShopOptions { days: 3651, ..default() }, "demo days: expected 30 to 3650, got 3651"),
+        (
+            ShopOptions { customers: 1_000_000, days: 401, ..default() },
+            "demo customers × days: expected 300 to 400000000, got 401000000",
+        ),
         (
             ShopOptions { first_day: Date::MIN, ..default() },
             "demo first_day: expected a date from 1970-01-01 to 9000-12-31, got -009999-01-01",

@@ -26,7 +26,7 @@ pub(super) fn make(options: &ShopOptions, goods: &Goods, calendar: &Calendar) ->
     let mut log = Log {
         goods,
         calendar,
-        events: Vec::with_capacity(options.customers * options.days as usize / 3),
+        events: Vec::with_capacity((options.customers * options.days as usize / 3).min(1 << 24)),
         sessions: 0,
         orders: 0,
     };
@@ -122,7 +122,7 @@ impl Log<'_> {
                 || number == customer.joins;
             if strolls || !due.is_empty() {
                 sessions_per_day[number as usize] += 1;
-                let stroll = strolls || chance(rng, 0.35);
+                let stroll = strolls || chance(rng, 0.25);
                 self.visit(customer, Some(id), number, &due, stroll, rng);
             }
         }
@@ -134,8 +134,8 @@ impl Log<'_> {
         for (day, &sessions) in (0..).zip(sessions_per_day) {
             for _ in 0..sessions {
                 if chance(&mut rng, 0.2) {
-                    let stranger = Customer::stranger(self.goods, &mut rng);
-                    self.visit(&stranger, None, day, &[], true, &mut rng);
+                    let mut stranger = Customer::stranger(self.goods, &mut rng);
+                    self.visit(&mut stranger, None, day, &[], true, &mut rng);
                 }
             }
         }
@@ -144,7 +144,7 @@ impl Log<'_> {
     /// A session: first what they came for, then a stroll, then perhaps the till.
     fn visit(
         &mut self,
-        customer: &Customer,
+        customer: &mut Customer,
         id: Option<CustomerId>,
         number: u32,
         due: &[usize],
@@ -176,7 +176,7 @@ impl Log<'_> {
                 visit.lines.clear(); // left in the cart
             }
         }
-        self.check_out(visit, rng);
+        self.check_out(visit, customer, rng);
     }
 
     /// What to look for next; a bargain hunter lets the sale decide.
@@ -215,7 +215,8 @@ impl Log<'_> {
         if chance(rng, 0.05) {
             self.note(visit, item, ShopEventKind::Favorite, rng);
         }
-        if chance(rng, if buys { 0.75 } else { 0.18 }) {
+        let needed = !customer.owns.contains(&facts.family) || chance(rng, 0.15);
+        if needed && chance(rng, if buys { 0.78 } else { 0.28 }) {
             self.take(visit, item, false, rng);
             self.take_complements(visit, item, customer, rng);
         }
@@ -294,7 +295,9 @@ impl Log<'_> {
         }
         if buys && chance(rng, 0.2) {
             let item = self.goods.item_weights.draw(rng);
-            if self.goods.is_sold(item, visit.day) && !customer.keeps_buying(item) {
+            let needed = !customer.owns.contains(&self.goods.facts[item].family);
+            let free = self.goods.is_sold(item, visit.day) && !customer.keeps_buying(item);
+            if needed && free {
                 self.take(visit, item, false, rng);
                 self.take_complements(visit, item, customer, rng);
             }
@@ -308,7 +311,7 @@ impl Log<'_> {
     }
 
     /// Pays for what is in the cart, all lines at one moment; some of it comes back later.
-    fn check_out(&mut self, mut visit: Visit, rng: &mut Rng) {
+    fn check_out(&mut self, mut visit: Visit, customer: &mut Customer, rng: &mut Rng) {
         if visit.lines.is_empty() {
             return;
         }
@@ -327,6 +330,10 @@ impl Log<'_> {
                 ..visit.event(line.item, ShopEventKind::Purchase, price, self)
             };
             self.events.push(bought);
+            let family = goods.facts[line.item].family;
+            if goods.families[family].durable && !customer.owns.contains(&family) {
+                customer.owns.push(family);
+            }
             self.perhaps_send_back(line, visit.day, bought, rng);
         }
     }
