@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod customers;
 pub mod embed;
+pub mod demo;
 pub mod error;
 pub mod events;
 pub mod grpc;
