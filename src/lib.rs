@@ -4,9 +4,11 @@
 //! builds an index; all day a gRPC server answers from it.
 
 pub mod catalog;
+pub mod cli;
+pub mod config;
 pub mod customers;
-pub mod embed;
 pub mod demo;
+pub mod embed;
 pub mod error;
 pub mod events;
 pub mod grpc;
@@ -17,6 +19,7 @@ pub mod recommend;
 pub mod rules;
 pub mod tables;
 pub mod time;
+pub mod train;
 pub mod trends;
 
 pub use error::{Error, Result};

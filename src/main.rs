@@ -1,3 +1,32 @@
 //! The binary: parses, logs, exit codes.
 
-fn main() {}
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use cartwright::cli::Cli;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            error.downcast_ref::<cartwright::Error>().map_or(1, cartwright::Error::exit_code).into()
+        }
+    }
+}
+
+#[allow(clippy::print_stderr)] // the last word to the user
+fn report(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}

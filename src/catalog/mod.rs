@@ -2,7 +2,13 @@
 //!
 //! This room knows what the shop says of its goods. It refuses to know who bought them.
 
+mod category;
+mod read;
 mod tree;
+
+pub use read::{CatalogAccount, CatalogOptions, CatalogReading, read};
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +37,89 @@ pub struct Item {
     /// First day of sale.
     pub launched_at: Option<Timestamp>,
     /// Every other column, by its name in the file.
-    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub attributes: std::collections::BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// All items of the shop, by their keys.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Catalog {
+    items: BTreeMap<String, Item>,
+    /// Lower-case key → key, where only one item is called so.
+    folded: BTreeMap<String, Option<String>>,
+}
+
+impl Catalog {
+    /// What the shop says of the item called `key`; case counts only between keys that differ by it alone.
+    pub fn get(&self, key: &str) -> Option<&Item> {
+        self.items.get(key).or_else(|| {
+            let alike = self.folded.get(&key.to_lowercase())?;
+            self.items.get(alike.as_deref()?)
+        })
+    }
+
+    /// All items, by key.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Item)> {
+        self.items.iter().map(|(key, item)| (key.as_str(), item))
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// True without an item.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Adds an item; the one that had the key before, if any, comes back.
+    pub fn insert(&mut self, key: &str, item: Item) -> Option<Item> {
+        let before = self.items.insert(key.to_string(), item);
+        if before.is_none() {
+            let only = |alike: &mut Option<String>| *alike = None;
+            self.folded.entry(key.to_lowercase()).and_modify(only).or_insert(Some(key.to_string()));
+        }
+        before
+    }
+}
+
+impl FromIterator<(String, Item)> for Catalog {
+    fn from_iter<Items: IntoIterator<Item = (String, Item)>>(items: Items) -> Self {
+        let mut catalog = Self::default();
+        for (key, item) in items {
+            catalog.insert(&key, item);
+        }
+        catalog
+    }
+}
+
+/// The whole category path as one text, `Grocery > Bread > Rolls`; none without a category.
+pub fn category_key(item: &Item) -> Option<String> {
+    (!item.category.is_empty()).then(|| item.category.join(" > "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_found_whatever_its_case_unless_that_is_ambiguous() {
+        let named = |title: &str| Item { title: Some(title.into()), ..Item::default() };
+        let catalog: Catalog = [("85123A", "heart"), ("x", "small"), ("X", "large")]
+            .map(|(key, title)| (key.to_string(), named(title)))
+            .into_iter()
+            .collect();
+        assert_eq!(catalog.get("85123a"), Some(&named("heart")));
+        assert_eq!(catalog.get("x"), Some(&named("small")));
+        assert_eq!(catalog.get("X"), Some(&named("large")));
+        assert_eq!(catalog.get("y"), None);
+    }
+
+    #[test]
+    fn a_category_path_reads_from_the_widest_to_the_narrowest() {
+        let item = Item { category: vec!["Grocery".into(), "Bread".into()], ..Item::default() };
+        assert_eq!(category_key(&item).as_deref(), Some("Grocery > Bread"));
+        assert_eq!(category_key(&Item::default()), None);
+    }
 }

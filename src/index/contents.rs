@@ -41,7 +41,7 @@ pub struct Contents {
     /// How soon people come back for it.
     pub cadence: Cadence,
     /// Rows of `longer` by the first (lowest) item on the left; derived.
-    longer_by_first: Lists<u32>,
+    pub(crate) longer_by_first: Lists<u32>,
 }
 
 impl Contents {

@@ -222,8 +222,10 @@ fn by_name(
     };
     let exact = bearing(&[role.name]);
     if role.several {
-        let mut all = exact.clone();
-        all.extend(role.aliases.iter().flat_map(|tier| bearing(tier)));
+        let mut all: Vec<usize> = role.aliases.iter().flat_map(|tier| bearing(tier)).collect();
+        if !exact.iter().all(|column| all.contains(column)) {
+            all.splice(0..0, exact.iter().copied()); // first, unless the aliases give it another place
+        }
         all.retain(|&column| fits(table, role, column, Why::Alias, notes));
         return Ok((all, if exact.is_empty() { Why::Alias } else { Why::Exact }));
     }

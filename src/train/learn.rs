@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
+
 use super::TrainOptions;
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::{Cadence, History, histories};
 use crate::embed::{Factors, Interactions, neighbours};
-use crate::error::Result;
-use crate::events::{Baskets, EventLog, Sessions, baskets, sessions};
+use crate::events::{EventLog, baskets, sessions};
 use crate::index::Contents;
 use crate::recommend::Blend;
-use crate::rules::{self, Groups, Rules};
+use crate::rules::{self, Groups, RuleOptions, Rules};
 use crate::trends;
 
 /// What was learnt.
@@ -37,26 +38,26 @@ pub struct Lesson {
     pub longer_cut: bool,
 }
 
-/// Learns from a log; `items` is what the catalogue says, in the order of their ids.
-///
-/// Errors: the options name a time zone that does not exist.
+/// Learns from a log; `items` is what the catalogue says, in the order of their ids, and `zone` decides
+/// what a day is.
 pub fn learn(
     log: &EventLog,
     items: Vec<Item>,
+    zone: &TimeZone,
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
-) -> Result<Learnt> {
+) -> Learnt {
     let count = items.len();
     let now = log.events.last().map(|event| event.at).unwrap_or_default();
 
     watch("grouping events into baskets and visits");
-    let baskets = baskets(log);
+    let baskets = baskets(log, zone);
     let sessions = sessions(log, options.session_gap_minutes);
     let orders = Groups::from_baskets(&baskets);
 
     watch("counting what is bought together");
     let bought = rules::count(&orders, count, &options.bought);
-    let collected = rules::count(&orders.one_per_customer(), count, &options.collected);
+    let collected = collected(&orders, log, count, &options.collected);
     watch("counting what is looked at together");
     let viewed = rules::count(&Groups::from_sessions(&sessions), count, &options.viewed);
     let next = rules::next::count_next(&sessions, count, &options.next);
@@ -64,7 +65,7 @@ pub fn learn(
     let longer = rules::longer::mine(&orders, &options.longer);
 
     watch("learning vectors");
-    let interactions = interactions(log, &baskets, &sessions, count, options);
+    let interactions = Interactions::from_log(log, &options.factors).damped();
     let factors = Factors::learn(&interactions, &options.factors);
     watch("finding neighbours");
     let neighbours = neighbours(&factors.items, options.neighbours_per_item, &options.neighbours);
@@ -95,19 +96,15 @@ pub fn learn(
         cadence,
         ..Contents::default()
     };
-    Ok(Learnt { contents: contents.finish(), histories, blend: Blend::default(), lesson })
+    Learnt { contents: contents.finish(), histories, blend: Blend::default(), lesson }
 }
 
-/// Customers and what they did; in a shop that knows no customers, orders or visits instead.
-fn interactions(
-    log: &EventLog,
-    _baskets: &Baskets,
-    _sessions: &Sessions,
-    count: usize,
-    options: &TrainOptions,
-) -> Interactions {
-    let _ = count;
-    Interactions::from_log(log, &options.factors).damped()
+/// Rules over customers; none in a shop that knows no customers.
+fn collected(orders: &Groups, log: &EventLog, count: usize, options: &RuleOptions) -> Rules {
+    if log.customers.is_empty() {
+        return Rules { item_groups: vec![0; count], ..Rules::default() };
+    }
+    rules::count(&orders.one_per_customer(), count, options)
 }
 
 impl Learnt {
@@ -145,7 +142,8 @@ impl Learnt {
         }
         if self.lesson.longer_cut {
             notes.push(
-                "longer rules: only the most frequent were kept, within train.longer.max_sets".into(),
+                "longer rules: only the most frequent were kept, within train.longer.max_sets"
+                    .into(),
             );
         }
         if bought.lists.entries().is_empty() {

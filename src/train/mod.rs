@@ -12,19 +12,23 @@ mod options;
 pub use learn::{Learnt, Lesson, learn};
 pub use options::TrainOptions;
 
-use crate::catalog::{Catalog, Item};
+use crate::catalog::{Catalog, CatalogReading, Item};
+use rustc_hash::FxHashSet;
+
 use crate::error::{Error, Result};
 use crate::events::{EventKind, EventLog, Reading};
 use crate::ids::{Interner, ItemId};
 use crate::index::{Description, Index, Manifest, TrainingLock};
 
 /// What a training run starts from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Input {
     /// The shop's events.
     pub reading: Reading,
     /// The shop's catalogue; empty if there is none.
-    pub catalog: Catalog,
+    pub catalog: CatalogReading,
+    /// Decides what a day is.
+    pub time_zone: jiff::tz::TimeZone,
     /// The configuration, for the manifest.
     pub config: serde_json::Value,
 }
@@ -41,7 +45,7 @@ pub fn train(
 ) -> Result<Manifest> {
     options.check()?;
     let lock = TrainingLock::take(index)?;
-    let Input { reading, catalog, config } = input;
+    let Input { reading, catalog, time_zone, config } = input;
     let mut log = reading.log;
     if log.events.is_empty() {
         return Err(Error::Input(format!(
@@ -49,10 +53,10 @@ pub fn train(
             reading.account.read
         )));
     }
-    let items = stock(&mut log, &catalog);
-    let learnt = learn(&log, items, options, &mut watch)?;
+    let items = stock(&mut log, &catalog.catalog);
+    let learnt = learn(&log, items, &time_zone, options, &mut watch);
     watch("publishing");
-    let mut notes = reading.notes;
+    let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
     let description = Description {
         counts: learnt.counts(&log),
@@ -69,16 +73,14 @@ pub fn train(
 /// What the catalogue says of every item of the log, in the order of their ids. Items of the catalogue
 /// that nobody has touched yet follow behind; titles come from the log where the catalogue has none.
 fn stock(log: &mut EventLog, catalog: &Catalog) -> Vec<Item> {
-    let mut unseen: Vec<&str> =
-        catalog.items.keys().map(String::as_str).filter(|key| log.items.get(key).is_none()).collect();
-    unseen.sort_unstable();
-    unseen.into_iter().for_each(|key| {
+    let sold: FxHashSet<String> = log.items.keys().map(str::to_lowercase).collect();
+    for (key, _) in catalog.iter().filter(|(key, _)| !sold.contains(&key.to_lowercase())) {
         log.items.intern(key);
-    });
+    }
     let prices = latest_prices(log);
     let keys: &Interner<ItemId> = &log.items;
     let mut items: Vec<Item> =
-        keys.keys().map(|key| catalog.items.get(key).cloned().unwrap_or_default()).collect();
+        keys.keys().map(|key| catalog.get(key).cloned().unwrap_or_default()).collect();
     for (item, title) in items.iter_mut().zip(&log.titles) {
         if item.title.is_none() {
             item.title.clone_from(title);

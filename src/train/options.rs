@@ -81,7 +81,9 @@ impl TrainOptions {
             within(&format!("{name}.false_discovery_rate"), rules.false_discovery_rate, 0.0, 1.0)?;
             within(&format!("{name}.min_count"), f64::from(rules.min_count), 1.0, 1e9)?;
             if rules.votes_per_customer == Some(0) {
-                return Err(Error::Config(format!("train.{name}.votes_per_customer must be at least 1")));
+                return Err(Error::Config(format!(
+                    "train.{name}.votes_per_customer must be at least 1"
+                )));
             }
         }
         within("session_gap_minutes", f64::from(self.session_gap_minutes), 1.0, 10_080.0)?;

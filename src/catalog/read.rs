@@ -1,0 +1,404 @@
+//! From files to a catalogue.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::category::Levels;
+use super::{Catalog, Item};
+use crate::tables::{
+    Batch, Clock, Content, DateOrder, FileColumns, NumberStyle, Role, Table, detect, is_absent,
+    list_files, time_zone,
+};
+use crate::time::Timestamp;
+use crate::{Error, Result};
+
+const ITEM: usize = 0;
+const TITLE: usize = 1;
+const CATEGORY: usize = 2;
+const BRAND: usize = 3;
+const PRICE: usize = 4;
+const COST: usize = 5;
+const IN_STOCK: usize = 6;
+const GROUP: usize = 7;
+const LAUNCHED: usize = 8;
+
+/// In the order of the constants above; several category columns are levels, widest first.
+const ROLES: [Role; 9] = [
+    one(
+        "item_id",
+        Content::Text,
+        &[
+            &[
+                "product_id",
+                "stock_code",
+                "sku",
+                "article_id",
+                "item",
+                "product_code",
+                "item_code",
+                "item_no",
+                "item_number",
+                "product_number",
+                "product_no",
+                "article",
+                "article_no",
+                "article_number",
+                "asin",
+                "variant_id",
+                "sku_id",
+                "goods_id",
+                "content_id",
+                "upc",
+                "ean",
+                "gtin",
+                "isbn",
+            ],
+            &["product", "aid", "pid", "id"],
+            &["name"], // a catalogue of bare names, like groceries
+        ],
+    ),
+    one(
+        "title",
+        Content::Text,
+        &[
+            &[
+                "item_title",
+                "product_title",
+                "product_name",
+                "item_name",
+                "prod_name",
+                "article_name",
+            ],
+            &["name"],
+            &["description", "product_description", "item_description", "detail_desc"],
+        ],
+    ),
+    Role {
+        name: "category",
+        aliases: &[&[
+            "department",
+            "department_name",
+            "division",
+            "index_group_name",
+            "level0",
+            "level1",
+            "category1",
+            "category_1",
+            "main_category",
+            "category",
+            "l1",
+            "category_name",
+            "category_path",
+            "category_code",
+            "categories",
+            "product_category",
+            "product_group_name",
+            "product_category_name",
+            "level2",
+            "category2",
+            "category_2",
+            "sub_category",
+            "l2",
+            "aisle",
+            "level3",
+            "category3",
+            "category_3",
+            "l3",
+            "product_type",
+            "product_type_name",
+            "level4",
+            "category4",
+        ]],
+        content: Content::Text,
+        several: true,
+    },
+    one("brand", Content::Text, &[&["brand_name", "maker", "label", "vendor"], &["manufacturer"]]),
+    one(
+        "price",
+        Content::Number,
+        &[&[
+            "unit_price",
+            "selling_price",
+            "list_price",
+            "item_price",
+            "product_price",
+            "retail_price",
+        ]],
+    ),
+    one("cost", Content::Number, &[&["unit_cost", "cost_price", "purchase_price", "item_cost"]]),
+    one(
+        "in_stock",
+        Content::Text,
+        &[&[
+            "available",
+            "availability",
+            "is_available",
+            "stock",
+            "stock_quantity",
+            "inventory",
+            "inventory_quantity",
+        ]],
+    ),
+    one(
+        "group_id",
+        Content::Text,
+        &[&[
+            "item_group_id",
+            "parent_id",
+            "parent_sku",
+            "product_group_id",
+            "primary_product_id",
+            "variant_group_id",
+        ]],
+    ),
+    one(
+        "launched_at",
+        Content::Moment,
+        &[
+            &["launch_date", "launched", "available_from", "release_date", "introduced_at"],
+            &["created_at"],
+        ],
+    ),
+];
+
+const fn one(
+    name: &'static str,
+    content: Content,
+    aliases: &'static [&'static [&'static str]],
+) -> Role {
+    Role { name, aliases, content, several: false }
+}
+
+/// How a shop wants its catalogue read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CatalogOptions {
+    /// Role → column, where detection guesses wrong: `title = "Label"`. Default: none.
+    pub map: BTreeMap<String, String>,
+    /// IANA name of the zone in which launch days begin: that of the events. Default: "UTC".
+    #[serde(skip)]
+    pub time_zone: String,
+    /// A file with a larger share of unreadable rows is refused, 0 to 1. Default: 0.10.
+    pub max_unreadable_share: f64,
+}
+
+impl Default for CatalogOptions {
+    fn default() -> Self {
+        Self { map: BTreeMap::new(), time_zone: "UTC".into(), max_unreadable_share: 0.10 }
+    }
+}
+
+/// What became of the rows: `read` = `items` + `unreadable` + `no_item` + `replaced`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogAccount {
+    /// Rows of all files, headers and blank lines not counted.
+    pub read: u64,
+    /// Items in the catalogue.
+    pub items: u64,
+    /// Rows without the columns of their header, or whose key is no text.
+    pub unreadable: u64,
+    /// Rows without a key.
+    pub no_item: u64,
+    /// Rows whose item came again further down: the last one counts.
+    pub replaced: u64,
+    /// Values that are not what their column holds: dropped, the rest of the row is kept. By column.
+    pub dropped: BTreeMap<String, u64>,
+}
+
+/// A catalogue, and how it came about.
+#[derive(Clone, Debug, Default)]
+pub struct CatalogReading {
+    /// What is sold.
+    pub catalog: Catalog,
+    /// What became of every row.
+    pub account: CatalogAccount,
+    /// Which column was taken for what, file by file.
+    pub columns: Vec<FileColumns>,
+    /// What the user should know and may want to mend.
+    pub notes: Vec<String>,
+}
+
+/// Reads the catalogue from files, folders and patterns; of an item that comes twice the last row counts.
+///
+/// Errors: a file is missing or damaged, has no item column, or two columns for one role
+/// ([`Error::Input`]); too many rows of a file are unreadable ([`Error::Refused`]).
+pub fn read(paths: &[PathBuf], options: &CatalogOptions) -> Result<CatalogReading> {
+    let zone = time_zone(&options.time_zone)?;
+    let mut reading = CatalogReading::default();
+    for path in list_files(paths)? {
+        read_file(&path, options, &zone, &mut reading)?;
+    }
+    reading.account.items = reading.catalog.len() as u64;
+    for (column, values) in &reading.account.dropped {
+        reading.notes.push(format!(
+            "{values} values of column {column} could not be read, and were dropped"
+        ));
+    }
+    Ok(reading)
+}
+
+fn read_file(
+    path: &Path,
+    options: &CatalogOptions,
+    zone: &TimeZone,
+    reading: &mut CatalogReading,
+) -> Result<()> {
+    let table = Table::open(path)?;
+    let detected = detect(&table, &ROLES, &options.map)?;
+    detected.require(&table, &ROLES, &["item_id"])?;
+    let file = File::new(&table, &detected.columns, zone);
+    reading.notes.extend(detected.notes);
+    reading.columns.push(detected.report);
+    let before = reading.account.clone();
+    let mut first_offence = None;
+    let all: Vec<usize> = (0..table.names.len()).collect();
+    table.read(&all, |batch| {
+        for broken in &batch.broken {
+            reading.account.read += broken.rows;
+            reading.account.unreadable += broken.rows;
+            first_offence
+                .get_or_insert_with(|| format!("line {}: {}", broken.line, broken.problem));
+        }
+        for row in 0..batch.len() {
+            reading.account.read += 1;
+            match std::str::from_utf8(file.field(batch, row, ITEM).unwrap_or_default()) {
+                Ok("") => reading.account.no_item += 1,
+                Ok(key) if !key.contains(['\0', '\u{fffd}']) => {
+                    let item = file.item(batch, row, &mut reading.account.dropped);
+                    let before = reading.catalog.insert(file.key(key), item);
+                    reading.account.replaced += u64::from(before.is_some());
+                }
+                _ => {
+                    reading.account.unreadable += 1;
+                    let problem = || {
+                        format!(
+                            "line {}: expected an item's key, got bytes that are no text",
+                            batch.line(row)
+                        )
+                    };
+                    first_offence.get_or_insert_with(problem);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    let (read, unreadable) =
+        (reading.account.read - before.read, reading.account.unreadable - before.unreadable);
+    if unreadable as f64 > options.max_unreadable_share * read as f64 {
+        return Err(Error::Refused(format!(
+            "{}: {unreadable} of {read} rows can't be read; the first: {}",
+            path.display(),
+            first_offence.unwrap_or_default()
+        )));
+    }
+    Ok(())
+}
+
+/// One file whose columns are known.
+struct File<'a> {
+    columns: &'a [Vec<usize>],
+    attributes: Vec<(usize, &'a str)>,
+    styles: [NumberStyle; ROLES.len()],
+    levels: Levels,
+    whole_floats: bool,
+    clock: Clock,
+    names: &'a [String],
+}
+
+impl<'a> File<'a> {
+    fn new(table: &'a Table, columns: &'a [Vec<usize>], zone: &TimeZone) -> Self {
+        let present = |role: usize| {
+            let values = columns[role].iter().flat_map(|&column| table.sample.column(column));
+            values.filter(|text| !is_absent(text))
+        };
+        let categories: Vec<_> = present(CATEGORY).map(String::from_utf8_lossy).collect();
+        let taken = |at: &usize| columns.iter().flatten().any(|column| column == at);
+        let whole_float = |text: &[u8]| {
+            text.strip_suffix(b".0").is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+        };
+        Self {
+            columns,
+            attributes: (0..table.names.len())
+                .filter(|at| !taken(at) && !table.names[*at].is_empty())
+                .map(|at| (at, table.names[at].as_str()))
+                .collect(),
+            styles: std::array::from_fn(|role| NumberStyle::of(present(role))),
+            levels: Levels::of(columns[CATEGORY].len(), categories.iter().map(|value| &**value)),
+            whole_floats: present(ITEM).all(whole_float),
+            clock: Clock::of(present(LAUNCHED), DateOrder::of(present(LAUNCHED)), zone),
+            names: &table.names,
+        }
+    }
+
+    fn field<'b>(&self, batch: &'b Batch, row: usize, role: usize) -> Option<&'b [u8]> {
+        let &column = self.columns[role].first()?;
+        Some(batch.field(row, column)).filter(|text| !is_absent(text))
+    }
+
+    fn key<'b>(&self, key: &'b str) -> &'b str {
+        if self.whole_floats { key.strip_suffix(".0").unwrap_or(key) } else { key }
+    }
+
+    fn item(&self, batch: &Batch, row: usize, dropped: &mut BTreeMap<String, u64>) -> Item {
+        let text = |role| {
+            self.field(batch, row, role).map(|text| String::from_utf8_lossy(text).into_owned())
+        };
+        let categories = self.columns[CATEGORY].iter().map(|&column| batch.field(row, column));
+        let categories: Vec<_> =
+            categories.filter(|text| !is_absent(text)).map(String::from_utf8_lossy).collect();
+        let mut amount = |role: usize| {
+            let read = |text: &[u8]| self.styles[role].read(text).filter(|&amount| amount >= 0.0);
+            self.parsed(batch, row, role, dropped, read)
+        };
+        let (price, cost) = (amount(PRICE), amount(COST));
+        let attribute = |&(column, name): &(usize, &str)| {
+            let value = Some(batch.field(row, column)).filter(|text| !is_absent(text))?;
+            Some((name.to_string(), String::from_utf8_lossy(value).into_owned()))
+        };
+        Item {
+            title: text(TITLE),
+            category: self.levels.path(categories.iter().map(|value| &**value)),
+            brand: text(BRAND),
+            price,
+            cost,
+            in_stock: self.parsed(batch, row, IN_STOCK, dropped, in_stock),
+            group_id: text(GROUP),
+            launched_at: self
+                .parsed::<Timestamp>(batch, row, LAUNCHED, dropped, |text| self.clock.read(text)),
+            attributes: self.attributes.iter().filter_map(attribute).collect(),
+        }
+    }
+
+    /// The value of a column, or none if it is absent or, which is counted, not what it should be.
+    fn parsed<T>(
+        &self,
+        batch: &Batch,
+        row: usize,
+        role: usize,
+        dropped: &mut BTreeMap<String, u64>,
+        parse: impl Fn(&[u8]) -> Option<T>,
+    ) -> Option<T> {
+        let value = parse(self.field(batch, row, role)?);
+        if value.is_none() {
+            *dropped.entry(self.names[self.columns[role][0]].clone()).or_default() += 1;
+        }
+        value
+    }
+}
+
+/// Yes, no, or how many there are.
+fn in_stock(text: &[u8]) -> Option<bool> {
+    let word = std::str::from_utf8(text).ok()?.to_lowercase().replace([' ', '_', '-'], "");
+    match word.as_str() {
+        "true" | "t" | "yes" | "y" | "instock" | "available" | "preorder" | "backorder" => {
+            Some(true)
+        }
+        "false" | "f" | "no" | "n" | "outofstock" | "unavailable" | "soldout" | "discontinued" => {
+            Some(false)
+        }
+        _ => NumberStyle::Point.read(text).map(|units| units > 0.0),
+    }
+}

@@ -1,0 +1,57 @@
+//! The command line: one file per command. Results go to stdout, everything else to stderr.
+
+#![allow(clippy::print_stderr)] // this room is where the program talks to people
+
+mod ask;
+mod demo;
+mod index;
+mod output;
+mod serve;
+mod train;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// Recommendations for online shops: trains on what customers did, answers over gRPC, says why.
+#[derive(Debug, Parser)]
+#[command(name = "cartwright", version, max_term_width = 100)]
+pub struct Cli {
+    /// Settings; without it, ./cartwright.toml is read if there is one
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make up a shop, train on it, serve it and ask it: see what Cartwright does
+    Demo(demo::Demo),
+    /// Learn from a shop's events and publish a new generation of its index
+    Train(train::Train),
+    /// Answer over gRPC from an index; takes up new generations by itself
+    Serve(serve::Serve),
+    /// Answer one question from an index, without a server
+    Ask(ask::Ask),
+    /// Show and check the generations of an index, and choose which one is served
+    Index(index::IndexCommand),
+}
+
+impl Cli {
+    /// Does what was asked for.
+    ///
+    /// Errors: whatever went wrong, in words for the user.
+    pub fn run(self) -> anyhow::Result<()> {
+        let config = Config::load(self.config.as_deref())?;
+        match self.command {
+            Command::Demo(demo) => demo.run(config),
+            Command::Train(train) => train.run(config),
+            Command::Serve(serve) => serve.run(config),
+            Command::Ask(ask) => ask.run(),
+            Command::Index(index) => index.run(),
+        }
+    }
+}

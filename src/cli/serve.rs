@@ -1,0 +1,57 @@
+//! `cartwright serve`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::grpc;
+use crate::index::Index;
+
+/// Health (grpc.health.v1) says SERVING as soon as the index is loaded. SIGTERM and Ctrl-C finish what
+/// is in flight and end with exit code 0.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Directory of the index
+    #[arg(long, value_name = "DIR")]
+    index: PathBuf,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1:50051", value_name = "HOST:PORT")]
+    listen: SocketAddr,
+}
+
+impl Serve {
+    pub(super) fn run(self, config: Config) -> anyhow::Result<()> {
+        runtime()?.block_on(async {
+            let listener = TcpListener::bind(self.listen)
+                .await
+                .with_context(|| format!("cannot listen on {}", self.listen))?;
+            tracing::info!(address = %listener.local_addr()?, "listening");
+            let shutdown = told_to_stop()?;
+            Ok(grpc::run(listener, Index::at(self.index), &config.serve, shutdown).await?)
+        })
+    }
+}
+
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")
+}
+
+/// Completes on SIGTERM or Ctrl-C.
+pub(super) fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

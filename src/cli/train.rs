@@ -1,0 +1,139 @@
+//! `cartwright train`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::output::{Steps, align_right, print, table, thousands};
+use crate::catalog::{self, CatalogReading};
+use crate::config::Config;
+use crate::events::{self, Account};
+use crate::index::{Index, Manifest};
+use crate::tables::FileColumns;
+use crate::train::{Input, train};
+
+/// Reads CSV, TSV, JSON Lines and Parquet, plain or as .gz or .zst; finds the columns by name and
+/// content; says what it took for what, and what became of every row.
+#[derive(Debug, Args)]
+pub(super) struct Train {
+    /// What customers did: files, folders or patterns
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    events: Vec<PathBuf>,
+    /// What the shop sells: files, folders or patterns
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    catalog: Vec<PathBuf>,
+    /// Directory of the index; made if there is none
+    #[arg(long, value_name = "DIR")]
+    index: PathBuf,
+    /// Takes COLUMN of the events for ROLE, where the guess is wrong: `--map item_id=SKU`
+    #[arg(long, value_name = "ROLE=COLUMN", value_parser = role_and_column)]
+    map: Vec<(String, String)>,
+    /// The same for the catalogue
+    #[arg(long, value_name = "ROLE=COLUMN", value_parser = role_and_column)]
+    catalog_map: Vec<(String, String)>,
+    /// The shop's time zone, such as Europe/Berlin; default UTC
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+}
+
+fn role_and_column(text: &str) -> Result<(String, String), String> {
+    let (role, column) =
+        text.split_once('=').ok_or_else(|| "expected ROLE=COLUMN, as in item_id=SKU".to_owned())?;
+    Ok((role.trim().to_owned(), column.trim().to_owned()))
+}
+
+impl Train {
+    pub(super) fn run(self, mut config: Config) -> anyhow::Result<()> {
+        config.events.map.extend(self.map);
+        config.catalog.map.extend(self.catalog_map);
+        if let Some(zone) = self.time_zone {
+            config.events.time_zone.clone_from(&zone);
+            config.catalog.time_zone = zone;
+        }
+        let manifest =
+            read_and_train(&self.events, &self.catalog, &Index::at(&self.index), &config)?;
+        print(format!("published generation {} in {}", manifest.generation, self.index.display()))
+    }
+}
+
+/// Reads, says what was read, trains, says what was learnt.
+pub(super) fn read_and_train(
+    events: &[PathBuf],
+    catalog: &[PathBuf],
+    index: &Index,
+    config: &Config,
+) -> anyhow::Result<Manifest> {
+    let steps = Steps::new();
+    steps.step("reading the events");
+    let reading = events::read(events, &config.events)?;
+    let catalog = match catalog {
+        [] => CatalogReading::default(),
+        paths => {
+            steps.step("reading the catalogue");
+            catalog::read(paths, &config.catalog)?
+        }
+    };
+    let columns = columns_table(reading.columns.iter().chain(&catalog.columns));
+    let account = account_table(&reading.account);
+    let input = Input {
+        reading,
+        catalog,
+        time_zone: config.events.zone()?,
+        config: serde_json::to_value(config).context("the configuration can't be written")?,
+    };
+    let manifest = train(input, &config.train, index, |step| steps.step(step))?;
+    let seconds = steps.seconds();
+    drop(steps);
+
+    print(columns)?;
+    print(account)?;
+    print(counts_table(&manifest.counts))?;
+    for note in &manifest.notes {
+        print(format!("note: {note}"))?;
+    }
+    eprintln!("done in {seconds:.1} s");
+    Ok(manifest)
+}
+
+fn columns_table<'a>(files: impl Iterator<Item = &'a FileColumns>) -> comfy_table::Table {
+    let mut columns = table(&["file", "column", "taken for", "because of", "for example"]);
+    for file in files {
+        let name = file.path.file_name().unwrap_or(file.path.as_os_str()).display().to_string();
+        for role in &file.roles {
+            columns.add_row([
+                name.clone(),
+                role.column.clone(),
+                role.role.clone(),
+                role.why.to_string(),
+                role.samples.join(", "),
+            ]);
+        }
+    }
+    columns
+}
+
+fn account_table(account: &Account) -> comfy_table::Table {
+    let mut rows = table(&["rows", "", "%"]);
+    let mut add = |name: &str, count: u64| {
+        let percent = 100.0 * count as f64 / account.read.max(1) as f64;
+        rows.add_row([name.to_owned(), thousands(count), format!("{percent:.2}")]);
+    };
+    add("read", account.read);
+    add("used", account.used);
+    for (cause, &count) in &account.set_aside {
+        add(&format!("set aside: {}", cause.label()), count);
+    }
+    align_right(&mut rows, &[1, 2]);
+    rows
+}
+
+fn counts_table(counts: &BTreeMap<String, u64>) -> comfy_table::Table {
+    let mut rows = table(&["learnt", ""]);
+    for (name, &count) in counts {
+        rows.add_row([name.replace('_', " "), thousands(count)]);
+    }
+    align_right(&mut rows, &[1]);
+    rows
+}

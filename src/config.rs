@@ -1,0 +1,92 @@
+//! Every knob in one place: the rooms' options, from file < environment < flags.
+
+use std::path::Path;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::CatalogOptions;
+use crate::error::{Error, Result};
+use crate::events::ReadOptions;
+use crate::grpc::ServeOptions;
+use crate::train::TrainOptions;
+
+/// The file that is read if it is there and no other is named.
+pub const DEFAULT_FILE: &str = "cartwright.toml";
+/// Environment variables that start with this set a knob: `CARTWRIGHT_EVENTS__TIME_ZONE=Europe/Berlin`.
+pub const ENVIRONMENT: &str = "CARTWRIGHT_";
+
+/// Everything that can be set. All of it has a default that suits most shops.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How events are read and checked.
+    pub events: ReadOptions,
+    /// How the catalogue is read.
+    pub catalog: CatalogOptions,
+    /// How the shop is learnt.
+    pub train: TrainOptions,
+    /// How the server behaves.
+    pub serve: ServeOptions,
+}
+
+impl Config {
+    /// The defaults, overlaid by `file` (or [`DEFAULT_FILE`], where it exists), overlaid by the
+    /// environment.
+    ///
+    /// Errors: the named file is missing; a knob is unknown or of the wrong type.
+    pub fn load(file: Option<&Path>) -> Result<Self> {
+        let toml = match file {
+            Some(path) if !path.is_file() => {
+                return Err(Error::Config(format!("there is no file {}", path.display())));
+            }
+            Some(path) => Toml::file_exact(path),
+            None => Toml::file(DEFAULT_FILE),
+        };
+        // Two underscores lead from a section to its knob; a variable without them is none of ours.
+        let environment =
+            Env::prefixed(ENVIRONMENT).filter(|key| key.as_str().contains("__")).split("__");
+        let mut config: Self = Figment::from(Serialized::defaults(Self::default()))
+            .merge(toml)
+            .merge(environment)
+            .extract()
+            .map_err(|error| Error::Config(error.to_string()))?;
+        config.catalog.time_zone.clone_from(&config.events.time_zone); // one shop, one zone
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(toml: &str) -> Result<Config> {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("shop.toml");
+        std::fs::write(&path, toml).expect("written");
+        Config::load(Some(&path))
+    }
+
+    #[test]
+    fn a_knob_in_the_file_is_set_and_the_rest_keeps_its_default() {
+        let config = load("[events]\ntime_zone = 'Europe/London'\n[train.bought]\nsize = 1.0\n");
+        let config = config.expect("a sound file");
+        assert_eq!(config.events.time_zone, "Europe/London");
+        assert_eq!(config.catalog.time_zone, "Europe/London");
+        assert_eq!(config.train.bought.size, 1.0);
+        assert_eq!(config.train.bought.source, Config::default().train.bought.source);
+    }
+
+    #[test]
+    fn an_unknown_knob_is_named_and_so_are_its_neighbours() {
+        let error = load("[serve]\npoll_seconds = 3\n").expect_err("no such knob").to_string();
+        assert!(error.contains("poll_seconds") && error.contains("poll_ms"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_named_and_missing_is_an_error() {
+        let error = Config::load(Some(Path::new("/no/such.toml"))).expect_err("missing");
+        assert!(error.to_string().contains("/no/such.toml"));
+    }
+}
