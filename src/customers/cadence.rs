@@ -16,7 +16,7 @@ pub struct Cadence {
     /// 0 to 1.
     pub return_rate: Vec<f32>,
     /// Per item: days usually between two purchases by the same customer (geometric mean, shrunk to
-    /// the shop's); 0 if nobody came back for it.
+    /// the shop's); 0 if hardly anybody came back for it.
     pub usual_days: Vec<f32>,
     /// How likely a purchase becomes as the usual time passes.
     pub due: DueCurve,
@@ -26,6 +26,10 @@ pub struct Cadence {
 const PRIOR: f64 = 5.0;
 /// Gaps of the item that a customer's own gaps are weighed against.
 const PAIR_PRIOR: f64 = 2.0;
+/// An item has a usual time only if it was come back for at least so often …
+const LEAST_GAPS: u32 = 3;
+/// … and in at least this share of its purchases.
+const LEAST_RETURN: f64 = 0.05;
 /// Gaps shorter than this are one purchase in two steps.
 const SHORTEST_GAP_DAYS: f64 = 0.5;
 /// At most so many customers are asked for the due curve.
@@ -196,7 +200,7 @@ impl Tally {
     }
 
     fn usual_days(&self, shop_log_gap: f64) -> f32 {
-        if self.gaps == 0 {
+        if self.gaps < LEAST_GAPS || self.again() < LEAST_RETURN * f64::from(self.bought) {
             return 0.0;
         }
         ((self.log_gaps + PRIOR * shop_log_gap) / (f64::from(self.gaps) + PRIOR)).exp() as f32

@@ -4,6 +4,7 @@ use super::blend::Weights;
 use crate::events::EventKind;
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
+use crate::rules::Rule;
 use crate::time::Timestamp;
 
 /// Why a source proposes an item.
@@ -27,8 +28,10 @@ struct Cell {
     state: State,
     score: f32,
     strongest: f32,
-    /// Number of the seed whose complement it was last; see [`Pool::complements`].
+    /// The seed it was last found to be bought with, and in how many orders; see
+    /// [`Pool::mark_bought_with`].
     seed: u32,
+    orders: u32,
     evidence: Evidence,
 }
 
@@ -44,6 +47,7 @@ const UNTOUCHED: Cell = Cell {
     score: 0.0,
     strongest: 0.0,
     seed: u32::MAX,
+    orders: 0,
     evidence: Evidence::Own,
 };
 
@@ -108,22 +112,24 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// Remembers which items are bought together with seed number `seed`, so that
-    /// [`Pool::is_complement`] answers at once.
-    pub(super) fn mark_complements(&mut self, seed: u32, items: impl Iterator<Item = ItemId>) {
-        for item in items {
-            let cell = &mut self.scratch.cells[item.index()];
+    /// Remembers what is bought together with seed number `seed`, so that [`Pool::orders_with`] answers
+    /// at once.
+    pub(super) fn mark_bought_with(&mut self, seed: u32, rules: &[Rule]) {
+        for rule in rules {
+            let cell = &mut self.scratch.cells[rule.item.index()];
             if cell.state == State::Untouched {
-                self.scratch.touched.push(item);
+                self.scratch.touched.push(rule.item);
                 cell.state = State::Candidate;
             }
-            cell.seed = seed;
+            (cell.seed, cell.orders) = (seed, rule.together);
         }
     }
 
-    /// Whether the item was marked for this seed.
-    pub(super) fn is_complement(&self, seed: u32, item: ItemId) -> bool {
-        self.scratch.cells[item.index()].seed == seed
+    /// In how many orders the item was bought with the seed that was marked last; 0 if no more often than
+    /// by chance.
+    pub(super) fn orders_with(&self, seed: u32, item: ItemId) -> u32 {
+        let cell = &self.scratch.cells[item.index()];
+        if cell.seed == seed { cell.orders } else { 0 }
     }
 
     /// Adds what is popular in the shop, to candidates and as new ones, enough for `limit`; then takes

@@ -16,8 +16,10 @@ struct Seed {
 
 /// At most so many items of a customer's past say what else the customer may like.
 const HISTORY_SEEDS: usize = 60;
-/// Purchases by chance in the same order that must be expected before "never together" means anything.
+/// Occasions to be bought together that it takes before "hardly ever" means anything.
 const TELLING: f64 = 5.0;
+/// Bought together on a smaller share of the occasions than this is hardly ever.
+const SELDOM: f64 = 0.25;
 
 /// Candidates for a product page.
 pub(super) fn related(pool: &mut Pool<'_>, weights: &Weights, item: &str) {
@@ -84,7 +86,7 @@ pub(super) fn customer(
 fn propose(pool: &mut Pool<'_>, weights: &Weights, seed: Seed) {
     let contents = pool.contents;
     let Seed { number, item: with, weight } = seed;
-    pool.mark_complements(number, contents.bought.lists.row(with.index()).iter().map(|r| r.item));
+    pool.mark_bought_with(number, contents.bought.lists.row(with.index()));
     if weights.bought > 0.0 {
         for rule in contents.bought.lists.row(with.index()) {
             let evidence = Evidence::Bought { with, together: rule.together };
@@ -121,7 +123,7 @@ fn propose(pool: &mut Pool<'_>, weights: &Weights, seed: Seed) {
 
 /// Of the same kind as the seed, and not bought with it more often than by chance.
 fn is_alternative(pool: &Pool<'_>, seed: u32, with: ItemId, item: ItemId) -> bool {
-    !pool.is_complement(seed, item) && same_kind(pool, with, item)
+    pool.orders_with(seed, item) == 0 && same_kind(pool, with, item)
 }
 
 /// In the same category, as far as categories are known.
@@ -133,25 +135,29 @@ fn same_kind(pool: &Pool<'_>, a: ItemId, b: ItemId) -> bool {
     }
 }
 
-/// Keeps out what would be bought instead of the seed: of its kind, close to it, and not bought with it
-/// although there was every occasion.
+/// Keeps out what would be bought instead of the seed: of its kind, close to it, and hardly ever bought
+/// with it although there was every occasion.
+///
+/// The occasions are the visits that saw both and led to an order, and the orders that chance alone would
+/// have made hold both.
 fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
     let contents = pool.contents;
     let Seed { number, item: with, .. } = seed;
-    pool.mark_complements(number, contents.bought.lists.row(with.index()).iter().map(|r| r.item));
+    pool.mark_bought_with(number, contents.bought.lists.row(with.index()));
     let orders_of = |item: ItemId| f64::from(contents.bought.item_groups[item.index()]);
     let visits = f64::from(contents.viewed.item_groups[with.index()].max(1));
     let orders_per_visit = (orders_of(with) / visits).min(1.0);
     for rule in contents.viewed.lists.row(with.index()) {
-        let expected = f64::from(rule.together) * orders_per_visit;
-        if expected >= TELLING && is_alternative(pool, number, with, rule.item) {
+        let occasions = f64::from(rule.together) * orders_per_visit;
+        let orders = f64::from(pool.orders_with(number, rule.item));
+        if occasions >= TELLING && orders < SELDOM * occasions && same_kind(pool, with, rule.item) {
             pool.block(rule.item);
         }
     }
     let orders = f64::from(contents.bought.groups.max(1));
     for near in contents.neighbours.row(with.index()) {
-        let expected = orders_of(with) * orders_of(near.item) / orders;
-        if expected >= TELLING && is_alternative(pool, number, with, near.item) {
+        let by_chance = orders_of(with) * orders_of(near.item) / orders;
+        if by_chance >= TELLING && is_alternative(pool, number, with, near.item) {
             pool.block(near.item);
         }
     }

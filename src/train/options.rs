@@ -49,7 +49,12 @@ impl Default for TrainOptions {
             collected: RuleOptions { max_group_items: Some(2_000), ..RuleOptions::default() },
             viewed: RuleOptions { per_item: 100, ..RuleOptions::default() },
             next: NextOptions::default(),
-            longer: LongRuleOptions::default(),
+            longer: LongRuleOptions {
+                min_support: 0.003,
+                min_confidence: 0.4,
+                max_items: 3,
+                ..LongRuleOptions::default()
+            },
             factors: FactorOptions::default(),
             neighbours: NeighbourOptions::default(),
             neighbours_per_item: 50,
