@@ -2,12 +2,12 @@
 //!
 //! - *count*: pairs counted per second (a basket of n items has n² of them) with gate and top 200, with
 //!   and without a limit on a customer's votes. Checked against a brute force of some items.
-//! - *factors*: seconds per iALS epoch at 64 dimensions. Checked: the loss falls.
-//! - *neighbours*: seconds for the 20 nearest of each item, all with all and by graph. Checked: recall.
+//! - *factors*: time per iALS epoch at 64 dimensions, the first with setting up. Checked: the loss falls.
+//! - *neighbours*: time for the 20 nearest of each item, all with all and by graph. Checked: recall.
 //!
 //! ```text
 //! cargo bench --bench train                                  a million baskets, 50,000 items
-//! cargo bench --bench train -- --baskets 100000 --items 5000
+//! cargo bench --bench train -- --baskets 100000 --items 5000 --vectors 5000
 //! ```
 //!
 //! Tried for *count*: a `touched.push` behind `if *cell == 0` instead of the unconditional write, and
@@ -18,7 +18,7 @@
 use std::time::{Duration, Instant};
 
 use cartwright::embed::{
-    FactorOptions, Factors, Interactions, NeighbourOptions, neighbours, recall,
+    FactorOptions, Factors, Interactions, NeighbourOptions, Vectors, neighbours, recall,
 };
 use cartwright::ids::{CustomerId, ItemId};
 use cartwright::rules::{GroupIndex, Groups, RuleOptions};
@@ -31,8 +31,8 @@ fn main() {
     let shop = Shop::made_up(baskets, items);
     println!("{baskets} baskets, {items} items, {} threads", rayon::current_num_threads());
     bench_count(&shop, items);
-    let factors = bench_factors(&shop, items);
-    bench_neighbours(&factors, if full { 20_000 } else { 300 });
+    bench_factors(&shop, items);
+    bench_neighbours(number("--vectors", if full { 20_000 } else { 300 }));
 }
 
 /// The number after `name` on the command line.
@@ -123,7 +123,7 @@ fn check_against_brute_force(groups: &Groups, source: usize, rules: &[cartwright
     }
 }
 
-fn bench_factors(shop: &Shop, items: usize) -> Factors {
+fn bench_factors(shop: &Shop, items: usize) {
     let triples = shop.rows.iter().filter_map(|(customer, row)| Some(((*customer)?, row)));
     let triples = triples.flat_map(|(c, row)| row.iter().map(move |item| (c.index(), *item, 1.0)));
     let customers = shop.rows.len().div_ceil(5).max(1);
@@ -131,7 +131,7 @@ fn bench_factors(shop: &Shop, items: usize) -> Factors {
     let options = FactorOptions { epochs: 3, ..FactorOptions::default() };
     let mut ends = vec![Instant::now()];
     let mut losses = Vec::new();
-    let factors = Factors::learn_watched(&interactions, &options, |_, factors| {
+    Factors::learn_watched(&interactions, &options, |_, factors| {
         let took = ends[ends.len() - 1].elapsed();
         losses.push(factors.loss(&interactions));
         println!("factors     an epoch  {:>8.0} ms", took.as_secs_f64() * 1e3);
@@ -140,13 +140,23 @@ fn bench_factors(shop: &Shop, items: usize) -> Factors {
     let (rows, pairs) = (interactions.len(), interactions.pairs());
     println!("factors     {rows} rows, {items} items, {pairs} pairs, {} dimensions", options.dim);
     assert!(losses.is_sorted_by(|before, after| after < before), "the loss falls: {losses:?}");
-    factors
 }
 
-fn bench_neighbours(factors: &Factors, most: usize) {
-    let dim = factors.items.dim();
-    let data = factors.items.data();
-    let vectors = cartwright::embed::Vectors::new(dim, data[..data.len().min(most * dim)].to_vec());
+/// Vectors around centres, as items of one category are: what is learnt from chance points one way.
+fn clustered(count: usize, dim: usize) -> Vectors {
+    let mut random = fastrand::Rng::with_seed(17);
+    let centres: Vec<f32> = (0..200 * dim).map(|_| random.f32() - 0.5).collect();
+    let mut data = Vec::with_capacity(count * dim);
+    for _ in 0..count {
+        let centre = random.usize(0..200) * dim;
+        data.extend((0..dim).map(|d| centres[centre + d] + random.f32() - 0.5));
+    }
+    Vectors::new(dim, data)
+}
+
+fn bench_neighbours(count: usize) {
+    let dim = 64;
+    let vectors = clustered(count, dim);
     let graph = NeighbourOptions { exact_up_to: 0, ..NeighbourOptions::default() };
     let all = NeighbourOptions::default();
     let started = Instant::now();

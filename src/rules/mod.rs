@@ -58,7 +58,7 @@ impl Default for RuleOptions {
             size: 0.5,
             source: 0.7,
             target: 0.3,
-            shrink: 1.0,
+            shrink: 0.3,
             min_count: 2,
             votes_per_customer: Some(10),
             max_group_items: Some(500),
