@@ -96,7 +96,7 @@ impl<'a> GroupIndex<'a> {
         let mut histogram = Histogram::new();
         let scratches = scratches.into_inner().expect("no task panics");
         scratches.iter().for_each(|scratch| histogram.merge(&scratch.histogram));
-        let (gate, lowest_bin) = histogram.gate(options.false_discovery_rate);
+        let (gate, lowest_bin) = histogram.gate(pass.tested(), options.false_discovery_rate);
         let mut lists = Lists::with_capacity(items, tasks.iter().map(|(kept, _)| kept.len()).sum());
         for (mut kept, lengths) in tasks {
             for length in lengths {
@@ -238,8 +238,15 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Puts the best rules of `source` into `scratch.best`, best first, and all its pairs with later
-    /// items into the histogram.
+    /// Pairs of items that could have been together often enough to be a rule.
+    fn tested(&self) -> u64 {
+        let least = self.options.min_count.max(1);
+        let items = self.items.iter().filter(|item| item.groups >= least).count() as u64;
+        items * items.saturating_sub(1) / 2
+    }
+
+    /// Puts the best rules of `source` into `scratch.best`, best first, and its pairs with later items
+    /// into the histogram.
     fn best_of(&self, source: ItemId, scratch: &mut Scratch) {
         self.count_row(source, &mut scratch.row);
         let Scratch { row, best, histogram } = scratch;
@@ -256,9 +263,6 @@ impl<'a> Pass<'a> {
             let above_chance = u64::from(together) * u64::from(self.index.counted)
                 > u64::from(a.groups) * u64::from(b.groups);
             if !above_chance {
-                if source < item {
-                    histogram.add_below_chance();
-                }
                 return;
             }
             let score = self.score(cell, a, b);

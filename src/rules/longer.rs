@@ -72,6 +72,7 @@ pub struct LongRules {
 }
 
 type Counts = FxHashMap<Box<[u32]>, u32>;
+type Found = Vec<(Box<[u32]>, u32)>;
 
 /// Finds every rule with one item on the right that reaches the support and the confidence asked for.
 pub fn mine(groups: &Groups, options: &LongRuleOptions) -> LongRules {
@@ -114,7 +115,7 @@ impl Frequent {
         let ranked = ranked(rows, &items);
         let postings = postings(&ranked, &singles);
         let sets = AtomicUsize::new(items.len());
-        let per_first: Vec<Option<Vec<(Box<[u32]>, u32)>>> = (0..items.len())
+        let per_first: Vec<Option<Found>> = (0..items.len())
             .into_par_iter()
             .with_max_len(1)
             .map(|first| {
@@ -253,7 +254,7 @@ struct Search<'a> {
     /// Sets found by all searches: only whether the limit is passed depends on it.
     sets: &'a AtomicUsize,
     prefix: Vec<u32>,
-    found: Vec<(Box<[u32]>, u32)>,
+    found: Found,
 }
 
 impl Search<'_> {

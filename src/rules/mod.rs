@@ -39,7 +39,7 @@ pub struct RuleOptions {
     pub target: f64,
     /// Added to the score's divisor, against chance among rare items; in weight of groups, ≥ 0.
     pub shrink: f64,
-    /// Pairs in fewer groups than this are not tested; ≥ 1.
+    /// Pairs in fewer groups than this are no rules; ≥ 1.
     pub min_count: u32,
     /// How many of one customer's groups count for one pair, ≥ 1; `None` = all of them.
     pub votes_per_customer: Option<u32>,
@@ -58,7 +58,7 @@ impl Default for RuleOptions {
             size: 0.5,
             source: 0.7,
             target: 0.3,
-            shrink: 1.0,
+            shrink: 0.3,
             min_count: 2,
             votes_per_customer: Some(10),
             max_group_items: Some(500),
