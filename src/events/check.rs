@@ -59,7 +59,7 @@ pub(super) fn titles(
     titles: &Interner<TitleId>,
 ) -> Vec<Option<TitleId>> {
     let mut counts: FxHashMap<(ItemId, TitleId), u32> = FxHashMap::default();
-    for row in rows {
+    for row in rows.iter().filter(|row| row.is_live()) {
         if let Some(title) = row.title {
             *counts.entry((row.item, title)).or_default() += 1;
         }

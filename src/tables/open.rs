@@ -67,8 +67,7 @@ impl Table {
                 Self { path: path.to_path_buf(), format, names, sample: Batch::default() };
             let all: Vec<usize> = (0..table.names.len()).collect();
             let mut sample = Batch::new(all.len());
-            let mut rows = table.rows(&all)?;
-            while sample.len() < SAMPLE_ROWS && rows.fill(&mut sample, SAMPLE_ROWS)? {}
+            table.rows(&all)?.fill(&mut sample, SAMPLE_ROWS)?;
             table.sample = sample;
             Ok(table)
         })

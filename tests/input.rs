@@ -1,0 +1,600 @@
+//! Files as shops send them, and as accidents leave them: a clear error or a counted row, never a panic.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use cartwright::catalog;
+use cartwright::events::{Cause, Event, EventKind, ReadOptions, Reading, baskets, read, sessions};
+use cartwright::{Error, Result};
+use proptest::prelude::*;
+
+const HEADER: &str = "customer_id,item_id,timestamp,event_type,order_id,quantity,unit_price";
+
+/// Reads one file of these bytes.
+fn read_bytes(name: &str, bytes: &[u8], options: &ReadOptions) -> Result<Reading> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    read(&[path], options)
+}
+
+fn read_csv(text: &str) -> Result<Reading> {
+    read_bytes("events.csv", text.as_bytes(), &ReadOptions::default())
+}
+
+/// Rows under the canonical header.
+fn read_rows(rows: &[&str]) -> Reading {
+    read_csv(&format!("{HEADER}\n{}\n", rows.join("\n"))).unwrap()
+}
+
+fn lenient() -> ReadOptions {
+    ReadOptions { max_unreadable_share: 1.0, ..ReadOptions::default() }
+}
+
+fn set_aside(reading: &Reading) -> Vec<(Cause, u64)> {
+    reading.account.set_aside.iter().map(|(cause, rows)| (*cause, *rows)).collect()
+}
+
+/// Everything that is known of an event, in the shop's own keys.
+fn told(reading: &Reading) -> Vec<String> {
+    let log = &reading.log;
+    let line = |event: &Event| {
+        let customer = event.customer.map(|customer| log.customers.key(customer));
+        let Event { at, group, quantity, unit_price, kind, discount_percent, .. } = event;
+        let item = log.items.key(event.item);
+        format!(
+            "{at} {customer:?} {item} {group:?} {kind:?} {quantity} x {unit_price} -{discount_percent}%"
+        )
+    };
+    log.events.iter().map(line).collect()
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zst(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 1).unwrap()
+}
+
+fn utf16(text: &str, encode: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(encode).collect()
+}
+
+/// A small shop's week as rows of text.
+fn week() -> Vec<[String; 7]> {
+    let row = |i: usize| {
+        let kind = ["view", "cart", "purchase", "purchase"][i % 4];
+        let order = if kind == "purchase" { format!("{}", 5000 + i / 8) } else { String::new() };
+        let customer = if i.is_multiple_of(11) && kind == "purchase" {
+            String::new()
+        } else {
+            format!("{}", i % 7)
+        };
+        let moment = format!("2024-03-{:02} 10:{:02}:00", 1 + i / 60, i % 60);
+        [
+            customer,
+            format!("tea {}", i % 13),
+            moment,
+            kind.into(),
+            order,
+            format!("{}", 1 + i % 3),
+            format!("{}.5", i % 9),
+        ]
+    };
+    (0..300).map(row).collect()
+}
+
+fn delimited(rows: &[[String; 7]], mark: &str) -> Vec<u8> {
+    let header = HEADER.replace(',', mark);
+    let lines: Vec<String> = rows.iter().map(|row| row.join(mark)).collect();
+    format!("{header}\n{}\n", lines.join("\n")).into_bytes()
+}
+
+fn json_lines(rows: &[[String; 7]]) -> Vec<u8> {
+    let line = |row: &[String; 7]| {
+        let [customer, item, moment, kind, order, quantity, price] = row;
+        let customer: Option<u64> = customer.parse().ok();
+        serde_json::json!({
+            "customer_id": customer, "item_id": item, "timestamp": moment, "event_type": kind, "order_id": order,
+            "quantity": quantity.parse::<u64>().unwrap(), "unit_price": price.parse::<f64>().unwrap(), "more": {"x": [1]},
+        })
+        .to_string()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n").into_bytes()
+}
+
+fn parquet(rows: &[[String; 7]]) -> Vec<u8> {
+    let texts = |column: usize| -> ArrayRef {
+        let texts =
+            rows.iter().map(|row| Some(row[column].as_str()).filter(|text| !text.is_empty()));
+        Arc::new(texts.collect::<StringArray>())
+    };
+    let numbers = |column: usize| -> ArrayRef {
+        let numbers = rows.iter().map(|row| row[column].parse::<f64>().ok());
+        Arc::new(numbers.collect::<Float64Array>())
+    };
+    let moments = arrow_cast::cast(
+        &texts(2),
+        &arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, None),
+    );
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("customer_id", numbers(0), true), // as pandas does where some are missing: 3.0
+        ("item_id", texts(1), true),
+        ("timestamp", moments.unwrap(), true),
+        ("event_type", texts(3), true),
+        ("order_id", texts(4), true),
+        ("quantity", numbers(5), true),
+        ("unit_price", numbers(6), true),
+    ])
+    .unwrap();
+    let mut bytes = Vec::new();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+/// The same week in every format and packing.
+fn formats() -> Vec<(&'static str, Vec<u8>)> {
+    let week = week();
+    let csv = delimited(&week, ",");
+    let text = String::from_utf8(csv.clone()).unwrap();
+    vec![
+        ("a.csv", csv.clone()),
+        ("b.tsv", delimited(&week, "\t")),
+        ("c.csv", delimited(&week, ";")),
+        ("d.csv", delimited(&week, "|")),
+        ("e.csv.gz", gz(&csv)),
+        ("f.csv.zst", zst(&csv)),
+        ("g.csv", [b"\xef\xbb\xbf".as_slice(), &csv].concat()),
+        ("h.csv", utf16(&text, u16::to_le_bytes)),
+        ("i.csv", utf16(&text, u16::to_be_bytes)),
+        ("j.csv", text.replace('\n', "\r\n").into_bytes()),
+        ("k.jsonl", json_lines(&week)),
+        ("l.ndjson.gz", gz(&json_lines(&week))),
+        ("m.parquet", parquet(&week)),
+        ("n.txt", gz(&csv)),
+    ]
+}
+
+#[test]
+fn every_format_gives_the_identical_log() {
+    let mut readings = Vec::new();
+    for (name, bytes) in formats() {
+        let reading = read_bytes(name, &bytes, &ReadOptions::default());
+        readings.push((name, reading.unwrap_or_else(|error| panic!("{name}: {error}"))));
+    }
+    let (_, first) = &readings[0];
+    assert_eq!(first.account.read, 300);
+    for (name, reading) in &readings {
+        assert_eq!(told(reading), told(first), "{name}");
+        assert_eq!(reading.account.set_aside, first.account.set_aside, "{name}");
+    }
+}
+
+#[test]
+fn the_result_is_the_same_on_any_number_of_threads() {
+    let bytes = delimited(&week(), ",");
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| told(&read_bytes("a.csv", &bytes, &ReadOptions::default()).unwrap()))
+    };
+    assert_eq!(on(1), on(5));
+}
+
+#[test]
+fn a_file_cut_short_is_an_error_or_counted_rows_and_never_a_panic() {
+    for (name, bytes) in formats() {
+        for cut in (0..bytes.len()).step_by(bytes.len() / 37 + 1) {
+            let result = read_bytes(name, &bytes[..cut], &lenient());
+            let packed = [".gz", ".zst", ".parquet"].iter().any(|ending| name.ends_with(ending));
+            if packed {
+                let error = result.expect_err(name).to_string();
+                assert!(error.contains(name), "{name} cut at {cut}: {error}");
+            } else if let Ok(reading) = result {
+                assert_adds_up(&reading);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_with_one_byte_wrong_never_makes_a_panic() {
+    for (name, bytes) in formats() {
+        for at in (0..bytes.len()).step_by(bytes.len() / 61 + 1) {
+            let mut wrong = bytes.clone();
+            wrong[at] ^= 0x5a;
+            if let Ok(reading) = read_bytes(name, &wrong, &lenient()) {
+                assert_adds_up(&reading);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_table_is_refused_with_words() {
+    let cases: [(&str, &[u8], &str); 10] = [
+        ("empty.csv", b"", "empty file"),
+        ("blank.csv", b"\n \n", "empty file"),
+        ("header.csv", b"customer_id,item_id\n", "headers and no rows"),
+        ("sheet.csv", b"PK\x03\x04rest", "spreadsheet"),
+        ("not.parquet", b"customer_id,item_id\n1,2\n", "no Parquet file"),
+        ("cut.parquet", b"PAR1\x15\x04", "truncated or damaged"),
+        ("array.json", b"[{\"item_id\": 1}]", "one object per line"),
+        ("wide.csv", b"c\0u\0s\0t\0o\0m\0e\0r\0\n\0", "byte-order mark"),
+        ("wrong.csv", b"colour,size\nred,3\n", "no column for item_id"),
+        ("headless.csv", b"17850,85123A,6\n17850,71053,6\n", "lack its header line"),
+    ];
+    for (name, bytes, expected) in cases {
+        let error = read_bytes(name, bytes, &ReadOptions::default()).expect_err(name);
+        assert_eq!(error.exit_code(), 1, "{name}: {error}");
+        assert!(error.to_string().contains(expected), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_missing_column_names_what_was_looked_for_what_is_there_and_what_to_do() {
+    let error = read_csv("colour,product_id\nred,3\n").unwrap_err().to_string();
+    for expected in [
+        "customer_id (or user_id",
+        "order_id",
+        "session_id",
+        "colour, product_id",
+        "--map customer_id=COLUMN",
+    ] {
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_tie_is_an_error_until_the_map_breaks_it() {
+    let text = "user_id,sku,product_id\n1,a,b\n2,c,d\n";
+    let error = read_csv(text).unwrap_err().to_string();
+    assert!(error.contains("product_id, sku") && error.contains("--map item_id=COLUMN"), "{error}");
+    let map = |role: &str, column: &str| {
+        let map = BTreeMap::from([(role.to_string(), column.to_string())]);
+        read_bytes("a.csv", text.as_bytes(), &ReadOptions { map, ..ReadOptions::default() })
+    };
+    assert_eq!(map("item_id", "SKU").unwrap().log.items.keys().collect::<Vec<_>>(), ["a", "c"]);
+    let unknown_role = map("colour", "sku").unwrap_err();
+    assert_eq!(unknown_role.exit_code(), 2);
+    assert!(unknown_role.to_string().contains("there are: item_id, customer_id"), "{unknown_role}");
+    let unknown_column = map("item_id", "ean").unwrap_err().to_string();
+    assert!(unknown_column.contains("the file has: user_id, sku, product_id"), "{unknown_column}");
+}
+
+#[test]
+fn broken_rows_are_counted_and_too_many_refuse_the_file_with_line_and_column() {
+    let good: String = (0..40).map(|i| format!("c{i},i{i},2024-01-01,view,,1,\n")).collect();
+    let bad = "c,i,2024-01-01,view\nc,i,yesterday,view,,1,\nc,i,2024-01-01,dance,,1,\nc,i,2024-01-01,view,,many,\n";
+    let reading = read_csv(&format!("{HEADER}\n{good}{bad}")).unwrap();
+    assert_eq!(set_aside(&reading), [(Cause::Unreadable, 3), (Cause::UnknownEventType, 1)]);
+    assert_adds_up(&reading);
+
+    let refused = read_csv(&format!("{HEADER}\nc,i,2024-01-01,view,,1,\n{bad}")).unwrap_err();
+    assert_eq!(refused.exit_code(), 3);
+    let message = refused.to_string();
+    for expected in [
+        "4 of 5 rows",
+        "line 3: expected 7 columns, got 4",
+        "line 4, column timestamp: expected a moment",
+        "\"yesterday\"",
+        "line 5, column event_type",
+        "line 6, column quantity: expected a number, got \"many\"",
+    ] {
+        assert!(message.contains(expected), "{expected} in {message}");
+    }
+}
+
+#[test]
+fn a_quote_left_open_loses_no_row_unseen() {
+    for last in ["unit_price", "x"] {
+        let header = HEADER.replace("unit_price", last);
+        let rows =
+            "c,i,2024-01-01,view,,1,\"2\n".to_string() + &"c,i,2024-01-02,view,,1,2\n".repeat(9);
+        let reading =
+            read_bytes("a.csv", format!("{header}\n{rows}").as_bytes(), &lenient()).unwrap();
+        assert_eq!((reading.account.read, reading.account.set_aside[&Cause::Unreadable]), (10, 10));
+        let refused = read_csv(&format!("{header}\n{rows}")).unwrap_err().to_string();
+        assert!(refused.contains("a quote is left open"), "{refused}");
+    }
+}
+
+#[test]
+fn odd_bytes_break_a_key_but_not_a_title() {
+    let text = b"customer_id,item_id,title\n1,a,Caf\xe9\n1,b\xe9,Tea\n1\0,c,Tea\n1,d,\"two\nlines\"\n1,e,\n";
+    let reading = read_bytes("a.csv", text, &lenient()).unwrap();
+    assert_eq!(set_aside(&reading), [(Cause::Unreadable, 2)]);
+    assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["a", "d", "e"]);
+    assert_eq!(reading.log.titles[0].as_deref(), Some("Caf\u{fffd}"));
+}
+
+/// The sample of a file was filled until it had a thousand rows; a batch that one huge field had filled
+/// took no more, and reading never ended.
+#[test]
+fn a_huge_field_is_an_unreadable_row() {
+    let huge = format!("customer_id,item_id\n1,{}\n1,b\n", "x".repeat(5_000_000));
+    let reading = read_bytes("a.csv", huge.as_bytes(), &lenient()).unwrap();
+    assert_eq!((reading.account.read, reading.account.used), (2, 1));
+}
+
+#[test]
+fn a_message_never_holds_a_customers_key() {
+    let rows: String = (0..5).map(|i| format!("secret{i}\0,i,soon,view,order{i}\0,1,\n")).collect();
+    let refused = read_csv(&format!("{HEADER}\n{rows}")).unwrap_err().to_string();
+    assert!(!refused.contains("secret") && !refused.contains("order0"), "{refused}");
+    let reading = read_rows(&["secret7,i,2024-01-01,purchase,order7,1,2"]);
+    let shown = format!("{:?} {:?}", reading.columns, reading.notes);
+    assert!(shown.contains("s…7 (7 characters)") && !shown.contains("secret7"), "{shown}");
+    assert!(!shown.contains("order7"), "{shown}");
+}
+
+#[test]
+fn an_absent_customer_is_absent_however_the_export_writes_it() {
+    let rows: Vec<String> = ["", "nan", "NULL", "None", "\\N", " NA "]
+        .iter()
+        .enumerate()
+        .map(|(i, customer)| format!("{customer},i,2024-01-0{},purchase,{i},1,2", i + 1))
+        .collect();
+    let reading = read_rows(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(reading.log.customers.is_empty());
+    assert_eq!(reading.account.used, 6);
+    let ownerless =
+        read_rows(&["nan,i,2024-01-01,purchase,,1,2", "c,NULL,2024-01-01,purchase,,1,2"]);
+    assert_eq!(set_aside(&ownerless), [(Cause::NoItem, 1), (Cause::NoOwner, 1)]);
+}
+
+#[test]
+fn keys_that_went_through_a_float_are_whole_again() {
+    let reading = read_csv("customer_id,item_id\n17850.0,a\n,b\n17851.0,1.0\n").unwrap();
+    assert_eq!(reading.log.customers.keys().collect::<Vec<_>>(), ["17850", "17851"]);
+    assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["a", "1.0"]);
+}
+
+#[test]
+fn spellings_of_one_key_become_the_most_frequent_one() {
+    let reading = read_rows(&[
+        "c,85123a,2024-01-01,purchase,1,1,2",
+        "c,85123A,2024-01-02,purchase,2,1,2",
+        "d,85123A,2024-01-03,purchase,3,1,2",
+        "c,x1,2024-01-04,purchase,4,1,2",
+        "c,X1,2024-01-05,purchase,5,1,2",
+    ]);
+    assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["85123A", "X1"]);
+    assert!(reading.notes[0].starts_with("2 item keys"), "{:?}", reading.notes);
+}
+
+#[test]
+fn a_log_without_kinds_is_purchases_unless_there_are_only_sessions() {
+    let kinds = |text: &str| -> Vec<EventKind> {
+        read_csv(text).unwrap().log.events.iter().map(|event| event.kind).collect()
+    };
+    assert_eq!(kinds("customer_id,item_id\n1,a\n"), [EventKind::Purchase]);
+    assert_eq!(kinds("basket_id,item_id\n1,a\n"), [EventKind::Purchase]);
+    assert_eq!(kinds("SessionId\tItemId\tTime\n1\ta\t1592337718.0\n"), [EventKind::View]);
+    assert_eq!(kinds("customer_id,session_id,item_id\n,1,a\n,2,b\n"), [EventKind::View; 2]);
+    assert_eq!(kinds("customer_id,session_id,item_id\n,1,a\n7,2,b\n"), [EventKind::Purchase; 2]);
+}
+
+#[test]
+fn a_return_takes_back_the_latest_earlier_purchases_up_to_its_quantity() {
+    let reading = read_rows(&[
+        "c,tea,2024-01-01,purchase,1,5,2",
+        "c,tea,2024-01-02,purchase,2,3,2",
+        "d,tea,2024-01-02,purchase,3,9,2",
+        "c,tea,2024-01-03,purchase,4,-4,2", // three of the second of January, one of the first
+        "c,tea,2024-01-04,purchase,5,2,2",  // bought later: not touched
+        "d,cup,2024-01-05,return,6,1,2",    // never bought
+        ",tea,2024-01-05,return,7,1,2",     // nobody's
+    ]);
+    assert_eq!(set_aside(&reading), [(Cause::Returned, 1), (Cause::ReturnWithoutPurchase, 2)]);
+    let left: Vec<_> =
+        reading.log.events.iter().map(|event| (event.kind, event.quantity)).collect();
+    let purchase = EventKind::Purchase;
+    assert_eq!(left, [(purchase, 4.0), (purchase, 9.0), (EventKind::Return, 4.0), (purchase, 2.0)]);
+    assert_adds_up(&reading);
+}
+
+#[test]
+fn lines_of_a_cancelled_order_are_returns() {
+    let reading = read_rows(&[
+        "1,tea,2024-01-01,,100,2,1",
+        "1,cup,2024-01-01,,101,2,1",
+        "1,tea,2024-01-02,,C102,2,1",
+    ]);
+    assert_eq!(set_aside(&reading), [(Cause::Returned, 1)]);
+    assert_eq!(reading.log.events[1].kind, EventKind::Return);
+}
+
+#[test]
+fn odd_quantities_prices_and_bookkeeping_are_set_aside_by_cause() {
+    let reading = read_csv(
+        "customer_id,item_id,date,quantity,price,description\n\
+         1,a,2024-01-01,1,2.5,Tea\n1,a,2024-01-01,1,2.5,Tea\n1,b,2024-01-01,0,2.5,Cup\n1,c,2024-01-01,200000,2.5,Pot\n\
+         1,d,2024-01-01,1200,0.002,Fuel\n1,e,2024-01-01,1,0,Free\n1,POST,2024-01-01,1,18,POSTAGE\n\
+         1,M,2024-01-01,1,18,Manual\n1,S,2024-01-01,1,18,Small cup\n",
+    )
+    .unwrap();
+    assert_eq!(
+        set_aside(&reading),
+        [
+            (Cause::NotAProduct, 2),
+            (Cause::ZeroOrNegativeQuantity, 1),
+            (Cause::AbsurdQuantity, 2),
+            (Cause::Unpriced, 1),
+            (Cause::Duplicate, 1)
+        ]
+    );
+    assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["a", "S"]);
+}
+
+#[test]
+fn prices_that_are_all_nothing_count_as_unknown() {
+    let reading =
+        read_rows(&["c,a,2024-01-01,purchase,1,1,0.0", "c,b,2024-01-01,purchase,1,1,0.0"]);
+    assert_eq!(reading.account.used, 2);
+}
+
+#[test]
+fn a_line_total_becomes_a_unit_price_and_its_discounts_a_percentage() {
+    let reading = read_csv(
+        "household_id,product_id,quantity,sales_value,retail_disc,coupon_disc\n1,a,2,6,1.5,0.5\n",
+    )
+    .unwrap();
+    let event = reading.log.events[0];
+    assert_eq!((event.unit_price, event.discount_percent), (3.0, 25));
+}
+
+#[test]
+fn events_outside_the_limits_are_set_aside_and_days_begin_in_the_shops_zone() {
+    let options = ReadOptions {
+        after: Some("2024-01-02".into()),
+        before: Some("2024-01-03".into()),
+        time_zone: "America/New_York".into(),
+        ..ReadOptions::default()
+    };
+    let text = "customer_id,item_id,time\n1,a,2024-01-01 23:59\n1,b,2024-01-02 00:00\n1,c,2024-01-03T04:59:59Z\n1,d,2024-01-03T05:00:00Z\n";
+    let reading = read_bytes("a.csv", text.as_bytes(), &options).unwrap();
+    assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["b", "c"]);
+    assert_eq!(baskets(&reading.log, &options.zone().unwrap()).items.len(), 1);
+    let wrong = ReadOptions { before: Some("soon".into()), ..ReadOptions::default() };
+    assert_eq!(read_bytes("a.csv", text.as_bytes(), &wrong).unwrap_err().exit_code(), 2);
+}
+
+#[test]
+fn a_sorted_file_whose_first_thousand_dates_are_unclear_is_read_by_its_later_ones() {
+    let rows: String = (0..1500).map(|i| format!("c,i{i},01/02/2024\n")).collect();
+    let reading = read_csv(&format!("customer_id,item_id,date\n{rows}c,j,13/02/2024\n")).unwrap();
+    assert_eq!(reading.log.events[0].at.to_string(), "2024-02-01T00:00:00Z");
+    assert!(reading.notes.is_empty(), "{:?}", reading.notes);
+}
+
+#[test]
+fn baskets_are_by_order_then_by_day_and_sessions_by_id_then_by_gap() {
+    let reading = read_csv(
+        "customer_id,item_id,timestamp,event_type,order_id,session_id\n\
+         2,a,2024-01-01 10:00,purchase,77,\n2,b,2024-01-03 10:00,purchase,77,\n\
+         1,a,2024-01-01 10:00,purchase,,\n1,a,2024-01-01 23:00,purchase,,\n1,b,2024-01-01 23:30,purchase,,\n1,c,2024-01-02 00:10,purchase,,\n\
+         ,d,2024-01-01 09:00,purchase,78,\n\
+         1,a,2024-01-01 12:00,view,,\n1,b,2024-01-01 12:30,cart,,\n1,c,2024-01-01 13:01,view,,\n\
+         ,a,2024-01-01 08:00,view,,s\n,b,2024-01-01 12:10,view,,s\n",
+    )
+    .unwrap();
+    let key = |item: &_| reading.log.items.key(*item).to_string();
+    let zone = ReadOptions::default().zone().unwrap();
+    let baskets = baskets(&reading.log, &zone);
+    let mut rows: Vec<(Option<&str>, String)> = Vec::new();
+    for (items, customer) in baskets.items.rows().zip(&baskets.customers) {
+        let mut items: Vec<String> = items.iter().map(key).collect();
+        items.sort();
+        rows.push((customer.map(|customer| reading.log.customers.key(customer)), items.concat()));
+    }
+    rows.sort();
+    let row = |customer, items: &str| (customer, items.to_string());
+    assert_eq!(
+        rows,
+        [row(None, "d"), row(Some("1"), "ab"), row(Some("1"), "c"), row(Some("2"), "ab")]
+    );
+
+    let sessions = sessions(&reading.log, 30);
+    let rows: Vec<String> =
+        sessions.items.rows().map(|items| items.iter().map(key).collect()).collect();
+    assert_eq!(rows, ["ab", "ab", "c"]);
+    assert!(sessions.at.is_sorted());
+}
+
+#[test]
+fn a_catalogue_keeps_a_row_whose_price_is_bad_and_what_it_does_not_know_as_attributes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("goods.csv");
+    let text = "SKU,Title,Category,Price,In Stock,Launch Date,Colour\n\
+                1,Tea,Drinks > Hot,2.50,yes,2024-01-01,green\n2,Cup,Drinks > Cups,cheap,0,soon,\n1,Green tea,Drinks > Hot,3,no,,\n,Pot,,,,,\n";
+    std::fs::write(&path, text).unwrap();
+    let reading = catalog::read(&[path], &catalog::CatalogOptions::default()).unwrap();
+    let (tea, cup) = (reading.catalog.get("1").unwrap(), reading.catalog.get("2").unwrap());
+    assert_eq!(
+        (tea.title.as_deref(), tea.price, tea.in_stock),
+        (Some("Green tea"), Some(3.0), Some(false))
+    );
+    assert_eq!((cup.price, cup.in_stock, cup.launched_at), (None, Some(false), None));
+    assert_eq!(catalog::category_key(cup).as_deref(), Some("Drinks > Cups"));
+    assert!(tea.attributes.is_empty());
+    let account = &reading.account;
+    assert_eq!((account.read, account.items, account.replaced, account.no_item), (4, 2, 1, 1));
+    assert_eq!(account.dropped, BTreeMap::from([("Price".into(), 1), ("Launch Date".into(), 1)]));
+}
+
+fn assert_adds_up(reading: &Reading) {
+    let account = &reading.account;
+    assert_eq!(account.read, account.used + account.set_aside.values().sum::<u64>(), "{account:?}");
+    assert_eq!(account.read, account.files.iter().map(|file| file.read).sum::<u64>());
+    assert_eq!(account.used, reading.log.events.len() as u64);
+    for event in &reading.log.events {
+        assert!(
+            event.quantity > 0.0 && event.unit_price >= 0.0 && event.discount_percent <= 100,
+            "{event:?}"
+        );
+    }
+    assert!(reading.log.events.is_sorted_by_key(|event| event.at));
+    let known = |event: &&Event| event.item.index() < reading.log.items.len();
+    assert!(reading.log.events.iter().all(|event| known(&event)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_account_adds_up_whatever_the_rows(
+        rows in prop::collection::vec(
+            ("|nan|c[1-3]", "|[ab][1-2]|A1|POST", "|2024-01-0[1-4]|2024-01-01 1[0-9]:00|soon", "|view|cart|buy|refund|dance",
+             "|100[1-3]|C1001|x", "|-?[0-3]|1e9|many", "|[0-2]|-1|0.001|free"), 1..60),
+        soup in prop::collection::vec("[ -~\u{e9}\n\"]{0,30}", 0..4),
+    ) {
+        let mut text = format!("{HEADER}\n");
+        for (customer, item, at, kind, order, quantity, price) in &rows {
+            text += &format!("{customer},{item},{at},{kind},{order},{quantity},{price}\n");
+        }
+        text += &soup.join("\n");
+        let reading = read_bytes("a.csv", text.as_bytes(), &lenient());
+        if let Ok(reading) = reading {
+            assert_adds_up(&reading);
+        }
+    }
+
+    #[test]
+    fn any_bytes_at_all_are_an_error_or_a_log_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let with_header = [b"customer_id,item_id,time\n".as_slice(), &bytes].concat();
+        for (name, bytes) in [("a.csv", &bytes), ("a.parquet", &bytes), ("b.csv", &with_header)] {
+            if let Ok(reading) = read_bytes(name, bytes, &lenient()) {
+                assert_adds_up(&reading);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_and_a_pattern_are_read_as_one_log_and_a_file_named_twice_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("2024-01.csv"), folder.path().join("2024-02.csv.gz"));
+    std::fs::write(&first, "customer_id,item_id,date\n1,a,2024-01-05\n").unwrap();
+    std::fs::write(&second, gz(b"user,sku,date\n1,b,2024-02-05\n")).unwrap();
+    for paths in [
+        vec![folder.path().to_path_buf(), first.clone()],
+        vec![folder.path().join("*.csv*")],
+        vec![second, first],
+    ] {
+        let reading = read(&paths, &ReadOptions::default()).unwrap();
+        assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!((reading.account.read, reading.columns.len()), (2, 2));
+    }
+    let missing = read(&[folder.path().join("no.csv")], &ReadOptions::default()).unwrap_err();
+    assert!(matches!(missing, Error::Io { .. }), "{missing}");
+}
