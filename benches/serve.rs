@@ -1,2 +1,221 @@
-//! What it measures.
-fn main() {}
+//! Time per request for each of the three questions, on the made-up shop: alone (`answer`, what the
+//! server computes between decoding and encoding) and over a real connection on loopback, one request
+//! at a time (`call`).
+//!
+//! Run it with `cargo bench --bench serve`. Before anything is timed, the answers are checked against
+//! what was planted in the shop.
+
+use cartwright::customers::History;
+use cartwright::demo::{Shop, ShopOptions, make};
+use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
+use cartwright::grpc::{self, pb};
+use cartwright::index::{Index, Snapshot};
+use cartwright::recommend::{Blend, Query, Question, Scratch, answer};
+use cartwright::train::{Input, TrainOptions, train};
+use cartwright::{catalog, events};
+use divan::{Bencher, black_box};
+use std::sync::LazyLock;
+use tonic::transport::Channel;
+
+fn main() {
+    check_answers();
+    divan::main();
+}
+
+const LIMIT: usize = 20;
+
+struct Bench {
+    shop: Shop,
+    snapshot: Snapshot,
+    blend: Blend,
+    _folder: tempfile::TempDir,
+    index: Index,
+}
+
+/// The shop, trained once for all benches.
+static BENCH: LazyLock<Bench> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let shop = make(&ShopOptions::default()).expect("default options are sound");
+    let files = shop.write(folder.path()).expect("written");
+    let index = Index::at(folder.path().join("index"));
+    let input = Input {
+        reading: events::read(&[files.events], &events::ReadOptions::default()).expect("read"),
+        catalog: catalog::read(&[files.catalog], &catalog::CatalogOptions::default())
+            .expect("read"),
+        time_zone: jiff::tz::TimeZone::UTC,
+        config: serde_json::Value::Null,
+    };
+    train(input, &TrainOptions::default(), &index, |_| {}).expect("trained");
+    let snapshot = Snapshot::open_current(&index).expect("published");
+    let blend = Blend::learnt(&snapshot.manifest.learnt).expect("a blend");
+    Bench { shop, snapshot, blend, _folder: folder, index }
+});
+
+impl Bench {
+    fn anchors(&self) -> Vec<&str> {
+        self.shop.truth.complements.iter().map(|pair| pair.anchor.as_str()).collect()
+    }
+
+    fn customers(&self) -> Vec<&str> {
+        self.shop.truth.due.iter().map(|due| due.customer.as_str()).collect()
+    }
+
+    fn ask(
+        &self,
+        question: Question<'_>,
+        history: Option<&History>,
+        scratch: &mut Scratch,
+    ) -> Vec<String> {
+        let query = Query { question, history, limit: LIMIT };
+        let answer = answer(&self.snapshot.contents, &self.blend, &query, scratch);
+        answer.iter().map(|r| self.snapshot.contents.keys.key(r.item).to_owned()).collect()
+    }
+}
+
+fn check_answers() {
+    let bench = &*BENCH;
+    let mut scratch = Scratch::default();
+    let complements = &bench.shop.truth.complements;
+    let found = complements
+        .iter()
+        .filter(|pair| {
+            let answer = bench.ask(Question::Related { item: &pair.anchor }, None, &mut scratch);
+            answer.iter().take(5).any(|item| *item == pair.complement)
+        })
+        .count();
+    assert!(found * 10 >= complements.len() * 9, "{found} of {} complements", complements.len());
+    let due = &bench.shop.truth.due;
+    let found = due
+        .iter()
+        .filter(|due| {
+            let history = bench.snapshot.customers.history(&due.customer).expect("readable");
+            let question = Question::Customer { recent: Vec::new(), exclude_purchased: false };
+            bench.ask(question, history.as_ref(), &mut scratch).contains(&due.item)
+        })
+        .count();
+    assert!(found * 10 >= due.len() * 8, "{found} of {} due items", due.len());
+}
+
+/// Goes through `entries` again and again.
+fn round_robin<'a>(entries: Vec<&'a str>) -> impl FnMut() -> &'a str {
+    let mut place = 0;
+    move || {
+        place = (place + 1) % entries.len();
+        entries[place]
+    }
+}
+
+mod answer_alone {
+    use super::*;
+
+    #[divan::bench]
+    fn related_items(bencher: Bencher) {
+        let mut next = round_robin(BENCH.anchors());
+        let mut scratch = Scratch::default();
+        bencher.bench_local(|| {
+            let query =
+                Query { question: Question::Related { item: next() }, history: None, limit: LIMIT };
+            answer(&BENCH.snapshot.contents, &BENCH.blend, black_box(&query), &mut scratch)
+        });
+    }
+
+    #[divan::bench]
+    fn basket_upsell_of_10_lines(bencher: Bencher) {
+        let anchors = BENCH.anchors();
+        let mut scratch = Scratch::default();
+        bencher.bench_local(|| {
+            let items = anchors.iter().take(10).copied().collect();
+            let query = Query { question: Question::Basket { items }, history: None, limit: LIMIT };
+            answer(&BENCH.snapshot.contents, &BENCH.blend, black_box(&query), &mut scratch)
+        });
+    }
+
+    #[divan::bench]
+    fn for_customer_with_reading_the_past(bencher: Bencher) {
+        let mut next = round_robin(BENCH.customers());
+        let mut scratch = Scratch::default();
+        bencher.bench_local(|| {
+            let history = BENCH.snapshot.customers.history(next()).expect("readable");
+            let question = Question::Customer { recent: Vec::new(), exclude_purchased: false };
+            let query = Query { question, history: history.as_ref(), limit: LIMIT };
+            answer(&BENCH.snapshot.contents, &BENCH.blend, black_box(&query), &mut scratch)
+        });
+    }
+}
+
+mod call_over_loopback {
+    use super::*;
+
+    struct Connection {
+        runtime: tokio::runtime::Runtime,
+        client: RecommendationServiceClient<Channel>,
+    }
+
+    /// A server and a connection to it, for the rest of the process.
+    fn connect() -> Connection {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let client = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("bound");
+            let options = grpc::ServeOptions::default();
+            tokio::spawn(async move {
+                grpc::run(listener, BENCH.index.clone(), &options, std::future::pending()).await
+            });
+            let server = format!("http://{address}");
+            let mut client = RecommendationServiceClient::connect(server).await.expect("listening");
+            let probe = pb::RelatedItemsRequest { item_id: "?".into(), ..Default::default() };
+            while client.related_items(probe.clone()).await.is_err() {
+                tokio::task::yield_now().await; // still loading
+            }
+            client
+        });
+        Connection { runtime, client }
+    }
+
+    #[divan::bench]
+    fn related_items(bencher: Bencher) {
+        let Connection { runtime, mut client } = connect();
+        let mut next = round_robin(BENCH.anchors());
+        bencher.bench_local(|| {
+            let request = pb::RelatedItemsRequest {
+                item_id: next().into(),
+                limit: LIMIT as i32,
+                ..Default::default()
+            };
+            runtime.block_on(client.related_items(request)).expect("answered")
+        });
+    }
+
+    #[divan::bench]
+    fn basket_upsell_of_10_lines(bencher: Bencher) {
+        let Connection { runtime, mut client } = connect();
+        let line = |item: &str| pb::BasketLine { item_id: item.into(), ..Default::default() };
+        let basket: Vec<_> = BENCH.anchors().into_iter().take(10).map(line).collect();
+        bencher.bench_local(|| {
+            let request = pb::BasketUpsellRequest {
+                basket: basket.clone(),
+                limit: LIMIT as i32,
+                ..Default::default()
+            };
+            runtime.block_on(client.basket_upsell(request)).expect("answered")
+        });
+    }
+
+    #[divan::bench]
+    fn for_customer(bencher: Bencher) {
+        let Connection { runtime, mut client } = connect();
+        let mut next = round_robin(BENCH.customers());
+        bencher.bench_local(|| {
+            let request = pb::ForCustomerRequest {
+                customer_id: Some(next().into()),
+                limit: LIMIT as i32,
+                ..Default::default()
+            };
+            runtime.block_on(client.for_customer(request)).expect("answered")
+        });
+    }
+}

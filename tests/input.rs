@@ -429,11 +429,23 @@ fn odd_quantities_prices_and_bookkeeping_are_set_aside_by_cause() {
             (Cause::NotAProduct, 2),
             (Cause::ZeroOrNegativeQuantity, 1),
             (Cause::AbsurdQuantity, 2),
-            (Cause::Unpriced, 1),
             (Cause::Duplicate, 1)
         ]
     );
-    assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["a", "S"]);
+    assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["a", "e", "S"]);
+}
+
+#[test]
+fn what_costs_nothing_is_a_stock_adjustment_unless_a_known_customer_got_it() {
+    let reading = read_rows(&[
+        ",a,2024-01-01,purchase,1,1,2.5",
+        ",b,2024-01-01,purchase,2,1,0",
+        "c,b,2024-01-01,purchase,3,1,0",
+        "c,a,2024-01-02,purchase,4,1,-2.5",
+        "c,a,2024-01-03,purchase,5,1,2.5",
+    ]);
+    assert_eq!(set_aside(&reading), [(Cause::Unpriced, 2)]);
+    assert_adds_up(&reading);
 }
 
 #[test]
@@ -525,7 +537,7 @@ fn a_catalogue_keeps_a_row_whose_price_is_bad_and_what_it_does_not_know_as_attri
         (Some("Green tea"), Some(3.0), Some(false))
     );
     assert_eq!((cup.price, cup.in_stock, cup.launched_at), (None, Some(false), None));
-    assert_eq!(catalog::category_key(cup).as_deref(), Some("Drinks > Cups"));
+    assert_eq!(cup.category, ["Drinks", "Cups"]);
     assert!(tea.attributes.is_empty());
     let account = &reading.account;
     assert_eq!((account.read, account.items, account.replaced, account.no_item), (4, 2, 1, 1));

@@ -94,11 +94,6 @@ impl FromIterator<(String, Item)> for Catalog {
     }
 }
 
-/// The whole category path as one text, `Grocery > Bread > Rolls`; none without a category.
-pub fn category_key(item: &Item) -> Option<String> {
-    (!item.category.is_empty()).then(|| item.category.join(" > "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,12 +109,5 @@ mod tests {
         assert_eq!(catalog.get("x"), Some(&named("small")));
         assert_eq!(catalog.get("X"), Some(&named("large")));
         assert_eq!(catalog.get("y"), None);
-    }
-
-    #[test]
-    fn a_category_path_reads_from_the_widest_to_the_narrowest() {
-        let item = Item { category: vec!["Grocery".into(), "Bread".into()], ..Item::default() };
-        assert_eq!(category_key(&item).as_deref(), Some("Grocery > Bread"));
-        assert_eq!(category_key(&Item::default()), None);
     }
 }

@@ -213,8 +213,9 @@ fn odd_quantities(rows: &mut [Row], max_quantity: f32) {
     });
 }
 
-/// Where at least half of a file's purchases that say a price say one above 0, the others are no sales;
-/// where not, its prices mean nothing and count as unknown.
+/// Where at least half of a file's purchases that say a price say one above 0, the others are no sales,
+/// unless a known customer got the item for nothing; where not, its prices mean nothing and count as
+/// unknown.
 fn unpriced(rows: &mut [Row], files: usize) {
     let mut told = vec![(0_u64, 0_u64); files]; // purchases with any price, and with one above 0
     for row in rows.iter().filter(|row| row.is_live() && row.kind == EventKind::Purchase) {
@@ -228,7 +229,9 @@ fn unpriced(rows: &mut [Row], files: usize) {
     set_aside(rows, Cause::Unpriced, |row| {
         row.kind == EventKind::Purchase
             && priced[row.file as usize]
-            && row.unit_price.is_some_and(|price| price <= 0.0)
+            && row
+                .unit_price
+                .is_some_and(|price| price < 0.0 || price == 0.0 && row.customer.is_none())
     });
     for row in rows.iter_mut().filter(|row| row.is_live()) {
         row.unit_price = row.unit_price.filter(|&price| price > 0.0);

@@ -65,7 +65,7 @@ pub fn learn(
     let longer = rules::longer::mine(&orders, &options.longer);
 
     watch("learning vectors");
-    let interactions = Interactions::from_log(log, &options.factors).damped();
+    let interactions = Interactions::from_log(log, &options.factors);
     let factors = Factors::learn(&interactions, &options.factors);
     watch("finding neighbours");
     let neighbours = neighbours(&factors.items, options.neighbours_per_item, &options.neighbours);

@@ -50,8 +50,9 @@ impl Default for TrainOptions {
             viewed: RuleOptions { per_item: 100, ..RuleOptions::default() },
             next: NextOptions::default(),
             longer: LongRuleOptions {
-                min_support: 0.003,
+                min_support: 0.0005,
                 min_confidence: 0.4,
+                max_sets: 200_000,
                 max_items: 3,
                 ..LongRuleOptions::default()
             },
