@@ -443,6 +443,7 @@ fn what_costs_nothing_is_a_stock_adjustment_unless_a_known_customer_got_it() {
         "c,b,2024-01-01,purchase,3,1,0",
         "c,a,2024-01-02,purchase,4,1,-2.5",
         "c,a,2024-01-03,purchase,5,1,2.5",
+        "c,a,2024-01-04,purchase,6,1,2.5",
     ]);
     assert_eq!(set_aside(&reading), [(Cause::Unpriced, 2)]);
     assert_adds_up(&reading);
