@@ -1,7 +1,36 @@
 //! # Cartwright
 //!
-//! A recommendation service for online shops. Every night a trainer reads what customers did and
-//! builds an index; all day a gRPC server answers from it.
+//! A recommendation service for online shops. Every night a trainer reads what customers did and builds
+//! an index; all day a gRPC server answers from it, and says why.
+//!
+//! ```text
+//! offline   events + catalogue → check → intern → baskets, sessions, interactions
+//!             → counts → rules ┐
+//!             → factors → neighbours ├→ contents, histories → index, published whole
+//!             → trends, cadence ┘
+//! online    request → question → candidates → ranking → reasons → reply
+//! ```
+//!
+//! ## Where is what
+//!
+//! | Room | What for |
+//! |---|---|
+//! | [`tables`] | files of rows: formats, compression, encodings, which column is what |
+//! | [`events`] | what happened: read, checked, grouped into baskets and sessions |
+//! | [`catalog`] | what is sold |
+//! | [`rules`] | what is bought, or seen, together |
+//! | [`embed`] | what resembles what: vectors and neighbours |
+//! | [`trends`] | what sells, and what sells better than it used to |
+//! | [`customers`] | who buys: pasts, and how soon people come back |
+//! | [`index`] | the book on disk: generations, written once, read by many |
+//! | [`recommend`] | question → candidates → ranking → answer; pure |
+//! | [`train`] | the nightly line: the order of the rooms |
+//! | [`grpc`] | the counter |
+//! | [`demo`] | a made-up shop, to try and to test against |
+//! | [`config`], [`cli`] | every knob; one file per command |
+//!
+//! Beside them stand [`ids`], [`lists`], [`time`] and [`error`], which every room may use. Who else may
+//! import whom is written down, and checked, in `tests/house.rs`.
 
 pub mod catalog;
 pub mod cli;
