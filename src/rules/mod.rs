@@ -1,10 +1,10 @@
 //! What is bought, or seen, together: counted, gated by significance, ranked by a damped score.
 //!
 //! Input is [`Groups`] of distinct items: baskets, sessions, or all that a customer ever bought.
-//! [`count`] gives the rules *item → item*, [`next::count_next`] what is looked at afterwards, and
-//! [`longer::mine`] rules with several items on the left. All counting is in integers, which merge in
-//! any order: the same groups give the same bytes on any number of threads. Scores are computed once,
-//! afterwards, in [`count`].
+//! [`count`] gives the rules *item → item*, [`next::count_next`] what is looked at afterwards,
+//! [`visits::Visits`] what visitors like this one looked at, and [`longer::mine`] rules with several
+//! items on the left. All counting is in integers, which merge in any order: the same groups give the
+//! same bytes on any number of threads. Scores are computed once, afterwards, in [`count`].
 //!
 //! This room refuses to know prices, times, and what is answered with its rules.
 
@@ -15,6 +15,7 @@ pub mod longer;
 mod measures;
 pub mod next;
 mod row;
+pub mod visits;
 
 use serde::{Deserialize, Serialize};
 
