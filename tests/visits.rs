@@ -1,0 +1,74 @@
+//! Sessions of a real shop, through the public API.
+
+#![allow(clippy::print_stdout, reason = "a test says what it left out and what it measured")]
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use cartwright::events::{EventLog, ReadOptions, Sessions, read, sessions};
+use cartwright::ids::ItemId;
+use cartwright::rules::visits::{VisitOptions, VisitScratch, Visits};
+
+/// The log and the sessions of a file of clicks, or a word on what was left out.
+fn clicks(file: &str) -> Option<(EventLog, Sessions)> {
+    let Some(folder) = std::env::var_os("CARTWRIGHT_DATA") else {
+        println!("left out: set CARTWRIGHT_DATA to the folder that holds {file}");
+        return None;
+    };
+    let path = PathBuf::from(folder).join(file);
+    let log = read(&[path], &ReadOptions::default()).expect("a readable file").log;
+    let sessions = sessions(&log, 30);
+    Some((log, sessions))
+}
+
+/// Every start of every session, latest click first, with the click that came next.
+fn questions(
+    known: &EventLog,
+    log: &EventLog,
+    sessions: &Sessions,
+) -> Vec<(Vec<ItemId>, Option<ItemId>)> {
+    let mut questions = Vec::new();
+    for row in sessions.items.rows() {
+        let items: Vec<_> = row.iter().map(|&item| known.items.get(log.items.key(item))).collect();
+        for cut in 1..items.len() {
+            questions.push((items[..cut].iter().rev().copied().flatten().collect(), items[cut]));
+        }
+    }
+    questions
+}
+
+#[test]
+fn the_next_click_is_foretold_as_well_as_by_the_published_method() {
+    let Some((log, before)) = clicks("clicks.tsv.gz") else { return };
+    let Some((next_log, after)) = clicks("clicks_next.tsv.gz") else { return };
+    let options = VisitOptions::default();
+    let visits = Visits::new(&before, log.items.len(), &options);
+    let questions = questions(&log, &next_log, &after);
+    let mut scratch = VisitScratch::default();
+    let (mut reciprocal_ranks, mut hits) = (0.0, 0.0);
+    for (clicks, next) in &questions {
+        let mut answers = Vec::new();
+        visits.score(clicks, &options, &mut scratch, |item, score, _| {
+            answers.push((-score, std::cmp::Reverse(visits.held_by()[item.index()]), item));
+        });
+        answers.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        let place = answers.iter().take(20).position(|answer| Some(answer.2) == *next);
+        reciprocal_ranks += place.map_or(0.0, |place| 1.0 / (place + 1) as f64);
+        hits += f64::from(u8::from(place.is_some()));
+    }
+    let started = Instant::now();
+    let mut proposed = 0usize;
+    for (clicks, _) in &questions {
+        visits.score(clicks, &options, &mut scratch, |_, _, _| proposed += 1);
+    }
+    let each = started.elapsed() / questions.len() as u32;
+    let count = questions.len() as f64;
+    let (mrr, hit_rate) = (reciprocal_ranks / count, hits / count);
+    println!(
+        "{count} questions: MRR@20 {mrr:.4}, HR@20 {hit_rate:.4}; {each:?} and {} items each",
+        proposed / questions.len()
+    );
+    assert_eq!(questions.len(), 1121);
+    assert!((mrr - 0.3278).abs() < 0.001, "MRR@20 {mrr}");
+    assert!((0.64..0.68).contains(&hit_rate), "HR@20 {hit_rate}");
+}
