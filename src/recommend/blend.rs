@@ -2,9 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Query, Question};
 use crate::error::{Error, Result};
 
-/// The weights of one question. Each multiplies a source's score; 0 leaves the source out.
+/// Where candidates come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Bought,
+    Collected,
+    Viewed,
+    Next,
+    Longer,
+    Similar,
+    Own,
+    Glanced,
+    Category,
+    Popular,
+}
+
+/// How many sources there are.
+pub const SOURCES: usize = 10;
+
+/// The weights of one question. Each multiplies what a source says; 0 leaves the source out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Weights {
@@ -32,6 +51,28 @@ pub struct Weights {
     pub momentum: f32,
     /// What an item of the visit counts for each later one, 0 to 1.
     pub decay: f32,
+}
+
+impl Weights {
+    /// In the order of [`Source`].
+    pub(super) fn by_source(&self) -> [f32; SOURCES] {
+        let &Self { bought, collected, viewed, next, longer, .. } = self;
+        let &Self { similar, own, glanced, category, popular, .. } = self;
+        // Never 0, so that what fills up an answer still has an order.
+        let popular = popular.max(1e-6);
+        [bought, collected, viewed, next, longer, similar, own, glanced, category, popular]
+    }
+
+    /// The score of a candidate: Σ weight × what the source says, times momentum to its power.
+    pub(super) fn score(
+        &self,
+        by_source: &[f32; SOURCES],
+        says: &[f32; SOURCES],
+        momentum: f32,
+    ) -> f32 {
+        let sum: f32 = by_source.iter().zip(says).map(|(weight, says)| weight * says).sum();
+        if self.momentum == 0.0 { sum } else { sum * momentum.powf(self.momentum) }
+    }
 }
 
 impl Default for Weights {
@@ -122,6 +163,21 @@ impl Default for Blend {
 }
 
 impl Blend {
+    /// The weights for the query.
+    pub fn of(&self, query: &Query<'_>) -> &Weights {
+        match &query.question {
+            Question::Related { .. } => &self.related,
+            Question::Basket { .. } => &self.basket,
+            Question::Customer { exclude_purchased, .. } => {
+                match query.history.is_some_and(|history| !history.is_empty()) {
+                    true if *exclude_purchased => &self.customer_new,
+                    true => &self.customer,
+                    false => &self.session,
+                }
+            }
+        }
+    }
+
     /// The blend in a manifest's `learnt`; what it does not name has its default.
     ///
     /// Errors: it holds something else.

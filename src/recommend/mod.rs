@@ -6,6 +6,7 @@
 
 mod blend;
 mod pool;
+mod ranking;
 mod reason;
 mod sources;
 
@@ -70,32 +71,22 @@ pub fn answer(
     query: &Query<'_>,
     scratch: &mut Scratch,
 ) -> Vec<Recommendation> {
-    let mut pool = Pool::new(contents, scratch);
-    let weights = match &query.question {
-        Question::Related { item } => {
-            sources::related(&mut pool, &blend.related, item);
-            &blend.related
-        }
-        Question::Basket { items } => {
-            sources::basket(&mut pool, &blend.basket, items, query.history);
-            &blend.basket
-        }
-        Question::Customer { recent, exclude_purchased } => {
-            let weights = match query.history.is_some_and(|history| !history.is_empty()) {
-                true if *exclude_purchased => &blend.customer_new,
-                true => &blend.customer,
-                false => &blend.session,
-            };
-            sources::customer(&mut pool, weights, recent, query.history, *exclude_purchased);
-            weights
-        }
-    };
-    pool.settle(weights, query.limit);
+    let weights = blend.of(query);
+    let pool = gather(contents, weights, query, scratch);
+    let by_source = weights.by_source();
+    let scored = pool
+        .candidates()
+        .map(|(item, says)| {
+            let momentum = contents.trends.momentum[item.index()];
+            (item, weights.score(&by_source, says, momentum))
+        })
+        .filter(|(_, score)| *score > 0.0)
+        .collect();
     let ranked = match (&query.question, query.history) {
         (Question::Customer { exclude_purchased: false, .. }, Some(history)) => {
-            pool.best_of_both(query.limit, |item| history.bought(item).is_some())
+            ranking::best_of_both(scored, query.limit, |item| history.bought(item).is_some())
         }
-        _ => pool.best(query.limit),
+        _ => ranking::best(scored, query.limit),
     };
     ranked
         .into_iter()
@@ -105,4 +96,24 @@ pub fn answer(
             reasons: reason::reasons(contents, query.history, item, pool.evidence(item)),
         })
         .collect()
+}
+
+/// Every candidate for the query, from every source that is listened to.
+fn gather<'a>(
+    contents: &'a Contents,
+    weights: &Weights,
+    query: &Query<'_>,
+    scratch: &'a mut Scratch,
+) -> Pool<'a> {
+    let mut pool = Pool::new(contents, weights, scratch);
+    match &query.question {
+        Question::Related { item } => sources::related(&mut pool, item),
+        Question::Basket { items } => sources::basket(&mut pool, items, query.history),
+        Question::Customer { recent, exclude_purchased } => {
+            let decay = weights.decay;
+            sources::customer(&mut pool, decay, recent, query.history, *exclude_purchased);
+        }
+    }
+    pool.add_popular(query.limit);
+    pool
 }

@@ -1,6 +1,6 @@
 //! Where candidates come from, question by question.
 
-use super::blend::Weights;
+use super::blend::Source;
 use super::pool::{Evidence, Pool};
 use crate::customers::{Bought, Glance, History};
 use crate::events::EventKind;
@@ -22,20 +22,15 @@ const TELLING: f64 = 5.0;
 const SELDOM: f64 = 0.25;
 
 /// Candidates for a product page.
-pub(super) fn related(pool: &mut Pool<'_>, weights: &Weights, item: &str) {
+pub(super) fn related(pool: &mut Pool<'_>, item: &str) {
     let Some(item) = pool.contents.keys.get(item) else { return };
     pool.block(item);
-    propose(pool, weights, Seed { number: 0, item, weight: 1.0 });
-    category(pool, weights, item);
+    propose(pool, Seed { number: 0, item, weight: 1.0 });
+    category(pool, item);
 }
 
 /// Candidates for a cart.
-pub(super) fn basket(
-    pool: &mut Pool<'_>,
-    weights: &Weights,
-    items: &[&str],
-    history: Option<&History>,
-) {
+pub(super) fn basket(pool: &mut Pool<'_>, items: &[&str], history: Option<&History>) {
     let items = known_distinct(pool, items);
     items.iter().for_each(|&item| pool.block(item));
     for (number, &item) in (0..).zip(&items) {
@@ -43,18 +38,18 @@ pub(super) fn basket(
     }
     // Marks of the first walk are of no use to the second: seeds go on counting.
     for (number, &item) in (items.len() as u32..).zip(&items) {
-        propose(pool, weights, Seed { number, item, weight: 1.0 });
+        propose(pool, Seed { number, item, weight: 1.0 });
     }
-    longer(pool, weights, &items);
+    longer(pool, &items);
     if let Some(history) = history {
-        own(pool, weights, history);
+        own(pool, history);
     }
 }
 
 /// Candidates for a customer, a visitor, or both at once.
 pub(super) fn customer(
     pool: &mut Pool<'_>,
-    weights: &Weights,
+    decay: f32,
     recent: &[&str],
     history: Option<&History>,
     exclude_purchased: bool,
@@ -67,56 +62,56 @@ pub(super) fn customer(
         history.bought.iter().for_each(|bought| pool.block(bought.item));
     }
     for (number, &item) in (0..).zip(&visit) {
-        let weight = weights.decay.powi(number as i32);
-        propose(pool, weights, Seed { number, item, weight });
-        if weights.glanced > 0.0 {
-            pool.add(item, weights.glanced * weight, Evidence::ThisVisit);
+        let weight = decay.powi(number as i32);
+        propose(pool, Seed { number, item, weight });
+        if pool.listens_to(Source::Glanced) {
+            pool.add(Source::Glanced, item, weight, Evidence::ThisVisit);
         }
     }
     if let Some(history) = history {
         for seed in past_seeds(history, visit.len() as u32) {
-            propose(pool, weights, seed);
+            propose(pool, seed);
         }
-        glanced(pool, weights, history);
-        own(pool, weights, history);
+        glanced(pool, history);
+        own(pool, history);
     }
 }
 
 /// What goes with one seed, from every source.
-fn propose(pool: &mut Pool<'_>, weights: &Weights, seed: Seed) {
+fn propose(pool: &mut Pool<'_>, seed: Seed) {
     let contents = pool.contents;
     let Seed { number, item: with, weight } = seed;
     pool.mark_bought_with(number, contents.bought.lists.row(with.index()));
-    if weights.bought > 0.0 {
+    if pool.listens_to(Source::Bought) {
         for rule in contents.bought.lists.row(with.index()) {
             let evidence = Evidence::Bought { with, together: rule.together };
-            pool.add(rule.item, weights.bought * weight * rule.score, evidence);
+            pool.add(Source::Bought, rule.item, weight * rule.score, evidence);
         }
     }
-    if weights.collected > 0.0 {
+    if pool.listens_to(Source::Collected) {
         for rule in contents.collected.lists.row(with.index()) {
             let evidence = Evidence::Collected { with, together: rule.together };
-            pool.add(rule.item, weights.collected * weight * rule.score, evidence);
+            pool.add(Source::Collected, rule.item, weight * rule.score, evidence);
         }
     }
-    if weights.viewed > 0.0 {
+    if pool.listens_to(Source::Viewed) {
         for rule in contents.viewed.lists.row(with.index()) {
             let alternative = is_alternative(pool, number, with, rule.item);
             let evidence = Evidence::Viewed { with, together: rule.together, alternative };
-            pool.add(rule.item, weights.viewed * weight * rule.score, evidence);
+            pool.add(Source::Viewed, rule.item, weight * rule.score, evidence);
         }
     }
-    if weights.next > 0.0 {
+    if pool.listens_to(Source::Next) {
         for rule in contents.next.row(with.index()) {
             let evidence = Evidence::Next { with, together: rule.together };
-            pool.add(rule.item, weights.next * weight * rule.score, evidence);
+            pool.add(Source::Next, rule.item, weight * rule.score, evidence);
         }
     }
-    if weights.similar > 0.0 {
+    if pool.listens_to(Source::Similar) {
         for near in contents.neighbours.row(with.index()).iter().filter(|n| n.cosine > 0.0) {
             let alternative = is_alternative(pool, number, with, near.item);
             let evidence = Evidence::Similar { to: with, cosine: near.cosine, alternative };
-            pool.add(near.item, weights.similar * weight * near.cosine, evidence);
+            pool.add(Source::Similar, near.item, weight * near.cosine, evidence);
         }
     }
 }
@@ -163,20 +158,20 @@ fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
     }
 }
 
-fn longer(pool: &mut Pool<'_>, weights: &Weights, items: &[ItemId]) {
-    if weights.longer > 0.0 {
+fn longer(pool: &mut Pool<'_>, items: &[ItemId]) {
+    if pool.listens_to(Source::Longer) {
         for (number, rule) in pool.contents.longer_rules(items) {
             let confidence = rule.together as f32 / rule.left_groups.max(1) as f32;
-            pool.add(rule.right, weights.longer * confidence, Evidence::Longer { rule: number });
+            pool.add(Source::Longer, rule.right, confidence, Evidence::Longer { rule: number });
         }
     }
 }
 
 /// What the customer bought before: strength × √(rate of return) × how due it is.
-fn own(pool: &mut Pool<'_>, weights: &Weights, history: &History) {
-    if weights.own > 0.0 {
+fn own(pool: &mut Pool<'_>, history: &History) {
+    if pool.listens_to(Source::Own) {
         for bought in history.bought.iter().filter(|bought| bought.strength > 0.0) {
-            pool.add(bought.item, weights.own * again(pool, bought), Evidence::Own);
+            pool.add(Source::Own, bought.item, again(pool, bought), Evidence::Own);
         }
     }
 }
@@ -194,11 +189,12 @@ fn again(pool: &Pool<'_>, bought: &Bought) -> f32 {
 }
 
 /// What the customer looked at and did not buy, the latest first.
-fn glanced(pool: &mut Pool<'_>, weights: &Weights, history: &History) {
-    if weights.glanced > 0.0 {
+fn glanced(pool: &mut Pool<'_>, history: &History) {
+    if pool.listens_to(Source::Glanced) {
         for (place, glance) in history.glances.iter().enumerate() {
-            let score = weights.glanced * interest(glance.kind) * 0.95f32.powi(place as i32);
-            pool.add(glance.item, score, Evidence::Glanced { kind: glance.kind, at: glance.at });
+            let interest = interest(glance.kind) * 0.95f32.powi(place as i32);
+            let evidence = Evidence::Glanced { kind: glance.kind, at: glance.at };
+            pool.add(Source::Glanced, glance.item, interest, evidence);
         }
     }
 }
@@ -237,19 +233,19 @@ fn past_seeds(history: &History, first_number: u32) -> Vec<Seed> {
 }
 
 /// Popular in the item's category, and in those above it.
-fn category(pool: &mut Pool<'_>, weights: &Weights, item: ItemId) {
-    if weights.category <= 0.0 {
+fn category(pool: &mut Pool<'_>, item: ItemId) {
+    if !pool.listens_to(Source::Category) {
         return;
     }
     let contents = pool.contents;
     let fallback = contents.bought.lists.row(item.index()).is_empty()
         && contents.viewed.lists.row(item.index()).is_empty();
-    let mut weight = weights.category;
+    let mut weight = 1.0;
     for category in contents.categories.upwards(contents.categories.of(item)) {
         let popular = contents.trends.by_category.row(category.index());
         for (place, &other) in popular.iter().enumerate() {
-            let score = weight / (1.0 + place as f32);
-            pool.add(other, score, Evidence::Category { category, fallback });
+            let says = weight / (1.0 + place as f32);
+            pool.add(Source::Category, other, says, Evidence::Category { category, fallback });
         }
         weight *= 0.3;
     }

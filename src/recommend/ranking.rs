@@ -1,0 +1,73 @@
+//! From scored candidates to the list that is answered.
+
+use crate::ids::ItemId;
+
+/// A candidate and its score.
+pub(super) type Scored = (ItemId, f32);
+
+/// The best `limit`, best first; ties fall to the lower id.
+pub(super) fn best(mut scored: Vec<Scored>, limit: usize) -> Vec<Scored> {
+    if scored.len() > limit {
+        if limit > 0 {
+            scored.select_nth_unstable_by(limit - 1, better);
+        }
+        scored.truncate(limit);
+    }
+    scored.sort_unstable_by(better);
+    scored
+}
+
+/// The same, but at least one in ten is of each kind, if there are any: known to the customer, and new.
+/// What is missing of a kind takes the last places.
+pub(super) fn best_of_both(
+    scored: Vec<Scored>,
+    limit: usize,
+    known: impl Fn(ItemId) -> bool,
+) -> Vec<Scored> {
+    let reserved = limit.div_ceil(10).min(limit / 2);
+    let (old, new): (Vec<_>, Vec<_>) = scored.into_iter().partition(|(item, _)| known(*item));
+    let (mut old, mut new) = (best(old, limit), best(new, limit));
+    let rest_of = |list: &mut Vec<Scored>| list.split_off(reserved.min(list.len()));
+    let rest = [rest_of(&mut old), rest_of(&mut new)].concat();
+    let rest = best(rest, limit - old.len() - new.len());
+    best([old, new, rest].concat(), limit)
+}
+
+fn better(a: &Scored, b: &Scored) -> std::cmp::Ordering {
+    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scored(scores: &[f32]) -> Vec<Scored> {
+        scores.iter().enumerate().map(|(i, &score)| (ItemId::new(i), score)).collect()
+    }
+
+    fn places(ranked: &[Scored]) -> Vec<usize> {
+        ranked.iter().map(|(item, _)| item.index()).collect()
+    }
+
+    #[test]
+    fn the_best_come_first_and_ties_fall_to_the_lower_id() {
+        let ranked = best(scored(&[0.1, 0.5, 0.5, 0.9, 0.2]), 3);
+        assert_eq!(places(&ranked), [3, 1, 2]);
+        assert!(best(scored(&[0.1]), 0).is_empty());
+    }
+
+    #[test]
+    fn one_in_ten_is_new_to_the_customer_even_if_all_old_ones_score_higher() {
+        let scores: Vec<f32> = (0..30).map(|i| 30.0 - i as f32).collect();
+        let ranked = best_of_both(scored(&scores), 10, |item| item.index() < 20);
+        assert_eq!(places(&ranked), [0, 1, 2, 3, 4, 5, 6, 7, 8, 20]);
+        let only_old = best_of_both(scored(&scores), 10, |_| true);
+        assert_eq!(places(&only_old), (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_list_of_one_has_no_room_for_both_kinds() {
+        let ranked = best_of_both(scored(&[2.0, 1.0]), 1, |item| item.index() == 0);
+        assert_eq!(places(&ranked), [0]);
+    }
+}
