@@ -77,6 +77,19 @@ pub struct EventLog {
     pub timed: bool,
 }
 
+impl EventLog {
+    /// The log with only the events that pass; ids stay what they are.
+    pub fn only(&self, passes: impl Fn(&Event) -> bool) -> Self {
+        Self {
+            events: self.events.iter().copied().filter(passes).collect(),
+            items: self.items.clone(),
+            customers: self.customers.clone(),
+            titles: self.titles.clone(),
+            timed: self.timed,
+        }
+    }
+}
+
 /// Distinct items bought together, one row per order.
 ///
 /// Sorted by customer (orders without one last), then time: a customer's orders are neighbours.

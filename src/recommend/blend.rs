@@ -54,8 +54,33 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// In the order of [`Source`].
-    pub(super) fn by_source(&self) -> [f32; SOURCES] {
+    /// Every source counts.
+    pub(super) fn all(decay: f32) -> Self {
+        Self::from_sources([1.0; SOURCES], 0.0, decay)
+    }
+
+    /// From weights in the order of the fields, the power of momentum, and the decay.
+    pub fn from_sources(by_source: [f32; SOURCES], momentum: f32, decay: f32) -> Self {
+        let [bought, collected, viewed, next, longer, similar, own, glanced, category, popular] =
+            by_source;
+        Self {
+            bought,
+            collected,
+            viewed,
+            next,
+            longer,
+            similar,
+            own,
+            glanced,
+            category,
+            popular,
+            momentum,
+            decay,
+        }
+    }
+
+    /// In the order of the fields.
+    pub fn by_source(&self) -> [f32; SOURCES] {
         let &Self { bought, collected, viewed, next, longer, .. } = self;
         let &Self { similar, own, glanced, category, popular, .. } = self;
         // Never 0, so that what fills up an answer still has an order.
@@ -64,7 +89,7 @@ impl Weights {
     }
 
     /// The score of a candidate: Σ weight × what the source says, times momentum to its power.
-    pub(super) fn score(
+    pub fn score(
         &self,
         by_source: &[f32; SOURCES],
         says: &[f32; SOURCES],

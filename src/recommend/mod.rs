@@ -10,7 +10,7 @@ mod ranking;
 mod reason;
 mod sources;
 
-pub use blend::{Blend, Weights};
+pub use blend::{Blend, SOURCES, Weights};
 pub use pool::Scratch;
 pub use reason::{Association, Reason};
 
@@ -96,6 +96,28 @@ pub fn answer(
             reasons: reason::reasons(contents, query.history, item, pool.evidence(item)),
         })
         .collect()
+}
+
+/// Candidates for one query with what each source says of each: for the trainer, which tries many weights
+/// on the same candidates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gathered {
+    /// The candidates.
+    pub items: Vec<ItemId>,
+    /// What each source says, in the order of the fields of [`Weights`].
+    pub says: Vec<[f32; SOURCES]>,
+}
+
+/// All candidates for the query, from every source, whatever the weights; `decay` is that of [`Weights`].
+pub fn gathered(
+    contents: &Contents,
+    decay: f32,
+    query: &Query<'_>,
+    scratch: &mut Scratch,
+) -> Gathered {
+    let pool = gather(contents, &Weights::all(decay), query, scratch);
+    let (items, says) = pool.candidates().map(|(item, says)| (item, *says)).unzip();
+    Gathered { items, says }
 }
 
 /// Every candidate for the query, from every source that is listened to.

@@ -6,11 +6,16 @@
 //!                                     → trends, cadence      ┘
 //! ```
 
+mod cases;
 mod learn;
 mod options;
+mod tune;
 
 pub use learn::{Learnt, Lesson, learn};
 pub use options::TrainOptions;
+pub use tune::Score;
+
+use cases::Split;
 
 use crate::catalog::{Catalog, CatalogReading, Item};
 use rustc_hash::FxHashSet;
@@ -54,7 +59,14 @@ pub fn train(
         )));
     }
     let items = stock(&mut log, &catalog.catalog);
-    let learnt = learn(&log, items, &time_zone, options, &mut watch);
+    watch("holding back the last weeks, to tune on");
+    let split = Split::of(&log, &time_zone, options.session_gap_minutes);
+    let rehearsal = learn(&split.past, items.clone(), &time_zone, options, &mut watch);
+    watch("tuning the blend");
+    let (blend, scores) = tune::tune(&rehearsal, &split);
+    drop((rehearsal, split));
+    watch("learning from the whole log");
+    let learnt = Learnt { blend, ..learn(&log, items, &time_zone, options, &mut watch) };
     watch("publishing");
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
@@ -63,7 +75,7 @@ pub fn train(
         account: serde_json::to_value(&reading.account)
             .map_err(|error| Error::Server(format!("the account can't be written: {error}")))?,
         config,
-        learnt: serde_json::json!({ "blend": learnt.blend }),
+        learnt: serde_json::json!({ "blend": learnt.blend, "held_out": scores }),
         notes,
     };
     let keep = options.keep_generations;
