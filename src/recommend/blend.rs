@@ -89,12 +89,7 @@ impl Weights {
     }
 
     /// The score of a candidate: Σ weight × what the source says, times momentum to its power.
-    pub fn score(
-        &self,
-        by_source: &[f32; SOURCES],
-        says: &[f32; SOURCES],
-        momentum: f32,
-    ) -> f32 {
+    pub fn score(&self, by_source: &[f32; SOURCES], says: &[f32; SOURCES], momentum: f32) -> f32 {
         let sum: f32 = by_source.iter().zip(says).map(|(weight, says)| weight * says).sum();
         if self.momentum == 0.0 { sum } else { sum * momentum.powf(self.momentum) }
     }

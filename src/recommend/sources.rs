@@ -116,25 +116,22 @@ fn propose(pool: &mut Pool<'_>, seed: Seed) {
     }
 }
 
-/// Of the same kind as the seed, and not bought with it more often than by chance.
+/// In the seed's own category, and not bought with it more often than by chance.
 fn is_alternative(pool: &Pool<'_>, seed: u32, with: ItemId, item: ItemId) -> bool {
-    pool.orders_with(seed, item) == 0 && same_kind(pool, with, item)
+    pool.orders_with(seed, item) == 0 && same_category(pool, with, item) == Some(true)
 }
 
-/// In the same category, as far as categories are known.
-fn same_kind(pool: &Pool<'_>, a: ItemId, b: ItemId) -> bool {
+/// `None` if one of the two has no category.
+fn same_category(pool: &Pool<'_>, a: ItemId, b: ItemId) -> Option<bool> {
     let categories = &pool.contents.categories;
-    match (categories.of(a), categories.of(b)) {
-        (Some(a), Some(b)) => a == b,
-        _ => true,
-    }
+    Some(categories.of(a)? == categories.of(b)?)
 }
 
-/// Keeps out what would be bought instead of the seed: of its kind, close to it, and hardly ever bought
-/// with it although there was every occasion.
+/// Keeps out what would be bought instead of the seed: close to it, not of another category, and hardly
+/// ever bought with it although there was every occasion.
 ///
-/// The occasions are the visits that saw both and led to an order, and the orders that chance alone would
-/// have made hold both.
+/// The occasions are the visits that saw both and led to an order, and, within a category, the orders that
+/// chance alone would have made hold both.
 fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
     let contents = pool.contents;
     let Seed { number, item: with, .. } = seed;
@@ -145,7 +142,8 @@ fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
     for rule in contents.viewed.lists.row(with.index()) {
         let occasions = f64::from(rule.together) * orders_per_visit;
         let orders = f64::from(pool.orders_with(number, rule.item));
-        if occasions >= TELLING && orders < SELDOM * occasions && same_kind(pool, with, rule.item) {
+        let other_category = same_category(pool, with, rule.item) == Some(false);
+        if occasions >= TELLING && orders < SELDOM * occasions && !other_category {
             pool.block(rule.item);
         }
     }

@@ -7,6 +7,7 @@
 //! ```
 
 mod cases;
+mod damping;
 mod learn;
 mod options;
 mod tune;
@@ -21,9 +22,10 @@ use crate::catalog::{Catalog, CatalogReading, Item};
 use rustc_hash::FxHashSet;
 
 use crate::error::{Error, Result};
-use crate::events::{EventKind, EventLog, Reading};
+use crate::events::{EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
 use crate::index::{Description, Index, Manifest, TrainingLock};
+use crate::rules::Groups;
 
 /// What a training run starts from.
 #[derive(Clone, Debug)]
@@ -61,7 +63,16 @@ pub fn train(
     let items = stock(&mut log, &catalog.catalog);
     watch("holding back the last weeks, to tune on");
     let split = Split::of(&log, &time_zone, options.session_gap_minutes);
-    let rehearsal = learn(&split.past, items.clone(), &time_zone, options, &mut watch);
+    let mut rehearsal = learn(&split.past, items.clone(), &time_zone, options, &mut watch);
+    watch("tuning the rules");
+    let orders = Groups::from_baskets(&baskets(&split.past, &time_zone));
+    let mut options = options.clone();
+    options.bought = damping::of_baskets(&mut rehearsal, &split, &orders, &options.bought);
+    if !log.customers.is_empty() {
+        options.collected =
+            damping::of_customers(&mut rehearsal, &split, &orders, &options.collected);
+    }
+    let options = &options;
     watch("tuning the blend");
     let (blend, scores) = tune::tune(&rehearsal, &split);
     drop((rehearsal, split));
@@ -75,7 +86,11 @@ pub fn train(
         account: serde_json::to_value(&reading.account)
             .map_err(|error| Error::Server(format!("the account can't be written: {error}")))?,
         config,
-        learnt: serde_json::json!({ "blend": learnt.blend, "held_out": scores }),
+        learnt: serde_json::json!({
+            "blend": learnt.blend,
+            "held_out": scores,
+            "rules": { "bought": options.bought, "collected": options.collected },
+        }),
         notes,
     };
     let keep = options.keep_generations;

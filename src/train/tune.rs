@@ -126,6 +126,17 @@ pub(super) fn tune(learnt: &Learnt, split: &Split) -> (Blend, BTreeMap<&'static 
     (blend, scores)
 }
 
+/// How well these weights answer the cases.
+pub(super) fn figure(
+    learnt: &Learnt,
+    kind: Kind,
+    cases: &[Case],
+    weights: &Weights,
+    metric: Metric,
+) -> f64 {
+    mean(&trials(learnt, kind, cases, weights), weights, metric)
+}
+
 fn trials(learnt: &Learnt, kind: Kind, cases: &[Case], start: &Weights) -> Vec<Trial> {
     let trial = |scratch: &mut Scratch, case: &Case| {
         let keys = case.items.iter().map(|&item| learnt.contents.keys.key(item)).collect();
@@ -138,7 +149,7 @@ fn trials(learnt: &Learnt, kind: Kind, cases: &[Case], start: &Weights) -> Vec<T
 
 /// Which question a case asks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Related,
     Basket,
     Customer,
