@@ -1,11 +1,14 @@
 //! What a generation holds per item: flat arrays, in memory, the same for the trainer that made them
 //! and the server that read them.
 
+use std::collections::BTreeMap;
+
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::Cadence;
 use crate::embed::Neighbour;
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
+use crate::rank::Forest;
 use crate::rules::longer::LongRule;
 use crate::rules::{Rule, Rules};
 use crate::time::Timestamp;
@@ -40,6 +43,8 @@ pub struct Contents {
     pub trends: Trends,
     /// How soon people come back for it.
     pub cadence: Cadence,
+    /// What puts the best candidates of a question in order, by the question's name.
+    pub rankers: BTreeMap<String, Forest>,
     /// Rows of `longer` by the first (lowest) item on the left; derived.
     pub(crate) longer_by_first: Lists<u32>,
 }

@@ -1,6 +1,7 @@
 //! Opens a generation: what is served per item comes into memory, checked on the way; customers are
 //! read one by one.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -241,6 +242,11 @@ impl Loader<'_> {
         contents.collected = self.rules("collected", count)?;
         contents.viewed = self.rules("viewed", count)?;
         contents.next = self.lists("next", count, |rule: &Rule| rule.item.index() < count)?;
+        contents.rankers = self.load_keyed("rankers", |question, json, rankers: &mut BTreeMap<_, _>| {
+            let question = String::from_utf8(question.to_vec()).ok()?;
+            rankers.insert(question, serde_json::from_slice(json).ok()?);
+            Some(())
+        })?;
         contents.longer = self.longer(count)?;
         contents.neighbours =
             self.lists("neighbours", count, |n: &Neighbour| n.item.index() < count)?;
@@ -346,6 +352,14 @@ impl Loader<'_> {
         name: &str,
         read: impl Fn(&[u8], &mut T) -> Option<()>,
     ) -> Result<T> {
+        self.load_keyed(name, |_, block, value| read(block, value))
+    }
+
+    fn load_keyed<T: Default>(
+        &self,
+        name: &str,
+        read: impl Fn(&[u8], &[u8], &mut T) -> Option<()>,
+    ) -> Result<T> {
         let expected = self.manifest.trees.get(name).ok_or_else(|| {
             Error::index(
                 &self.trees.directory,
@@ -356,7 +370,7 @@ impl Loader<'_> {
         let mut digester = Digester::default();
         self.trees.each(name, |key, block| {
             digester.add(key, block);
-            read(block, &mut value)
+            read(key, block, &mut value)
         })?;
         if digester.finish() != *expected {
             return Err(self.trees.damaged(name));

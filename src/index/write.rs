@@ -187,6 +187,11 @@ impl TreeWriter<'_> {
             self.vector(&format!("{name}.groups"), &[rules.groups])?;
         }
         self.lists("next", &contents.next)?;
+        let rankers = contents.rankers.iter().map(|(question, forest)| {
+            let json = serde_json::to_vec(forest).expect("forests hold finite numbers");
+            (question.as_bytes().to_vec(), json)
+        });
+        self.entries("rankers", rankers)?;
         self.lists(
             "longer.left",
             &contents.longer.iter().map(|r| r.left.iter().copied()).collect(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Query, Question};
+use super::Kind;
 use crate::error::{Error, Result};
 
 /// Where candidates come from.
@@ -118,15 +118,15 @@ impl Default for Weights {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Blend {
-    /// [`Question::Related`](super::Question::Related).
+    /// [`Kind::Related`].
     pub related: Weights,
-    /// [`Question::Basket`](super::Question::Basket).
+    /// [`Kind::Basket`].
     pub basket: Weights,
-    /// [`Question::Customer`](super::Question::Customer) of a customer with a past.
+    /// [`Kind::Customer`].
     pub customer: Weights,
-    /// The same, where only what is new to the customer is wanted.
+    /// [`Kind::CustomerNew`].
     pub customer_new: Weights,
-    /// The same of a visitor without a past.
+    /// [`Kind::Session`].
     pub session: Weights,
 }
 
@@ -183,18 +183,25 @@ impl Default for Blend {
 }
 
 impl Blend {
-    /// The weights for the query.
-    pub fn of(&self, query: &Query<'_>) -> &Weights {
-        match &query.question {
-            Question::Related { .. } => &self.related,
-            Question::Basket { .. } => &self.basket,
-            Question::Customer { exclude_purchased, .. } => {
-                match query.history.is_some_and(|history| !history.is_empty()) {
-                    true if *exclude_purchased => &self.customer_new,
-                    true => &self.customer,
-                    false => &self.session,
-                }
-            }
+    /// The weights of a kind of question.
+    pub fn of(&self, kind: Kind) -> &Weights {
+        match kind {
+            Kind::Related => &self.related,
+            Kind::Basket => &self.basket,
+            Kind::Customer => &self.customer,
+            Kind::CustomerNew => &self.customer_new,
+            Kind::Session => &self.session,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn of_mut(&mut self, kind: Kind) -> &mut Weights {
+        match kind {
+            Kind::Related => &mut self.related,
+            Kind::Basket => &mut self.basket,
+            Kind::Customer => &mut self.customer,
+            Kind::CustomerNew => &mut self.customer_new,
+            Kind::Session => &mut self.session,
         }
     }
 

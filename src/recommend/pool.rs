@@ -1,6 +1,7 @@
 //! Candidates, as the sources propose them: what each source says of each, and the strongest evidence.
 
 use super::blend::{SOURCES, Source, Weights};
+use super::ranking::Scored;
 use crate::events::EventKind;
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
@@ -136,6 +137,21 @@ impl<'a> Pool<'a> {
         slots
             .filter(|slot| !slot.blocked && !self.is_sold_out(slot.item))
             .map(|slot| (slot.item, &slot.says))
+    }
+
+    /// All candidates with a score above 0, in no order.
+    pub(super) fn scored(&self, weights: &Weights) -> Vec<Scored> {
+        let by_source = weights.by_source();
+        let momentum = &self.contents.trends.momentum;
+        self.candidates()
+            .map(|(item, says)| (item, weights.score(&by_source, says, momentum[item.index()])))
+            .filter(|(_, score)| *score > 0.0)
+            .collect()
+    }
+
+    /// What each source says of the item.
+    pub(super) fn says(&self, item: ItemId) -> &[f32; SOURCES] {
+        self.known(item).map_or(&[0.0; SOURCES], |slot| &slot.says)
     }
 
     /// The strongest evidence for a candidate.

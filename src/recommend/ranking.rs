@@ -1,6 +1,7 @@
 //! From scored candidates to the list that is answered.
 
 use crate::ids::ItemId;
+use crate::rank::Forest;
 
 /// A candidate and its score.
 pub(super) type Scored = (ItemId, f32);
@@ -31,6 +32,34 @@ pub(super) fn best_of_both(
     let rest = [rest_of(&mut old), rest_of(&mut new)].concat();
     let rest = best(rest, limit - old.len() - new.len());
     best([old, new, rest].concat(), limit)
+}
+
+/// The best `count`, best first, and all others in no order.
+pub(super) fn parted(mut scored: Vec<Scored>, count: usize) -> (Vec<Scored>, Vec<Scored>) {
+    let mut rest = Vec::new();
+    if scored.len() > count && count > 0 {
+        scored.select_nth_unstable_by(count - 1, better);
+        rest = scored.split_off(count);
+    }
+    scored.sort_unstable_by(better);
+    (scored, rest)
+}
+
+/// The first in the ranker's order, by a row of features each; the rest keep their order behind them.
+pub(super) fn reordered(
+    mut first: Vec<Scored>,
+    rest: Vec<Scored>,
+    ranker: &Forest,
+    features: &[f32],
+) -> Vec<Scored> {
+    let Some(&(_, last)) = first.last() else { return rest };
+    let mut scores = vec![0.0; first.len()];
+    ranker.score_all(features, &mut scores);
+    first.iter_mut().zip(&scores).for_each(|((_, score), ranked)| *score = *ranked);
+    let lowest = scores.iter().copied().fold(f32::INFINITY, f32::min);
+    let behind = |score: f32| lowest - 2.0 + score / last.max(f32::MIN_POSITIVE);
+    first.extend(rest.into_iter().map(|(item, score)| (item, behind(score))));
+    first
 }
 
 fn better(a: &Scored, b: &Scored) -> std::cmp::Ordering {

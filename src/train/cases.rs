@@ -4,7 +4,10 @@ use jiff::tz::TimeZone;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::events::{Event, EventKind, EventLog, baskets, sessions};
+use crate::customers::History;
 use crate::ids::{CustomerId, ItemId};
+use crate::index::Contents;
+use crate::recommend::Kind;
 use crate::time::Timestamp;
 
 /// A question by ids, and what turned out right.
@@ -33,13 +36,41 @@ const LONGEST_DAYS: f64 = 28.0;
 /// … and at most this share of the log.
 const LARGEST_SHARE: f64 = 0.12;
 /// Cases per question, at most.
-const CASES: usize = 1_200;
+const CASES: usize = 4_000;
 /// A basket asks at most so often what goes with one of its items.
 const PER_BASKET: usize = 3;
 /// A visit asks at most so often what is next.
 const PER_VISIT: usize = 6;
 
+impl Case {
+    /// The shop's keys of what was asked with.
+    pub(super) fn keys<'a>(&self, contents: &'a Contents) -> Vec<&'a str> {
+        self.items.iter().map(|&item| contents.keys.key(item)).collect()
+    }
+
+    /// The past of who asked.
+    pub(super) fn history<'a>(&self, histories: &'a [History]) -> Option<&'a History> {
+        histories.get(self.customer?.index())
+    }
+
+    /// 1 for what is right.
+    pub(super) fn gain(&self, item: ItemId) -> f32 {
+        f32::from(u8::from(self.truth.binary_search(&item).is_ok()))
+    }
+}
+
 impl Split {
+    /// The cases that ask this question.
+    pub(super) fn cases(&self, kind: Kind) -> &[Case] {
+        match kind {
+            Kind::Related => &self.related,
+            Kind::Basket => &self.basket,
+            Kind::Customer => &self.customer,
+            Kind::CustomerNew => &self.customer_new,
+            Kind::Session => &self.session,
+        }
+    }
+
     /// Cuts the log so that its end can be asked about. Without times, every tenth order or visit.
     pub(super) fn of(log: &EventLog, zone: &TimeZone, session_gap_minutes: u32) -> Self {
         let later = Later::of(log);

@@ -1,11 +1,11 @@
 //! How far large orders and popular items are damped in the rules: tried on the log's last weeks.
 
-use crate::recommend::{SOURCES, Weights};
+use crate::recommend::{Kind, SOURCES, Weights};
 use crate::rules::{GroupIndex, Groups, RuleOptions, Rules};
 
 use super::Learnt;
 use super::cases::{Case, Split};
-use super::tune::{Kind, Metric, figure};
+use super::tune::{Metric, figure};
 
 /// (size, source, target) of [`RuleOptions`] that are tried.
 const TRIED: [(f64, f64, f64); 6] = [

@@ -10,10 +10,12 @@ mod cases;
 mod damping;
 mod learn;
 mod options;
+mod ranker;
 mod tune;
 
 pub use learn::{Learnt, Lesson, learn};
 pub use options::TrainOptions;
+pub use ranker::Worth;
 pub use tune::Score;
 
 use cases::Split;
@@ -75,9 +77,12 @@ pub fn train(
     let options = &options;
     watch("tuning the blend");
     let (blend, scores) = tune::tune(&rehearsal, &split);
+    watch("learning to rank");
+    let (rankers, worths) = ranker::learn_rankers(&rehearsal, &blend, &split);
     drop((rehearsal, split));
     watch("learning from the whole log");
-    let learnt = Learnt { blend, ..learn(&log, items, &time_zone, options, &mut watch) };
+    let mut learnt = Learnt { blend, ..learn(&log, items, &time_zone, options, &mut watch) };
+    learnt.contents.rankers = rankers;
     watch("publishing");
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
@@ -89,6 +94,7 @@ pub fn train(
         learnt: serde_json::json!({
             "blend": learnt.blend,
             "held_out": scores,
+            "rankers": worths,
             "rules": { "bought": options.bought, "collected": options.collected },
         }),
         notes,

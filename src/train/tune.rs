@@ -10,7 +10,7 @@ use super::Learnt;
 use super::cases::{Case, Split};
 use crate::ids::ItemId;
 use crate::index::Contents;
-use crate::recommend::{Blend, Query, Question, SOURCES, Scratch, Weights, gathered};
+use crate::recommend::{Blend, Kind, Query, SOURCES, Scratch, Weights, gathered};
 
 /// How well one question was answered on the held-out weeks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,6 +39,15 @@ pub(super) enum Metric {
 }
 
 impl Metric {
+    /// The headline figure of each question.
+    pub(super) fn of_question(kind: Kind) -> Self {
+        match kind {
+            Kind::Related | Kind::Customer | Kind::CustomerNew => Self::Ndcg10,
+            Kind::Basket => Self::Recall10,
+            Kind::Session => Self::Mrr20,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Ndcg10 => "ndcg@10",
@@ -69,6 +78,8 @@ impl Metric {
 
 /// Fewer cases than this say nothing: the blend stays what it was.
 const LEAST_CASES: usize = 30;
+/// More cases than this say nothing new.
+const MOST_CASES: usize = 1_200;
 /// Candidates kept per case by each source's own order …
 const PER_SOURCE: usize = 60;
 /// … and by the blend that is started from.
@@ -107,10 +118,13 @@ pub(super) fn tune(learnt: &Learnt, split: &Split) -> (Blend, BTreeMap<&'static 
         ),
         ("session", Kind::Session, &split.session, &mut blend.session, Metric::Mrr20),
     ];
-    for (name, kind, cases, weights, metric) in questions {
+    for kind in Kind::ALL {
+        let cases = split.cases(kind);
         if cases.len() < LEAST_CASES {
             continue;
         }
+        let metric = Metric::of_question(kind);
+        let weights = blend.of_mut(kind);
         let decays: &[f32] =
             if kind == Kind::Session { &[0.4, 0.6, 0.8] } else { &[weights.decay] };
         let found = decays.iter().map(|&decay| {
@@ -120,7 +134,7 @@ pub(super) fn tune(learnt: &Learnt, split: &Split) -> (Blend, BTreeMap<&'static 
         let best = found.reduce(|a, b| if b.1.after > a.1.after { b } else { a });
         if let Some((best, score)) = best {
             *weights = best;
-            scores.insert(name, score);
+            scores.insert(kind.name(), score);
         }
     }
     (blend, scores)
@@ -137,37 +151,18 @@ pub(super) fn figure(
     mean(&trials(learnt, kind, cases, weights), weights, metric)
 }
 
+/// The cases with their candidates; of very many cases an even share.
 fn trials(learnt: &Learnt, kind: Kind, cases: &[Case], start: &Weights) -> Vec<Trial> {
-    let trial = |scratch: &mut Scratch, case: &Case| {
-        let keys = case.items.iter().map(|&item| learnt.contents.keys.key(item)).collect();
-        let history = case.customer.and_then(|customer| learnt.histories.get(customer.index()));
-        let query = Query { question: kind.question(keys), history, limit: 50 };
+    let trial = |scratch: &mut Scratch, case: &&Case| {
+        let query = Query {
+            question: kind.question(case.keys(&learnt.contents)),
+            history: case.history(&learnt.histories),
+            limit: 50,
+        };
         Trial::new(&learnt.contents, start, &query, &case.truth, scratch)
     };
-    cases.par_iter().map_init(Scratch::default, trial).collect()
-}
-
-/// Which question a case asks.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
-    Related,
-    Basket,
-    Customer,
-    CustomerNew,
-    Session,
-}
-
-impl Kind {
-    fn question(self, keys: Vec<&str>) -> Question<'_> {
-        match self {
-            Self::Related => Question::Related { item: keys.first().copied().unwrap_or_default() },
-            Self::Basket => Question::Basket { items: keys },
-            Self::Customer | Self::Session => {
-                Question::Customer { recent: keys, exclude_purchased: false }
-            }
-            Self::CustomerNew => Question::Customer { recent: keys, exclude_purchased: true },
-        }
-    }
+    let asked: Vec<&Case> = cases.iter().step_by(cases.len().div_ceil(MOST_CASES)).collect();
+    asked.par_iter().map_init(Scratch::default, trial).collect()
 }
 
 impl Trial {
