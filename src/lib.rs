@@ -23,6 +23,7 @@
 //! | [`trends`] | what sells, and what sells better than it used to |
 //! | [`customers`] | who buys: pasts, and how soon people come back |
 //! | [`index`] | the book on disk: generations, written once, read by many |
+//! | [`rank`] | learning an order from rows of numbers: boosted trees |
 //! | [`recommend`] | question → candidates → ranking → answer; pure |
 //! | [`train`] | the nightly line: the order of the rooms |
 //! | [`grpc`] | the counter |
@@ -44,6 +45,7 @@ pub mod grpc;
 pub mod ids;
 pub mod index;
 pub mod lists;
+pub mod rank;
 pub mod recommend;
 pub mod rules;
 pub mod tables;
