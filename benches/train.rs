@@ -3,6 +3,8 @@
 //! - *count*: pairs counted per second (a basket of n items has n² of them) with gate and top 200, with
 //!   and without a limit on a customer's votes. Checked against a brute force of some items.
 //! - *factors*: time per iALS epoch at 64 dimensions, the first with setting up. Checked: the loss falls.
+//! - *ease*: time to learn pulls over a head of 4,000 and of 8,000 items. Checked: two
+//!   columns of the inverse against conjugate gradients in f64.
 //! - *neighbours*: time for the 20 nearest of each item, all with all and by graph. Checked: recall.
 //!
 //! ```text
@@ -18,9 +20,11 @@
 use std::time::{Duration, Instant};
 
 use cartwright::embed::{
-    FactorOptions, Factors, Interactions, NeighbourOptions, Vectors, neighbours, recall,
+    EaseOptions, FactorOptions, Factors, Interactions, NeighbourOptions, Pull, Vectors, ease,
+    neighbours, recall,
 };
 use cartwright::ids::{CustomerId, ItemId};
+use cartwright::lists::Lists;
 use cartwright::rules::{GroupIndex, Groups, RuleOptions};
 
 fn main() {
@@ -32,6 +36,7 @@ fn main() {
     println!("{baskets} baskets, {items} items, {} threads", rayon::current_num_threads());
     bench_count(&shop, items);
     bench_factors(&shop, items);
+    bench_ease(&shop, items);
     bench_neighbours(number("--vectors", if full { 20_000 } else { 300 }));
 }
 
@@ -140,6 +145,77 @@ fn bench_factors(shop: &Shop, items: usize) {
     let (rows, pairs) = (interactions.len(), interactions.pairs());
     println!("factors     {rows} rows, {items} items, {pairs} pairs, {} dimensions", options.dim);
     assert!(losses.is_sorted_by(|before, after| after < before), "the loss falls: {losses:?}");
+}
+
+fn bench_ease(shop: &Shop, items: usize) {
+    let sets = shop.rows.iter().map(|(_, row)| row.iter().copied()).collect();
+    let rows = Interactions::of_sets(&sets, items, 0.5);
+    for head in [4_000, 8_000] {
+        let options = EaseOptions { regularization: 50.0, head, ..EaseOptions::default() };
+        let (time, pulls) = best_of_three(|| ease(&rows, &options));
+        let ms = time.as_secs_f64() * 1e3;
+        println!("ease        {head} of {items} items, {} rows: {ms:.0} ms", rows.len());
+        for target in [1, items.min(head) / 2] {
+            check_pulls_towards(ItemId::new(target), &rows, items, &options, &pulls);
+        }
+    }
+}
+
+/// The pulls towards `target` stand in one column of the inverse: solved here by conjugate gradients, in
+/// f64 and without the matrix.
+fn check_pulls_towards(
+    target: ItemId,
+    rows: &Interactions,
+    items: usize,
+    options: &EaseOptions,
+    pulls: &Lists<Pull>,
+) {
+    let mut in_rows = vec![0usize; items];
+    (0..rows.len()).for_each(|r| rows.row(r).for_each(|(item, _)| in_rows[item.index()] += 1));
+    let mut head: Vec<usize> = (0..items).filter(|&item| in_rows[item] > 0).collect();
+    head.sort_by_key(|&item| (std::cmp::Reverse(in_rows[item]), item));
+    head.truncate(options.head);
+    let mut in_head = vec![0.0; items];
+    head.iter().for_each(|&item| in_head[item] = 1.0);
+    if in_head[target.index()] == 0.0 {
+        return;
+    }
+    let apply = |v: &[f64]| {
+        let mut out: Vec<f64> = v.iter().map(|v| v * f64::from(options.regularization)).collect();
+        for row in 0..rows.len() {
+            let sum: f64 = rows.row(row).map(|(i, x)| f64::from(x) * v[i.index()]).sum();
+            rows.row(row).for_each(|(i, x)| {
+                out[i.index()] += f64::from(x) * sum * in_head[i.index()];
+            });
+        }
+        out
+    };
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let mut column = vec![0.0; items];
+    let mut residual = vec![0.0; items];
+    residual[target.index()] = 1.0;
+    let mut direction = residual.clone();
+    let mut error = 1.0;
+    while error > 1e-16 {
+        let product = apply(&direction);
+        let step = error / dot(&direction, &product);
+        column.iter_mut().zip(&direction).for_each(|(x, d)| *x += step * d);
+        residual.iter_mut().zip(&product).for_each(|(r, p)| *r -= step * p);
+        let next = dot(&residual, &residual);
+        direction.iter_mut().zip(&residual).for_each(|(d, r)| *d = r + next / error * *d);
+        error = next;
+    }
+    let mut checked = 0;
+    for &item in &head {
+        let own = pulls.row(item).iter().filter(|pull| pull.item == target);
+        for pull in own {
+            let exact = -column[item] / column[target.index()];
+            let off = (f64::from(pull.weight) - exact).abs();
+            assert!(off < 1e-5 + 1e-3 * exact.abs(), "{item} {target:?}: {pull:?} for {exact}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 0, "nothing pulls towards {target:?}");
 }
 
 /// Vectors around centres, as items of one category are: what is learnt from chance points one way.

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use cartwright::embed::{
-    FactorOptions, Factors, Interactions, NeighbourOptions, Vectors, neighbours, recall,
+    EaseOptions, FactorOptions, Factors, Interactions, NeighbourOptions, Vectors, ease, neighbours,
+    recall,
 };
 use cartwright::ids::{Interner, ItemId};
 
@@ -78,6 +79,17 @@ fn the_green_teacup_resembles_the_other_regency_teacups() {
     let green = items.get("22697").expect("the green teacup is sold");
     let near: Vec<&str> = lists.row(green.index()).iter().map(|n| items.key(n.item)).collect();
     assert!(near[..2].contains(&"22699") && near[..2].contains(&"22698"), "{near:?}");
+}
+
+#[test]
+fn the_green_teacup_pulls_the_other_regency_teacups() {
+    let Some((interactions, items)) = online_retail() else { return };
+    let started = std::time::Instant::now();
+    let pulls = ease(&interactions, &EaseOptions::default());
+    println!("{} rows, {} items: {:?}", interactions.len(), items.len(), started.elapsed());
+    let green = items.get("22697").expect("the green teacup is sold");
+    let near: Vec<&str> = pulls.row(green.index()).iter().map(|p| items.key(p.item)).collect();
+    assert!(near[..2].contains(&"22699") && near[..2].contains(&"22698"), "{:?}", &near[..5]);
 }
 
 #[test]

@@ -84,6 +84,26 @@ impl Interactions {
         Self { rows: lists, items }
     }
 
+    /// From sets of items, one row each (a basket, a session, or all that a customer had): a row of n
+    /// distinct items weighs n to the power of −`size` wherever products of its items are summed, as in
+    /// [`ease()`](super::ease()); 0 = all rows weigh 1.
+    ///
+    /// Panics if an item is out of range.
+    pub fn of_sets(sets: &Lists<ItemId>, items: usize, size: f32) -> Self {
+        let mut row: Vec<u32> = Vec::new();
+        let mut rows = Lists::with_capacity(sets.len(), sets.entries().len());
+        for set in sets.rows() {
+            row.clear();
+            row.extend(set.iter().map(|item| item.index() as u32));
+            row.sort_unstable();
+            row.dedup();
+            assert!(row.last().is_none_or(|&item| (item as usize) < items), "within the matrix");
+            let weight = (row.len().max(1) as f32).powf(-size / 2.0);
+            rows.push(row.iter().map(|&item| (item, weight)));
+        }
+        Self { rows, items }
+    }
+
     /// From a shop's log: row i is customer i; after the customers comes one row for each order or
     /// session of nobody known, in order of time. Events with neither are left out.
     ///

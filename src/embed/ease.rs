@@ -1,0 +1,328 @@
+//! Pulls between items, from the inverse of all that goes together: EASE.
+//!
+//! Where a count says that B goes with A, EASE says how much of it A *explains* beside all other items,
+//! so that what everyone buys pulls nobody. It is dense: it covers the head of the catalogue only.
+//!
+//! Source: Steck 2019, "Embarrassingly shallow autoencoders for sparse data", eq. 8.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::Interactions;
+use super::tiles::Tiles;
+use crate::ids::ItemId;
+use crate::lists::Lists;
+
+/// How EASE is learnt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EaseOptions {
+    /// Added to the diagonal (λ), in squared weight of interactions: against chance; > 0. Raised by
+    /// itself where f32 cannot carry it.
+    pub regularization: f32,
+    /// How many items take part: those in most rows. Time grows with its third power, memory
+    /// (4 bytes times its square) with its second.
+    pub head: usize,
+    /// Pulls kept per item, at most.
+    pub per_item: usize,
+}
+
+impl Default for EaseOptions {
+    fn default() -> Self {
+        Self { regularization: 200.0, head: 8_000, per_item: 200 }
+    }
+}
+
+/// How much having one item speaks for having another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pull {
+    /// What is spoken for.
+    pub item: ItemId,
+    /// B_ij, > 0: a row's score of item j is Σ x_i B_ij over its items i, with their weights x_i.
+    pub weight: f32,
+}
+
+/// Tiles of this side: their product fits the cache, and few of them leave no thread idle.
+const SIDE: usize = 256;
+
+/// Per item its strongest pulls, best first, then by id; empty beyond the head.
+///
+/// P = (XᵀX + λI)⁻¹, B_ij = −P_ij ÷ P_jj, with the weights of `rows` as X. Only pulls above 0 are kept.
+/// For rows that count less the larger they are, see [`Interactions::of_sets`].
+pub fn ease(rows: &Interactions, options: &EaseOptions) -> Lists<Pull> {
+    ease_in_tiles(rows, options, SIDE)
+}
+
+fn ease_in_tiles(rows: &Interactions, options: &EaseOptions, side: usize) -> Lists<Pull> {
+    let by_item = rows.by_item();
+    let head = head(&by_item, options.head);
+    let side = side.min(head.len()).max(1);
+    let mut pulls = vec![Vec::new(); rows.items()];
+    if let Some(inverse) = regularized_inverse(rows, &by_item, &head, options, side) {
+        let of_head = strongest(&inverse, &head, options.per_item);
+        head.iter().zip(of_head).for_each(|(&item, of_item)| pulls[item as usize] = of_item);
+    }
+    pulls.into_iter().collect()
+}
+
+/// The `limit` items in most rows, those first, then by id; items in no row are left out.
+fn head(by_item: &Lists<(u32, f32)>, limit: usize) -> Vec<u32> {
+    let rows_of = |item: u32| by_item.row(item as usize).len();
+    let mut head: Vec<u32> = (0..by_item.len() as u32).filter(|&item| rows_of(item) > 0).collect();
+    head.sort_by_key(|&item| (std::cmp::Reverse(rows_of(item)), item));
+    head.truncate(limit);
+    head
+}
+
+/// (XᵀX + λI)⁻¹ over the head, with λ raised tenfold until the inverse can be computed.
+fn regularized_inverse(
+    rows: &Interactions,
+    by_item: &Lists<(u32, f32)>,
+    head: &[u32],
+    options: &EaseOptions,
+    side: usize,
+) -> Option<Tiles> {
+    let weight = |&item: &u32| by_item.row(item as usize).iter().map(|(_, x)| x * x).sum::<f32>();
+    let largest = head.iter().map(weight).fold(0.0, f32::max);
+    // Below this λ drowns in the rounding of the sums it is added to.
+    let mut ridge = options.regularization.max(largest * f32::EPSILON).max(f32::MIN_POSITIVE);
+    let ranked = ranked(rows, head);
+    while ridge.is_finite() {
+        if let Some(inverse) = gram(&ranked, by_item, head, ridge, side).inverse() {
+            return Some(inverse);
+        }
+        tracing::debug!(ridge, "EASE cannot invert with so little regularization, takes more");
+        ridge *= 10.0;
+    }
+    None
+}
+
+/// Each row's items of the head by rank, ascending, with their weights.
+fn ranked(rows: &Interactions, head: &[u32]) -> Lists<(u32, f32)> {
+    let mut rank = vec![u32::MAX; rows.items()];
+    head.iter().zip(0..).for_each(|(&item, place)| rank[item as usize] = place);
+    let mut row = Vec::new();
+    let mut lists = Lists::with_capacity(rows.len(), rows.pairs());
+    for items in rows.by_row().rows() {
+        row.clear();
+        row.extend(items.iter().map(|&(item, x)| (rank[item as usize], x)));
+        row.retain(|&(rank, _)| rank != u32::MAX);
+        row.sort_unstable_by_key(|&(rank, _)| rank);
+        lists.push(row.iter().copied());
+    }
+    lists
+}
+
+/// XᵀX + λI in tiles, nothing above the diagonal; what the last tiles have beyond the head is the unit matrix.
+///
+/// A sum runs over an item's rows in their order: the same on any number of threads.
+fn gram(
+    ranked: &Lists<(u32, f32)>,
+    by_item: &Lists<(u32, f32)>,
+    head: &[u32],
+    ridge: f32,
+    side: usize,
+) -> Tiles {
+    let row_of_tiles = |i: usize| {
+        let mut tiles = vec![vec![0.0f32; side * side]; i + 1];
+        let mut sums = vec![0.0f32; (i + 1) * side];
+        for row in 0..side {
+            let rank = i * side + row;
+            let Some(&item) = head.get(rank) else {
+                tiles[i][row * side + row] = 1.0;
+                continue;
+            };
+            sums.fill(0.0);
+            for &(of, x) in by_item.row(item as usize) {
+                let others = ranked.row(of as usize).iter();
+                for &(other, y) in others.take_while(|(other, _)| *other as usize <= rank) {
+                    sums[other as usize] += x * y;
+                }
+            }
+            sums[rank] += ridge;
+            for (tile, sums) in tiles.iter_mut().zip(sums.chunks_exact(side)) {
+                tile[row * side..(row + 1) * side].copy_from_slice(sums);
+            }
+        }
+        tiles
+    };
+    let count = head.len().div_ceil(side);
+    let rows = (0..count).into_par_iter().with_max_len(1).map(row_of_tiles).collect();
+    Tiles::from_rows(side, rows)
+}
+
+/// For each of the head its pulls, from P.
+fn strongest(inverse: &Tiles, head: &[u32], per_item: usize) -> Vec<Vec<Pull>> {
+    let (n, side) = (head.len(), inverse.side());
+    let diagonal: Vec<f32> =
+        (0..n).map(|j| inverse.tile(j / side, j / side)[j % side * (side + 1)]).collect();
+    let of_tiles = |i: usize| {
+        let count = n.div_ceil(side);
+        let width = count * side;
+        let mut rows = vec![0.0f32; side * width];
+        for j in 0..count {
+            for (row, out) in rows.chunks_exact_mut(width).enumerate() {
+                let out = &mut out[j * side..(j + 1) * side];
+                if j <= i {
+                    out.copy_from_slice(&inverse.tile(i, j)[row * side..(row + 1) * side]);
+                } else {
+                    let turned = inverse.tile(j, i)[row..].iter().step_by(side);
+                    out.iter_mut().zip(turned).for_each(|(out, x)| *out = *x);
+                }
+            }
+        }
+        let mut pulls = Vec::with_capacity(n);
+        let ranks = i * side..n.min((i + 1) * side);
+        let of_rank = |rank: usize| {
+            pulls.clear();
+            let row = &rows[rank % side * width..];
+            for (j, (p, own)) in row.iter().zip(&diagonal).enumerate() {
+                let weight = -p / own;
+                if j != rank && weight > 0.0 && weight.is_finite() {
+                    pulls.push(Pull { item: ItemId::new(head[j] as usize), weight });
+                }
+            }
+            best(&mut pulls, per_item)
+        };
+        ranks.map(of_rank).collect::<Vec<_>>()
+    };
+    let count = n.div_ceil(side);
+    (0..count).into_par_iter().with_max_len(1).flat_map_iter(of_tiles).collect()
+}
+
+/// The strongest `limit`, in order.
+fn best(pulls: &mut Vec<Pull>, limit: usize) -> Vec<Pull> {
+    let order =
+        |a: &Pull, b: &Pull| b.weight.total_cmp(&a.weight).then_with(|| a.item.cmp(&b.item));
+    if limit < pulls.len() {
+        pulls.select_nth_unstable_by(limit, order);
+        pulls.truncate(limit);
+    }
+    pulls.sort_unstable_by(order);
+    pulls.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sets(rows: &[Vec<usize>], items: usize, size: f32) -> Interactions {
+        let lists: Lists<ItemId> =
+            rows.iter().map(|row| row.iter().map(|&i| ItemId::new(i))).collect();
+        Interactions::of_sets(&lists, items, size)
+    }
+
+    /// B from the formula: Gauss–Jordan in f64.
+    fn by_elimination(rows: &Interactions, ridge: f64) -> Vec<Vec<f64>> {
+        let n = rows.items();
+        let mut a = vec![vec![0.0f64; 2 * n]; n];
+        for row in 0..rows.len() {
+            for (i, x) in rows.row(row) {
+                for (j, y) in rows.row(row) {
+                    a[i.index()][j.index()] += f64::from(x) * f64::from(y);
+                }
+            }
+        }
+        for i in 0..n {
+            a[i][i] += ridge;
+            a[i][n + i] = 1.0;
+        }
+        for i in 0..n {
+            let pivot = a[i][i];
+            a[i].iter_mut().for_each(|x| *x /= pivot);
+            let done = a[i].clone();
+            for (k, row) in a.iter_mut().enumerate() {
+                let factor = row[i];
+                if k != i {
+                    row.iter_mut().zip(&done).for_each(|(x, y)| *x -= factor * y);
+                }
+            }
+        }
+        let p = |i: usize, j: usize| a[i][n + j];
+        let b = |i, j| if i == j { 0.0 } else { -p(i, j) / p(j, j) };
+        (0..n).map(|i| (0..n).map(|j| b(i, j)).collect()).collect()
+    }
+
+    fn options(regularization: f32, head: usize) -> EaseOptions {
+        EaseOptions { regularization, head, per_item: 200 }
+    }
+
+    proptest! {
+        #[test]
+        fn pulls_equal_the_formula(
+            rows in prop::collection::vec(prop::collection::vec(0usize..13, 0..7), 0..30),
+            ridge in 0.5f32..20.0,
+            size in 0.0f32..1.5,
+            side in 1usize..8,
+        ) {
+            let rows = sets(&rows, 13, size);
+            let exact = by_elimination(&rows, f64::from(ridge));
+            let pulls = ease_in_tiles(&rows, &options(ridge, 100), side);
+            prop_assert_eq!(pulls.len(), 13);
+            for (i, exact) in exact.iter().enumerate() {
+                let mut found = [0.0; 13];
+                pulls.row(i).iter().for_each(|pull| found[pull.item.index()] = pull.weight);
+                prop_assert!(pulls.row(i).is_sorted_by(|a, b| a.weight >= b.weight));
+                for (found, exact) in found.iter().zip(exact) {
+                    let exact = exact.max(0.0);
+                    prop_assert!((f64::from(*found) - exact).abs() < 1e-4, "{} {}", found, exact);
+                }
+            }
+        }
+
+        #[test]
+        fn nothing_makes_it_panic_or_leave_the_numbers(
+            rows in prop::collection::vec(prop::collection::vec(0usize..9, 0..9), 0..9),
+            ridge in prop::sample::select(vec![
+                0.0, -1.0, 1e-30, 1e-9, 1.0, 1e30, f32::INFINITY, f32::NAN,
+            ]),
+            copies in 1usize..200,
+            head in 0usize..10,
+            per_item in 0usize..4,
+        ) {
+            let rows = vec![rows; copies].concat();
+            let options = EaseOptions { regularization: ridge, head, per_item };
+            let pulls = ease_in_tiles(&sets(&rows, 9, 0.0), &options, 4);
+            prop_assert!(pulls.entries().iter().all(|p| p.weight.is_finite() && p.weight > 0.0));
+            prop_assert!(pulls.rows().all(|row| row.len() <= per_item.min(head.saturating_sub(1))));
+        }
+    }
+
+    #[test]
+    fn only_the_head_pulls_and_is_pulled() {
+        let rows = [vec![0, 1, 4], vec![1, 4], vec![4, 1, 2], vec![2, 3], vec![0, 3]];
+        let pulls = ease(&sets(&rows, 6, 0.0), &options(0.5, 3));
+        let pulled = pulls.rows().map(|row| {
+            let mut items: Vec<usize> = row.iter().map(|pull| pull.item.index()).collect();
+            items.sort_unstable();
+            items
+        });
+        // Of 0, 2 and 3, in two rows each, the head takes 0.
+        let expected = [vec![1, 4], vec![0, 4], vec![], vec![], vec![0, 1], vec![]];
+        assert_eq!(pulled.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn no_rows_and_one_item_give_no_pulls() {
+        assert_eq!(ease(&sets(&[], 0, 0.0), &EaseOptions::default()).len(), 0);
+        let alone = ease(&sets(&[vec![0], vec![0]], 1, 0.0), &EaseOptions::default());
+        assert_eq!((alone.len(), alone.entries().len()), (1, 0));
+    }
+
+    #[test]
+    fn any_number_of_threads_gives_the_same_pulls() {
+        let mut random = fastrand::Rng::with_seed(11);
+        let mut pick = |_| (0..random.usize(1..12)).map(|_| random.usize(0..90)).collect();
+        let rows: Vec<Vec<usize>> = (0..400).map(&mut pick).collect();
+        let rows = sets(&rows, 90, 0.5);
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            pool.expect("threads").install(|| ease_in_tiles(&rows, &options(2.0, 80), 16))
+        };
+        let alone = on(1);
+        assert!(alone.entries().len() > 1000);
+        assert_eq!(alone, on(2));
+        assert_eq!(alone, on(5));
+    }
+}
