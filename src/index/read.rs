@@ -242,11 +242,12 @@ impl Loader<'_> {
         contents.collected = self.rules("collected", count)?;
         contents.viewed = self.rules("viewed", count)?;
         contents.next = self.lists("next", count, |rule: &Rule| rule.item.index() < count)?;
-        contents.rankers = self.load_keyed("rankers", |question, json, rankers: &mut BTreeMap<_, _>| {
-            let question = String::from_utf8(question.to_vec()).ok()?;
-            rankers.insert(question, serde_json::from_slice(json).ok()?);
-            Some(())
-        })?;
+        contents.rankers =
+            self.load_keyed("rankers", |question, json, rankers: &mut BTreeMap<_, _>| {
+                let question = String::from_utf8(question.to_vec()).ok()?;
+                rankers.insert(question, serde_json::from_slice(json).ok()?);
+                Some(())
+            })?;
         contents.longer = self.longer(count)?;
         contents.neighbours =
             self.lists("neighbours", count, |n: &Neighbour| n.item.index() < count)?;

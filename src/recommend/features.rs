@@ -43,7 +43,14 @@ impl<'a> Features<'a> {
     }
 
     /// Appends the numbers of one candidate. NaN means that there is none.
-    pub(super) fn of(&self, item: ItemId, says: &[f32; SOURCES], score: f32, place: usize, out: &mut Vec<f32>) {
+    pub(super) fn of(
+        &self,
+        item: ItemId,
+        says: &[f32; SOURCES],
+        score: f32,
+        place: usize,
+        out: &mut Vec<f32>,
+    ) {
         let Contents { trends, cadence, now, timed, .. } = self.contents;
         let index = item.index();
         out.extend(says);

@@ -3,8 +3,8 @@
 use jiff::tz::TimeZone;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::events::{Event, EventKind, EventLog, baskets, sessions};
 use crate::customers::History;
+use crate::events::{Event, EventKind, EventLog, baskets, sessions};
 use crate::ids::{CustomerId, ItemId};
 use crate::index::Contents;
 use crate::recommend::Kind;

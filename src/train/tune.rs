@@ -105,19 +105,6 @@ struct Candidate {
 pub(super) fn tune(learnt: &Learnt, split: &Split) -> (Blend, BTreeMap<&'static str, Score>) {
     let mut blend = learnt.blend.clone();
     let mut scores = BTreeMap::new();
-    let questions: [(&str, Kind, &[Case], &mut Weights, Metric); 5] = [
-        ("related", Kind::Related, &split.related, &mut blend.related, Metric::Ndcg10),
-        ("basket", Kind::Basket, &split.basket, &mut blend.basket, Metric::Recall10),
-        ("customer", Kind::Customer, &split.customer, &mut blend.customer, Metric::Ndcg10),
-        (
-            "customer_new",
-            Kind::CustomerNew,
-            &split.customer_new,
-            &mut blend.customer_new,
-            Metric::Ndcg10,
-        ),
-        ("session", Kind::Session, &split.session, &mut blend.session, Metric::Mrr20),
-    ];
     for kind in Kind::ALL {
         let cases = split.cases(kind);
         if cases.len() < LEAST_CASES {
