@@ -224,6 +224,11 @@ pub fn reason(contents: &Contents, reason: &Reason) -> pb::Reason {
                 after: *after,
             })
         }
+        Reason::CalledFor { by, weight, in_orders } => Why::CalledFor(pb::CalledFor {
+            by_item_id: key(*by),
+            weight: f64::from(*weight),
+            in_orders: *in_orders,
+        }),
         Reason::Similar { to, cosine, alternative } => Why::SimilarItem(pb::SimilarItem {
             to_item_id: key(*to),
             cosine: f64::from(*cosine),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::Cadence;
-use crate::embed::Neighbour;
+use crate::embed::{Neighbour, Pull};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
 use crate::rank::Forest;
@@ -31,6 +31,10 @@ pub struct Contents {
     pub bought: Rules,
     /// Bought by the same customer, at any time.
     pub collected: Rules,
+    /// What an item in an order speaks for.
+    pub called: Lists<Pull>,
+    /// What an item in a customer's past speaks for.
+    pub drawn: Lists<Pull>,
     /// Looked at in the same visit.
     pub viewed: Rules,
     /// Looked at after it in the same visit, with the visits that did.

@@ -10,7 +10,7 @@ use super::manifest::{Digester, TreeDigest};
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
 use crate::customers::{DueCurve, History};
-use crate::embed::Neighbour;
+use crate::embed::{Neighbour, Pull};
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
@@ -241,6 +241,8 @@ impl Loader<'_> {
         contents.bought = self.rules("bought", count)?;
         contents.collected = self.rules("collected", count)?;
         contents.viewed = self.rules("viewed", count)?;
+        contents.called = self.lists("called", count, |pull: &Pull| pull.item.index() < count)?;
+        contents.drawn = self.lists("drawn", count, |pull: &Pull| pull.item.index() < count)?;
         contents.next = self.lists("next", count, |rule: &Rule| rule.item.index() < count)?;
         contents.rankers =
             self.load_keyed("rankers", |question, json, rankers: &mut BTreeMap<_, _>| {

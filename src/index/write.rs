@@ -186,6 +186,8 @@ impl TreeWriter<'_> {
             self.vector(&format!("{name}.item_groups"), &rules.item_groups)?;
             self.vector(&format!("{name}.groups"), &[rules.groups])?;
         }
+        self.lists("called", &contents.called)?;
+        self.lists("drawn", &contents.drawn)?;
         self.lists("next", &contents.next)?;
         let rankers = contents.rankers.iter().map(|(question, forest)| {
             let json = serde_json::to_vec(forest).expect("forests hold finite numbers");

@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 pub(super) enum Source {
     Bought,
     Collected,
+    Called,
+    Drawn,
     Viewed,
     Next,
     Longer,
@@ -21,7 +23,7 @@ pub(super) enum Source {
 }
 
 /// How many sources there are.
-pub const SOURCES: usize = 10;
+pub const SOURCES: usize = 12;
 
 /// The weights of one question. Each multiplies what a source says; 0 leaves the source out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +33,10 @@ pub struct Weights {
     pub bought: f32,
     /// Rules over customers: bought by the same people.
     pub collected: f32,
+    /// Called for by the items asked about, learnt from orders (EASE).
+    pub called: f32,
+    /// Called for by what the customer has, learnt from customers (EASE).
+    pub drawn: f32,
     /// Rules over visits: looked at together.
     pub viewed: f32,
     /// Looked at next in the same visit.
@@ -61,11 +67,25 @@ impl Weights {
 
     /// From weights in the order of the fields, the power of momentum, and the decay.
     pub fn from_sources(by_source: [f32; SOURCES], momentum: f32, decay: f32) -> Self {
-        let [bought, collected, viewed, next, longer, similar, own, glanced, category, popular] =
-            by_source;
+        let [
+            bought,
+            collected,
+            called,
+            drawn,
+            viewed,
+            next,
+            longer,
+            similar,
+            own,
+            glanced,
+            category,
+            popular,
+        ] = by_source;
         Self {
             bought,
             collected,
+            called,
+            drawn,
             viewed,
             next,
             longer,
@@ -81,11 +101,14 @@ impl Weights {
 
     /// In the order of the fields.
     pub fn by_source(&self) -> [f32; SOURCES] {
-        let &Self { bought, collected, viewed, next, longer, .. } = self;
+        let &Self { bought, collected, called, drawn, viewed, next, longer, .. } = self;
         let &Self { similar, own, glanced, category, popular, .. } = self;
         // Never 0, so that what fills up an answer still has an order.
         let popular = popular.max(1e-6);
-        [bought, collected, viewed, next, longer, similar, own, glanced, category, popular]
+        [
+            bought, collected, called, drawn, viewed, next, longer, similar, own, glanced,
+            category, popular,
+        ]
     }
 
     /// The score of a candidate: Σ weight × what the source says, times momentum to its power.
@@ -100,6 +123,8 @@ impl Default for Weights {
         Self {
             bought: 1.0,
             collected: 0.0,
+            called: 0.0,
+            drawn: 0.0,
             viewed: 0.0,
             next: 0.0,
             longer: 0.0,
@@ -135,6 +160,7 @@ impl Default for Blend {
         Self {
             related: Weights {
                 collected: 0.2,
+                called: 0.2,
                 viewed: 0.4,
                 similar: 0.05,
                 category: 0.02,
@@ -142,6 +168,7 @@ impl Default for Blend {
                 ..Weights::default()
             },
             basket: Weights {
+                called: 1.0,
                 longer: 0.1,
                 viewed: 0.1,
                 collected: 0.1,
@@ -151,6 +178,7 @@ impl Default for Blend {
             customer: Weights {
                 bought: 0.0,
                 collected: 0.1,
+                drawn: 0.3,
                 viewed: 0.05,
                 similar: 0.02,
                 own: 1.0,
@@ -162,6 +190,7 @@ impl Default for Blend {
             customer_new: Weights {
                 bought: 0.3,
                 collected: 1.0,
+                drawn: 1.0,
                 viewed: 0.3,
                 similar: 0.1,
                 glanced: 0.5,

@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 pub(super) enum Evidence {
     Bought { with: ItemId, together: u32 },
     Collected { with: ItemId, together: u32 },
+    Called { by: ItemId, weight: f32, in_orders: bool },
     Viewed { with: ItemId, together: u32, alternative: bool },
     Next { with: ItemId, together: u32 },
     Longer { rule: u32 },

@@ -25,6 +25,15 @@ pub enum Reason {
         /// The counts behind it, in customers.
         counted: Association,
     },
+    /// What is bought with it, all considered, speaks for it.
+    CalledFor {
+        /// The item of the question or of the customer's past.
+        by: ItemId,
+        /// How much it speaks for it; comparable within one answer.
+        weight: f32,
+        /// Learnt from orders; else from all that each customer bought.
+        in_orders: bool,
+    },
     /// In the same visits.
     ViewedTogether {
         /// The item of the question.
@@ -147,6 +156,7 @@ fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
             with,
             counted: Association::of(&contents.collected, together, with, item),
         },
+        Evidence::Called { by, weight, in_orders } => called(contents, item, by, weight, in_orders),
         Evidence::Viewed { with, together, alternative } => Reason::ViewedTogether {
             with,
             counted: Association::of(&contents.viewed, together, with, item),
@@ -185,6 +195,17 @@ fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
     }
 }
 
+/// Where the two are known to go together, how often they do says more than a weight.
+fn called(contents: &Contents, item: ItemId, by: ItemId, weight: f32, in_orders: bool) -> Reason {
+    let rules = if in_orders { &contents.bought } else { &contents.collected };
+    let counted = rules.lists.row(by.index()).iter().find(|rule| rule.item == item);
+    match counted.map(|rule| Association::of(rules, rule.together, by, item)) {
+        Some(counted) if in_orders => Reason::BoughtTogether { with: vec![by], counted },
+        Some(counted) => Reason::SameCustomers { with: by, counted },
+        None => Reason::CalledFor { by, weight, in_orders },
+    }
+}
+
 impl Reason {
     /// The reason in words, for people. Never names a customer.
     pub fn text(&self, contents: &Contents) -> String {
@@ -204,6 +225,12 @@ impl Reason {
                 100.0 * counted.confidence,
                 counted.lift,
             ),
+            Self::CalledFor { by, weight, in_orders: true } => {
+                format!("orders with {} call for it (weight {weight:.2})", title(by))
+            }
+            Self::CalledFor { by, weight, in_orders: false } => {
+                format!("customers who bought {} are drawn to it (weight {weight:.2})", title(by))
+            }
             Self::ViewedTogether { with, counted, alternative, after } => format!(
                 "{}looked at {} {} in {} visits",
                 if *alternative { "an alternative: " } else { "" },

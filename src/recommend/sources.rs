@@ -94,6 +94,18 @@ fn propose(pool: &mut Pool<'_>, seed: Seed) {
             pool.add(Source::Collected, rule.item, weight * rule.score, evidence);
         }
     }
+    if pool.listens_to(Source::Called) {
+        for pull in contents.called.row(with.index()) {
+            let evidence = Evidence::Called { by: with, weight: pull.weight, in_orders: true };
+            pool.add(Source::Called, pull.item, weight * pull.weight, evidence);
+        }
+    }
+    if pool.listens_to(Source::Drawn) {
+        for pull in contents.drawn.row(with.index()) {
+            let evidence = Evidence::Called { by: with, weight: pull.weight, in_orders: false };
+            pool.add(Source::Drawn, pull.item, weight * pull.weight, evidence);
+        }
+    }
     if pool.listens_to(Source::Viewed) {
         for rule in contents.viewed.lists.row(with.index()) {
             let alternative = is_alternative(pool, number, with, rule.item);

@@ -7,9 +7,10 @@ use jiff::tz::TimeZone;
 use super::TrainOptions;
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::{Cadence, History, histories};
-use crate::embed::{Factors, Interactions, neighbours};
+use crate::embed::{Factors, Interactions, Pull, ease, neighbours};
 use crate::events::{EventLog, baskets, sessions};
 use crate::index::Contents;
+use crate::lists::Lists;
 use crate::recommend::Blend;
 use crate::rules::{self, Groups, RuleOptions, Rules};
 use crate::trends;
@@ -58,6 +59,8 @@ pub fn learn(
     watch("counting what is bought together");
     let bought = rules::count(&orders, count, &options.bought);
     let collected = collected(&orders, log, count, &options.collected);
+    watch("learning what calls for what");
+    let (called, drawn) = pulls(&orders, log, count, options);
     watch("counting what is looked at together");
     let viewed = rules::count(&Groups::from_sessions(&sessions), count, &options.viewed);
     let next = rules::next::count_next(&sessions, count, &options.next);
@@ -88,6 +91,8 @@ pub fn learn(
         items,
         bought,
         collected,
+        called,
+        drawn,
         viewed,
         next,
         longer: longer.rules,
@@ -97,6 +102,22 @@ pub fn learn(
         ..Contents::default()
     };
     Learnt { contents: contents.finish(), histories, blend: Blend::default(), lesson }
+}
+
+/// Pulls learnt from orders, and from customers where the shop knows them.
+fn pulls(
+    orders: &Groups,
+    log: &EventLog,
+    count: usize,
+    options: &TrainOptions,
+) -> (Lists<Pull>, Lists<Pull>) {
+    let sets = |groups: &Groups| Interactions::of_sets(groups.items(), count, 0.0);
+    let called = ease(&sets(orders), &options.called);
+    let drawn = match log.customers.is_empty() {
+        true => Lists::new(),
+        false => ease(&sets(&orders.one_per_customer()), &options.drawn),
+    };
+    (called, drawn)
 }
 
 /// Rules over customers; none in a shop that knows no customers.
