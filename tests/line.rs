@@ -379,8 +379,8 @@ async fn a_server_told_to_stop_says_so_and_ends_although_a_client_never_closes()
     assert_eq!(next.status(), ServingStatus::NotServing);
     let address = server.address.clone();
     server.ended().await.expect("it ends well");
-    let late = tonic::transport::Channel::from_shared(address).expect("a sound address").connect();
-    late.await.expect_err("nobody listens any more");
+    let late = tonic::transport::Channel::from_shared(address).expect("a sound address");
+    late.connect().await.expect_err("nobody listens any more");
     drop((updates, channel));
 }
 

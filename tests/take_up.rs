@@ -1,0 +1,240 @@
+//! New generations are taken up while clients ask: no failed answer, no mixed one.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cartwright::grpc::pb;
+use cartwright::grpc::pb::reason::Why;
+use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
+use cartwright::index::Index;
+use common::{Server, folder, publish, until, write_small_shop};
+use tempfile::TempDir;
+use tonic::transport::Channel;
+
+/// An index whose generation `n` sells `g{n}-0`, `g{n}-1`, … and nothing else.
+struct Telltale {
+    folder: TempDir,
+    index: Index,
+}
+
+impl Telltale {
+    fn new() -> Self {
+        let folder = folder();
+        let index = Index::at(folder.path().join("index"));
+        Self { folder, index }
+    }
+
+    fn publish(&self, generation: u64) {
+        let events = self.folder.path().join("events.csv");
+        write_small_shop(&events, &format!("g{generation}-"));
+        let manifest = publish(&self.index, &events, None).expect("the shop can be learnt");
+        assert_eq!(manifest.generation, generation);
+    }
+
+    /// The same from a thread that may block.
+    async fn publish_aside(self: &Arc<Self>, generation: u64) {
+        let telltale = self.clone();
+        let publishing = tokio::task::spawn_blocking(move || telltale.publish(generation));
+        publishing.await.expect("the trainer does not panic");
+    }
+}
+
+/// One answer, and the generation that it says it is from.
+type Answer = (u64, Vec<pb::Recommendation>);
+
+/// Asks the three questions about items of the generations 1 to 3 at once.
+async fn ask_all(client: &mut RecommendationServiceClient<Channel>, turn: usize) -> Vec<Answer> {
+    let of = |generation: u64, place: usize| format!("g{generation}-{}", (turn + place) % 30);
+    let related = pb::RelatedItemsRequest {
+        item_id: of(turn as u64 % 3 + 1, 0),
+        customer_id: Some(format!("c{}", turn % 40)),
+        limit: 20,
+    };
+    let line = |item_id| pb::BasketLine { item_id, ..Default::default() };
+    let basket = pb::BasketUpsellRequest {
+        basket: (1..=3).flat_map(|g| [of(g, 0), of(g, 5)]).map(line).collect(),
+        customer_id: Some(format!("c{}", turn % 40)),
+        limit: 20,
+    };
+    let customer = pb::ForCustomerRequest {
+        customer_id: Some(format!("c{}", turn % 40)),
+        recent_item_ids: (1..=3).map(|g| of(g, 2)).collect(),
+        limit: 20,
+        exclude_purchased: turn.is_multiple_of(2),
+    };
+    let related = client.related_items(related).await.expect("no answer fails").into_inner();
+    let basket = client.basket_upsell(basket).await.expect("no answer fails").into_inner();
+    let customer = client.for_customer(customer).await.expect("no answer fails").into_inner();
+    vec![
+        (related.generation, related.recommendations),
+        (basket.generation, basket.recommendations),
+        (customer.generation, customer.recommendations),
+    ]
+}
+
+/// Every item of the answer, and of its reasons, is sold in the generation it is from.
+fn check_unmixed((generation, recommendations): &Answer) {
+    let here = format!("g{generation}-");
+    assert!(!recommendations.is_empty(), "an empty answer from generation {generation}");
+    for recommended in recommendations {
+        let named = recommended.reasons.iter().flat_map(|reason| match &reason.why {
+            Some(Why::BoughtTogether(why)) => why.with_item_ids.clone(),
+            Some(Why::SameCustomers(why)) => vec![why.with_item_id.clone()],
+            Some(Why::ViewedTogether(why)) => vec![why.with_item_id.clone()],
+            Some(Why::SimilarItem(why)) => vec![why.to_item_id.clone()],
+            _ => Vec::new(),
+        });
+        for item in named.chain([recommended.item_id.clone()]) {
+            assert!(item.starts_with(&here), "{item} in an answer of generation {generation}");
+        }
+    }
+}
+
+/// Waits until the server answers from `generation`.
+async fn until_served(server: &Server, generation: u64) {
+    let client = server.client().await;
+    until(&format!("generation {generation} is served"), || {
+        let mut client = client.clone();
+        async move {
+            let found = ask_all(&mut client, 0).await[0].0;
+            (found == generation).then_some(())
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_generations_are_taken_up_without_a_failed_or_a_mixed_answer() {
+    let telltale = Arc::new(Telltale::new());
+    telltale.publish(1);
+    let server = Server::ready(&telltale.index).await;
+
+    let enough = Arc::new(AtomicBool::new(false));
+    let mut asking = Vec::new();
+    for task in 0..4 {
+        let (mut client, enough) = (server.client().await, enough.clone());
+        asking.push(tokio::spawn(async move {
+            let mut answers: BTreeMap<u64, usize> = BTreeMap::new();
+            let (mut turn, mut latest) = (task * 1_000, 0);
+            while !enough.load(Ordering::Relaxed) {
+                for answer in ask_all(&mut client, turn).await {
+                    check_unmixed(&answer);
+                    assert!(answer.0 >= latest, "from generation {latest} back to {}", answer.0);
+                    latest = answer.0;
+                    *answers.entry(latest).or_default() += 1;
+                }
+                turn += 1;
+            }
+            answers
+        }));
+    }
+    for generation in [2, 3] {
+        telltale.publish_aside(generation).await;
+        until_served(&server, generation).await;
+    }
+    enough.store(true, Ordering::Relaxed);
+    let mut answers: BTreeMap<u64, usize> = BTreeMap::new();
+    for task in asking {
+        for (generation, count) in task.await.expect("no answer failed or was mixed") {
+            *answers.entry(generation).or_default() += count;
+        }
+    }
+    assert_eq!(answers.keys().copied().collect::<Vec<_>>()[..2], [1, 2], "{answers:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_server_follows_activate_and_rollback() {
+    let telltale = Arc::new(Telltale::new());
+    for generation in 1..=3 {
+        telltale.publish(generation);
+    }
+    let server = Server::ready(&telltale.index).await;
+    until_served(&server, 3).await;
+    assert_eq!(telltale.index.rollback().expect("there is one before"), 2);
+    until_served(&server, 2).await;
+    telltale.index.activate(1).expect("it is there");
+    until_served(&server, 1).await;
+    telltale.index.rollback().expect_err("nothing is before the first");
+    telltale.index.activate(7).expect_err("there is no such generation");
+    telltale.index.activate(3).expect("it is there");
+    until_served(&server, 3).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_old_generation_goes_on_where_the_new_one_is_damaged() {
+    let damages: [(&str, fn(&std::path::Path)); 6] = [
+        ("no manifest", |place| {
+            std::fs::remove_file(place.join("manifest.json")).expect("it was there");
+        }),
+        ("a manifest cut short", |place| {
+            let manifest = std::fs::read(place.join("manifest.json")).expect("it was there");
+            std::fs::write(place.join("manifest.json"), &manifest[..manifest.len() / 2])
+                .expect("the folder can be written");
+        }),
+        ("another digest", |place| {
+            let manifest = std::fs::read_to_string(place.join("manifest.json"));
+            let text = manifest.expect("it was there").replacen("\"digest\": \"", "\"digest\": \"0", 1);
+            std::fs::write(place.join("manifest.json"), text).expect("the folder can be written");
+        }),
+        ("no trees", |place| {
+            std::fs::remove_dir_all(place.join("sled")).expect("it was there");
+        }),
+        ("empty trees", |place| {
+            std::fs::remove_dir_all(place.join("sled")).expect("it was there");
+            std::fs::create_dir(place.join("sled")).expect("the folder can be written");
+        }),
+        ("a log cut short", |place| {
+            let log = std::fs::File::options().write(true).open(place.join("sled").join("db"));
+            log.and_then(|log| log.set_len(4_096)).expect("it was there");
+        }),
+    ];
+    let telltale = Arc::new(Telltale::new());
+    for generation in 1..=2 {
+        telltale.publish(generation);
+    }
+    telltale.index.activate(1).expect("it is there");
+    let server = Server::ready(&telltale.index).await;
+    let mut client = server.client().await;
+    let sound = telltale.folder.path().join("sound");
+    copy(&telltale.index.generation_dir(2), &sound);
+
+    for (what, damage) in damages {
+        damage(&telltale.index.generation_dir(2));
+        // As a trainer whose disk lied would leave it; `activate` would refuse some of these.
+        std::fs::write(telltale.index.root().join("CURRENT"), "2\n").expect("it can be written");
+        // The server has looked at it when it has let go of it again, or, to be seen from here, when
+        // it has answered for a good many turns; that it must never go wrong needs no waiting.
+        for turn in 0..200 {
+            for answer in ask_all(&mut client, turn).await {
+                assert_eq!(answer.0, 1, "with {what}");
+                check_unmixed(&answer);
+            }
+        }
+        std::fs::write(telltale.index.root().join("CURRENT"), "1\n").expect("it can be written");
+        std::fs::remove_dir_all(telltale.index.generation_dir(2)).expect("it can be removed");
+        copy(&sound, &telltale.index.generation_dir(2));
+    }
+    // It has not given up looking.
+    telltale.index.activate(2).expect("it is there");
+    until_served(&server, 2).await;
+    server.stop().await;
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir(to).expect("the folder can be written");
+    for entry in std::fs::read_dir(from).expect("a readable folder") {
+        let entry = entry.expect("a readable folder");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("it can be copied");
+        }
+    }
+}
