@@ -3,14 +3,14 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::reason::Why;
 use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use cartwright::index::Index;
-use common::{Server, folder, publish, until, write_small_shop};
+use common::{Server, copy, folder, publish, until, write_small_shop};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 
@@ -178,8 +178,13 @@ async fn the_old_generation_goes_on_where_the_new_one_is_damaged() {
         }),
         ("another digest", |place| {
             let manifest = std::fs::read_to_string(place.join("manifest.json"));
-            let text = manifest.expect("it was there").replacen("\"digest\": \"", "\"digest\": \"0", 1);
+            let text =
+                manifest.expect("it was there").replacen("\"digest\": \"", "\"digest\": \"0", 1);
             std::fs::write(place.join("manifest.json"), text).expect("the folder can be written");
+        }),
+        ("a log cut short", |place| {
+            let log = std::fs::File::options().write(true).open(place.join("sled").join("db"));
+            log.and_then(|log| log.set_len(4_096)).expect("it was there");
         }),
         ("no trees", |place| {
             std::fs::remove_dir_all(place.join("sled")).expect("it was there");
@@ -188,11 +193,9 @@ async fn the_old_generation_goes_on_where_the_new_one_is_damaged() {
             std::fs::remove_dir_all(place.join("sled")).expect("it was there");
             std::fs::create_dir(place.join("sled")).expect("the folder can be written");
         }),
-        ("a log cut short", |place| {
-            let log = std::fs::File::options().write(true).open(place.join("sled").join("db"));
-            log.and_then(|log| log.set_len(4_096)).expect("it was there");
-        }),
     ];
+    listen_to_the_log();
+    let mut heard = 0;
     let telltale = Arc::new(Telltale::new());
     for generation in 1..=2 {
         telltale.publish(generation);
@@ -207,9 +210,13 @@ async fn the_old_generation_goes_on_where_the_new_one_is_damaged() {
         damage(&telltale.index.generation_dir(2));
         // As a trainer whose disk lied would leave it; `activate` would refuse some of these.
         std::fs::write(telltale.index.root().join("CURRENT"), "2\n").expect("it can be written");
-        // The server has looked at it when it has let go of it again, or, to be seen from here, when
-        // it has answered for a good many turns; that it must never go wrong needs no waiting.
-        for turn in 0..200 {
+        let refusal = until(&format!("it refuses a generation with {what}"), || async {
+            refusals().get(heard).cloned()
+        })
+        .await;
+        heard += 1;
+        assert!(!refusal.contains("panicked"), "with {what}: {refusal}");
+        for turn in 0..20 {
             for answer in ask_all(&mut client, turn).await {
                 assert_eq!(answer.0, 1, "with {what}");
                 check_unmixed(&answer);
@@ -225,16 +232,25 @@ async fn the_old_generation_goes_on_where_the_new_one_is_damaged() {
     server.stop().await;
 }
 
-/// Copies a folder with all that is in it.
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir(to).expect("the folder can be written");
-    for entry in std::fs::read_dir(from).expect("a readable folder") {
-        let entry = entry.expect("a readable folder");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("it can be copied");
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// From now on, what the servers of this process log is kept in [`LOG`].
+fn listen_to_the_log() {
+    struct Writer;
+    impl std::io::Write for Writer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            LOG.lock().expect("nobody panics with it").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
         }
     }
+    tracing_subscriber::fmt().with_ansi(false).with_writer(|| Writer).init();
+}
+
+/// What the log says of generations that could not be served.
+fn refusals() -> Vec<String> {
+    let log = String::from_utf8_lossy(&LOG.lock().expect("nobody panics with it")).into_owned();
+    log.lines().filter(|line| line.contains("can't be served")).map(str::to_owned).collect()
 }

@@ -106,6 +106,20 @@ pub(crate) fn write_small_shop(path: &Path, prefix: &str) {
     std::fs::write(path, csv).expect("the folder can be written");
 }
 
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("the folder can be written");
+    for entry in std::fs::read_dir(from).expect("a readable folder") {
+        let entry = entry.expect("a readable folder");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("it can be copied");
+        }
+    }
+}
+
 /// A server on a port of its own, in this process.
 pub(crate) struct Server {
     pub(crate) address: String,
