@@ -241,10 +241,11 @@ fn imports(file: &str, code: &str) -> Vec<(usize, String)> {
     for line in code.split_inclusive('\n') {
         // At the margin only: further in, `super` may be a module of this very file.
         let is_use = line.starts_with("use ") || line.starts_with("pub");
-        if let (true, Some(at)) = (is_use, line.find(&upwards)) {
-            if line[..at].ends_with(' ') && !line.trim_start().starts_with("pub(super") {
-                paths(code, start + at + upwards.len(), "", &mut found);
-            }
+        if let (true, Some(at)) = (is_use, line.find(&upwards))
+            && line[..at].ends_with(' ')
+            && !line.starts_with("pub(super")
+        {
+            paths(code, start + at + upwards.len(), "", &mut found);
         }
         start += line.len();
     }

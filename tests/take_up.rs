@@ -165,9 +165,12 @@ async fn the_server_follows_activate_and_rollback() {
     server.stop().await;
 }
 
+/// Does harm to the generation in a folder.
+type Damage = fn(&std::path::Path);
+
 #[tokio::test]
 async fn the_old_generation_goes_on_where_the_new_one_is_damaged() {
-    let damages: [(&str, fn(&std::path::Path)); 6] = [
+    let damages: [(&str, Damage); 6] = [
         ("no manifest", |place| {
             std::fs::remove_file(place.join("manifest.json")).expect("it was there");
         }),

@@ -52,6 +52,7 @@ impl Asked {
 }
 
 /// Holds if at least `least` of the cases are hits, and says which are not.
+#[allow(clippy::print_stdout, reason = "a test says what it measured")]
 fn mostly<Case: std::fmt::Debug>(what: &str, least: f64, cases: Vec<(Case, bool)>) {
     let hits = cases.iter().filter(|(_, hit)| *hit).count();
     let share = hits as f64 / cases.len() as f64;
