@@ -375,7 +375,8 @@ async fn a_server_told_to_stop_says_so_and_ends_although_a_client_never_closes()
     assert_eq!(first.status(), ServingStatus::Serving);
 
     server.tell_to_stop();
-    let next = updates.message().await.expect("an update").expect("an update");
+    let next = tokio::time::timeout(HANGS, updates.message()).await.expect("it says so");
+    let next = next.expect("an update").expect("an update");
     assert_eq!(next.status(), ServingStatus::NotServing);
     let address = server.address.clone();
     server.ended().await.expect("it ends well");

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use cartwright::grpc::ServeOptions;
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::reason::Why;
 use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use cartwright::index::Index;
-use common::{Server, copy, folder, publish, until, write_small_shop};
+use common::{Server, copy, folder, publish, quick, until, write_small_shop};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 
@@ -143,6 +144,39 @@ async fn new_generations_are_taken_up_without_a_failed_or_a_mixed_answer() {
         }
     }
     assert_eq!(answers.keys().copied().collect::<Vec<_>>()[..2], [1, 2], "{answers:?}");
+    server.stop().await;
+}
+
+/// A mixed answer needs a change of generation within one request: so they change all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_is_mixed_while_generations_change_back_and_forth() {
+    let telltale = Arc::new(Telltale::new());
+    telltale.publish(1);
+    telltale.publish(2);
+    let options = ServeOptions { poll_ms: 10, ..quick() };
+    let server = Server::start(&telltale.index, options).await;
+    server.until_serving().await;
+    let enough = Arc::new(AtomicBool::new(false));
+    let mut asking = Vec::new();
+    for task in 0..8 {
+        let (mut client, enough) = (server.client().await, enough.clone());
+        asking.push(tokio::spawn(async move {
+            let mut turn = task * 1_000;
+            while !enough.load(Ordering::Relaxed) {
+                ask_all(&mut client, turn).await.iter().for_each(check_unmixed);
+                turn += 1;
+            }
+        }));
+    }
+    for change in 0..60 {
+        let generation = change % 2 + 1;
+        telltale.index.activate(generation).expect("it is there");
+        until_served(&server, generation).await;
+    }
+    enough.store(true, Ordering::Relaxed);
+    for task in asking {
+        task.await.expect("no answer failed or was mixed");
+    }
     server.stop().await;
 }
 

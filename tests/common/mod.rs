@@ -23,7 +23,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 /// Nothing takes as long as this unless it hangs.
-pub(crate) const HANGS: Duration = Duration::from_secs(120);
+pub(crate) const HANGS: Duration = Duration::from_secs(60);
 
 /// A temporary folder with a shop's files in it, and an index trained from them.
 pub(crate) struct Place {
