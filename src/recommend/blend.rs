@@ -61,7 +61,7 @@ pub struct Weights {
 
 impl Weights {
     /// Every source counts.
-    pub(super) fn all(decay: f32) -> Self {
+    pub fn all(decay: f32) -> Self {
         Self::from_sources([1.0; SOURCES], 0.0, decay)
     }
 

@@ -206,14 +206,14 @@ pub struct Gathered {
     pub says: Vec<[f32; SOURCES]>,
 }
 
-/// All candidates for the query, from every source, whatever the weights; `decay` is that of [`Weights`].
+/// All candidates for the query, from the sources that `weights` listen to.
 pub fn gathered(
     contents: &Contents,
-    decay: f32,
+    weights: &Weights,
     query: &Query<'_>,
     scratch: &mut Scratch,
 ) -> Gathered {
-    let pool = gather(contents, &Weights::all(decay), query, scratch);
+    let pool = gather(contents, weights, query, scratch);
     let (items, says) = pool.candidates().map(|(item, says)| (item, *says)).unzip();
     Gathered { items, says }
 }

@@ -116,7 +116,7 @@ pub(super) fn tune(learnt: &Learnt, split: &Split) -> (Blend, BTreeMap<&'static 
             if kind == Kind::Session { &[0.4, 0.6, 0.8] } else { &[weights.decay] };
         let found = decays.iter().map(|&decay| {
             let start = Weights { decay, ..weights.clone() };
-            climb(&trials(learnt, kind, cases, &start), start, metric)
+            climb(&trials(learnt, kind, cases, &Weights::all(decay), &start), start, metric)
         });
         let best = found.reduce(|a, b| if b.1.after > a.1.after { b } else { a });
         if let Some((best, score)) = best {
@@ -135,18 +135,25 @@ pub(super) fn figure(
     weights: &Weights,
     metric: Metric,
 ) -> f64 {
-    mean(&trials(learnt, kind, cases, weights), weights, metric)
+    mean(&trials(learnt, kind, cases, weights, weights), weights, metric)
 }
 
-/// The cases with their candidates; of very many cases an even share.
-fn trials(learnt: &Learnt, kind: Kind, cases: &[Case], start: &Weights) -> Vec<Trial> {
+/// The cases with the candidates that `heard` listens to and `start` or one source puts near its top; of
+/// very many cases an even share.
+fn trials(
+    learnt: &Learnt,
+    kind: Kind,
+    cases: &[Case],
+    heard: &Weights,
+    start: &Weights,
+) -> Vec<Trial> {
     let trial = |scratch: &mut Scratch, case: &&Case| {
         let query = Query {
             question: kind.question(case.keys(&learnt.contents)),
             history: case.history(&learnt.histories),
             limit: 50,
         };
-        Trial::new(&learnt.contents, start, &query, &case.truth, scratch)
+        Trial::new(&learnt.contents, heard, start, &query, &case.truth, scratch)
     };
     let asked: Vec<&Case> = cases.iter().step_by(cases.len().div_ceil(MOST_CASES)).collect();
     asked.par_iter().map_init(Scratch::default, trial).collect()
@@ -155,12 +162,13 @@ fn trials(learnt: &Learnt, kind: Kind, cases: &[Case], start: &Weights) -> Vec<T
 impl Trial {
     fn new(
         contents: &Contents,
+        heard: &Weights,
         weights: &Weights,
         query: &Query<'_>,
         truth: &[ItemId],
         scratch: &mut Scratch,
     ) -> Self {
-        let gathered = gathered(contents, weights.decay, query, scratch);
+        let gathered = gathered(contents, heard, query, scratch);
         let by_source = weights.by_source();
         let mut candidates: Vec<Candidate> = gathered
             .items
@@ -200,24 +208,23 @@ impl Trial {
 /// Keeps the candidates that some source, or the blend, puts near its top.
 fn prune(candidates: &mut Vec<Candidate>, blend: impl Fn(&Candidate) -> f32) {
     let mut keep = vec![false; candidates.len()];
-    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    let mut scored: Vec<(f32, usize)> = Vec::with_capacity(candidates.len());
     let mut keep_top = |limit: usize, score: &dyn Fn(&Candidate) -> f32| {
-        order.sort_by(|&a, &b| {
-            score(&candidates[b]).total_cmp(&score(&candidates[a])).then(a.cmp(&b))
-        });
-        for &place in order.iter().take(limit) {
-            keep[place] |= score(&candidates[place]) > 0.0;
+        scored.clear();
+        let scores = candidates.iter().map(score).zip(0..);
+        scored.extend(scores.filter(|(score, _)| *score > 0.0));
+        if scored.len() > limit {
+            scored.select_nth_unstable_by(limit, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            scored.truncate(limit);
         }
+        scored.iter().for_each(|&(_, place)| keep[place] = true);
     };
     for source in 0..SOURCES {
         keep_top(PER_SOURCE, &|candidate: &Candidate| candidate.says[source]);
     }
     keep_top(BY_BLEND, &blend);
-    let mut place = 0;
-    candidates.retain(|_| {
-        place += 1;
-        keep[place - 1]
-    });
+    let mut kept = keep.into_iter();
+    candidates.retain(|_| kept.next() == Some(true));
 }
 
 fn mean(trials: &[Trial], weights: &Weights, metric: Metric) -> f64 {
