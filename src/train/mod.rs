@@ -19,6 +19,8 @@ pub use ranker::Worth;
 pub use tune::Score;
 
 use cases::Split;
+use jiff::tz::TimeZone;
+use ranker::{Rehearsal, learn_rankers};
 
 use crate::catalog::{Catalog, CatalogReading, Item};
 use rustc_hash::FxHashSet;
@@ -37,7 +39,7 @@ pub struct Input {
     /// The shop's catalogue; empty if there is none.
     pub catalog: CatalogReading,
     /// Decides what a day is.
-    pub time_zone: jiff::tz::TimeZone,
+    pub time_zone: TimeZone,
     /// The configuration, for the manifest.
     pub config: serde_json::Value,
 }
@@ -63,26 +65,7 @@ pub fn train(
         )));
     }
     let items = stock(&mut log, &catalog.catalog);
-    watch("holding back the last weeks, to tune on");
-    let split = Split::of(&log, &time_zone, options.session_gap_minutes);
-    let mut rehearsal = learn(&split.past, items.clone(), &time_zone, options, &mut watch);
-    watch("tuning the rules");
-    let orders = Groups::from_baskets(&baskets(&split.past, &time_zone));
-    let mut options = options.clone();
-    options.bought = damping::of_baskets(&mut rehearsal, &split, &orders, &options.bought);
-    if !log.customers.is_empty() {
-        options.collected =
-            damping::of_customers(&mut rehearsal, &split, &orders, &options.collected);
-    }
-    let options = &options;
-    watch("tuning the blend");
-    let (blend, scores) = tune::tune(&rehearsal, &split);
-    watch("learning to rank");
-    let (rankers, worths) = ranker::learn_rankers(&rehearsal, &blend, &split);
-    drop((rehearsal, split));
-    watch("learning from the whole log");
-    let mut learnt = Learnt { blend, ..learn(&log, items, &time_zone, options, &mut watch) };
-    learnt.contents.rankers = rankers;
+    let (options, learnt, how) = rehearse_and_learn(&log, items, &time_zone, options, &mut watch);
     watch("publishing");
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
@@ -91,16 +74,54 @@ pub fn train(
         account: serde_json::to_value(&reading.account)
             .map_err(|error| Error::Server(format!("the account can't be written: {error}")))?,
         config,
-        learnt: serde_json::json!({
-            "blend": learnt.blend,
-            "held_out": scores,
-            "rankers": worths,
-            "rules": { "bought": options.bought, "collected": options.collected },
-        }),
+        learnt: how,
         notes,
     };
     let keep = options.keep_generations;
     lock.publish(&learnt.contents, &log.customers, &learnt.histories, description, keep)
+}
+
+/// Learns from the log up to its last weeks, tunes on these, and learns once more from all of it. What was
+/// found, and how good it is, comes last, for the manifest.
+fn rehearse_and_learn(
+    log: &EventLog,
+    items: Vec<Item>,
+    zone: &TimeZone,
+    options: &TrainOptions,
+    watch: &mut impl FnMut(&str),
+) -> (TrainOptions, Learnt, serde_json::Value) {
+    let mut options = options.clone();
+    watch("holding back the last weeks, to tune on");
+    let split = Split::of(log, zone, options.session_gap_minutes);
+    let mut learnt = learn(&split.past, items.clone(), zone, &options, watch);
+    watch("tuning the rules");
+    let orders = Groups::from_baskets(&baskets(&split.past, zone));
+    options.bought = damping::of_baskets(&mut learnt, &split, &orders, &options.bought);
+    if !log.customers.is_empty() {
+        options.collected = damping::of_customers(&mut learnt, &split, &orders, &options.collected);
+    }
+    watch("tuning the blend");
+    let (blend, scores) = tune::tune(&learnt, &split);
+
+    let (mut rankers, mut worths) = Default::default();
+    if log.timed {
+        watch("holding back some weeks more, to learn ranking from");
+        let late = Rehearsal { learnt, split };
+        let split = Split::of(&late.split.past, zone, options.session_gap_minutes);
+        let learnt = learn(&split.past, items.clone(), zone, &options, watch);
+        watch("learning to rank");
+        (rankers, worths) = learn_rankers(&Rehearsal { learnt, split }, &late, &blend);
+    }
+    watch("learning from the whole log");
+    let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
+    learnt.contents.rankers = rankers;
+    let how = serde_json::json!({
+        "blend": learnt.blend,
+        "held_out": scores,
+        "rankers": worths,
+        "rules": { "bought": options.bought, "collected": options.collected },
+    });
+    (options, learnt, how)
 }
 
 /// What the catalogue says of every item of the log, in the order of their ids. Items of the catalogue

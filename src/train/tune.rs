@@ -56,7 +56,7 @@ impl Metric {
         }
     }
 
-    fn cutoff(self) -> usize {
+    pub(super) fn cutoff(self) -> usize {
         if self == Self::Mrr20 { 20 } else { 10 }
     }
 
