@@ -70,7 +70,9 @@ impl TrainingLock {
         for entry in fs::read_dir(&generations).map_err(Error::io("list", &generations))? {
             let entry = entry.map_err(Error::io("list", &generations))?;
             if entry.file_name().to_string_lossy().starts_with(BUILDING) {
-                fs::remove_dir_all(entry.path()).map_err(Error::io("remove", entry.path()))?;
+                let remove =
+                    if entry.path().is_dir() { fs::remove_dir_all } else { fs::remove_file };
+                remove(entry.path()).map_err(Error::io("remove", entry.path()))?;
             }
         }
         Ok(Self { index: index.clone(), _file: file })

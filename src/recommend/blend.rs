@@ -57,16 +57,13 @@ pub struct Weights {
     pub momentum: f32,
     /// What an item of the visit counts for each later one, 0 to 1.
     pub decay: f32,
+    /// Power of how due an item is, in what the customer bought before; 0 ignores it.
+    pub due: f32,
 }
 
 impl Weights {
-    /// Every source counts.
-    pub fn all(decay: f32) -> Self {
-        Self::from_sources([1.0; SOURCES], 0.0, decay)
-    }
-
-    /// From weights in the order of the fields, the power of momentum, and the decay.
-    pub fn from_sources(by_source: [f32; SOURCES], momentum: f32, decay: f32) -> Self {
+    /// The same weights but for those of the sources, given in the order of the fields.
+    pub fn with_sources(&self, by_source: [f32; SOURCES]) -> Self {
         let [
             bought,
             collected,
@@ -94,8 +91,7 @@ impl Weights {
             glanced,
             category,
             popular,
-            momentum,
-            decay,
+            ..*self
         }
     }
 
@@ -135,6 +131,7 @@ impl Default for Weights {
             popular: 0.01,
             momentum: 0.0,
             decay: 0.8,
+            due: 0.5,
         }
     }
 }

@@ -228,10 +228,9 @@ fn gather<'a>(
     let mut pool = Pool::new(contents, weights, scratch);
     match &query.question {
         Question::Related { item } => sources::related(&mut pool, item),
-        Question::Basket { items } => sources::basket(&mut pool, items, query.history),
+        Question::Basket { items } => sources::basket(&mut pool, weights.due, items, query.history),
         Question::Customer { recent, exclude_purchased } => {
-            let decay = weights.decay;
-            sources::customer(&mut pool, decay, recent, query.history, *exclude_purchased);
+            sources::customer(&mut pool, weights, recent, query.history, *exclude_purchased);
         }
     }
     pool.add_popular(query.limit);

@@ -1,6 +1,6 @@
 //! Where candidates come from, question by question.
 
-use super::blend::Source;
+use super::blend::{Source, Weights};
 use super::pool::{Evidence, Pool};
 use crate::customers::{Bought, Glance, History};
 use crate::events::EventKind;
@@ -30,7 +30,7 @@ pub(super) fn related(pool: &mut Pool<'_>, item: &str) {
 }
 
 /// Candidates for a cart.
-pub(super) fn basket(pool: &mut Pool<'_>, items: &[&str], history: Option<&History>) {
+pub(super) fn basket(pool: &mut Pool<'_>, due: f32, items: &[&str], history: Option<&History>) {
     let items = known_distinct(pool, items);
     items.iter().for_each(|&item| pool.block(item));
     for (number, &item) in (0..).zip(&items) {
@@ -42,14 +42,14 @@ pub(super) fn basket(pool: &mut Pool<'_>, items: &[&str], history: Option<&Histo
     }
     longer(pool, &items);
     if let Some(history) = history {
-        own(pool, history);
+        own(pool, due, history);
     }
 }
 
 /// Candidates for a customer, a visitor, or both at once.
 pub(super) fn customer(
     pool: &mut Pool<'_>,
-    decay: f32,
+    weights: &Weights,
     recent: &[&str],
     history: Option<&History>,
     exclude_purchased: bool,
@@ -62,7 +62,7 @@ pub(super) fn customer(
         history.bought.iter().for_each(|bought| pool.block(bought.item));
     }
     for (number, &item) in (0..).zip(&visit) {
-        let weight = decay.powi(number as i32);
+        let weight = weights.decay.powi(number as i32);
         propose(pool, Seed { number, item, weight });
         if pool.listens_to(Source::Glanced) {
             pool.add(Source::Glanced, item, weight, Evidence::ThisVisit);
@@ -73,7 +73,7 @@ pub(super) fn customer(
             propose(pool, seed);
         }
         glanced(pool, history);
-        own(pool, history);
+        own(pool, weights.due, history);
     }
 }
 
@@ -143,7 +143,8 @@ fn same_category(pool: &Pool<'_>, a: ItemId, b: ItemId) -> Option<bool> {
 /// ever bought with it although there was every occasion.
 ///
 /// The occasions are the visits that saw both and led to an order, and, within a category, the orders that
-/// chance alone would have made hold both.
+/// chance alone would have made hold both. Within a category, to be looked at together and bought together
+/// no more often than by chance is enough.
 fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
     let contents = pool.contents;
     let Seed { number, item: with, .. } = seed;
@@ -155,7 +156,8 @@ fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
         let occasions = f64::from(rule.together) * orders_per_visit;
         let orders = f64::from(pool.orders_with(number, rule.item));
         let other_category = same_category(pool, with, rule.item) == Some(false);
-        if occasions >= TELLING && orders < SELDOM * occasions && !other_category {
+        let passed_over = occasions >= TELLING && orders < SELDOM * occasions && !other_category;
+        if passed_over || is_alternative(pool, number, with, rule.item) {
             pool.block(rule.item);
         }
     }
@@ -177,21 +179,21 @@ fn longer(pool: &mut Pool<'_>, items: &[ItemId]) {
     }
 }
 
-/// What the customer bought before: strength × √(rate of return) × how due it is.
-fn own(pool: &mut Pool<'_>, history: &History) {
+/// What the customer bought before: strength × √(rate of return) × how due it is, to the power of `due`.
+fn own(pool: &mut Pool<'_>, due: f32, history: &History) {
     if pool.listens_to(Source::Own) {
         for bought in history.bought.iter().filter(|bought| bought.strength > 0.0) {
-            pool.add(Source::Own, bought.item, again(pool, bought), Evidence::Own);
+            pool.add(Source::Own, bought.item, again(pool, due, bought), Evidence::Own);
         }
     }
 }
 
-fn again(pool: &Pool<'_>, bought: &Bought) -> f32 {
+fn again(pool: &Pool<'_>, due: f32, bought: &Bought) -> f32 {
     let cadence = &pool.contents.cadence;
-    let due = match pool.contents.timed {
+    let due = match pool.contents.timed && due > 0.0 {
         true => {
             let days_since = pool.contents.now.days_since(bought.last) as f32;
-            cadence.due.factor(days_since, bought.usual_days)
+            cadence.due.factor(days_since, bought.usual_days).powf(due)
         }
         false => 1.0,
     };

@@ -151,6 +151,11 @@ impl Split {
     fn ask_visits(&mut self, future: &EventLog, gap_minutes: u32) {
         let sessions = sessions(future, gap_minutes);
         for items in sessions.items.rows() {
+            // A product page is also asked for alternatives: what the visitor looked at next.
+            for (place, &item) in items.iter().enumerate().take(PER_BASKET) {
+                let later = items[place + 1..].iter().copied().filter(|other| *other != item);
+                self.related.extend(case(None, vec![item], later));
+            }
             for next in (1..items.len()).take(PER_VISIT) {
                 self.session.extend(case(
                     None,

@@ -49,7 +49,7 @@ fn only(source: usize) -> Weights {
     let mut by_source = [0.0; SOURCES];
     by_source[source] = 1.0;
     by_source[SOURCES - 1] = 0.005;
-    Weights::from_sources(by_source, 0.0, 1.0)
+    Weights { momentum: 0.0, ..Weights::default() }.with_sources(by_source)
 }
 
 fn choose(

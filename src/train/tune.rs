@@ -112,11 +112,9 @@ pub(super) fn tune(learnt: &Learnt, split: &Split) -> (Blend, BTreeMap<&'static 
         }
         let metric = Metric::of_question(kind);
         let weights = blend.of_mut(kind);
-        let decays: &[f32] =
-            if kind == Kind::Session { &[0.4, 0.6, 0.8] } else { &[weights.decay] };
-        let found = decays.iter().map(|&decay| {
-            let start = Weights { decay, ..weights.clone() };
-            climb(&trials(learnt, kind, cases, &Weights::all(decay), &start), start, metric)
+        let found = starts(kind, weights).into_iter().map(|start| {
+            let heard = start.with_sources([1.0; SOURCES]);
+            climb(&trials(learnt, kind, cases, &heard, &start), start, metric)
         });
         let best = found.reduce(|a, b| if b.1.after > a.1.after { b } else { a });
         if let Some((best, score)) = best {
@@ -125,6 +123,17 @@ pub(super) fn tune(learnt: &Learnt, split: &Split) -> (Blend, BTreeMap<&'static 
         }
     }
     (blend, scores)
+}
+
+/// What changes the candidates themselves is tried one by one; weights are climbed from each.
+fn starts(kind: Kind, weights: &Weights) -> Vec<Weights> {
+    match kind {
+        Kind::Related | Kind::CustomerNew => vec![weights.clone()],
+        Kind::Basket | Kind::Customer => {
+            [0.0, 0.5, 1.0].map(|due| Weights { due, ..weights.clone() }).to_vec()
+        }
+        Kind::Session => [0.4, 0.6, 0.8].map(|decay| Weights { decay, ..weights.clone() }).to_vec(),
+    }
 }
 
 /// How well these weights answer the cases.
@@ -237,7 +246,7 @@ fn mean(trials: &[Trial], weights: &Weights, metric: Metric) -> f64 {
 /// Coordinate ascent: one weight at a time is made smaller, larger, or nothing, as long as it helps.
 fn climb(trials: &[Trial], start: Weights, metric: Metric) -> (Weights, Score) {
     let figure = |weights: &Weights| mean(trials, weights, metric);
-    let popular = Weights { momentum: 0.0, ..only_popular(start.decay) };
+    let popular = only_popular();
     let before = figure(&start);
     let mut best = (start, before);
     for _ in 0..ROUNDS {
@@ -257,7 +266,7 @@ fn climb(trials: &[Trial], start: Weights, metric: Metric) -> (Weights, Score) {
                 let value = if weight > 1e-5 { weight * step } else { *step };
                 let mut by_source = best.0.by_source();
                 by_source[source] = value;
-                let tried = Weights::from_sources(by_source, best.0.momentum, best.0.decay);
+                let tried = best.0.with_sources(by_source);
                 let found = figure(&tried);
                 if found > best.1 + LEAST_GAIN {
                     best = (tried, found);
@@ -285,8 +294,8 @@ fn climb(trials: &[Trial], start: Weights, metric: Metric) -> (Weights, Score) {
     (best.0, score)
 }
 
-fn only_popular(decay: f32) -> Weights {
+fn only_popular() -> Weights {
     let mut by_source = [0.0; SOURCES];
     by_source[SOURCES - 1] = 1.0;
-    Weights::from_sources(by_source, 0.0, decay)
+    Weights::default().with_sources(by_source)
 }
