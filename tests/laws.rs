@@ -141,20 +141,7 @@ fn taught(log: &EventLog, items: Vec<Item>, options: &TrainOptions) -> Learnt {
 
 /// A blend in which every source has its say.
 fn even_blend() -> Blend {
-    let even = Weights {
-        bought: 1.0,
-        collected: 1.0,
-        viewed: 1.0,
-        next: 1.0,
-        longer: 1.0,
-        similar: 1.0,
-        own: 1.0,
-        glanced: 1.0,
-        category: 1.0,
-        popular: 1.0,
-        momentum: 1.0,
-        decay: 0.5,
-    };
+    let even = Weights { momentum: 1.0, ..Weights::all(0.5) };
     Blend {
         related: even.clone(),
         basket: even.clone(),
@@ -212,6 +199,9 @@ fn check_reason(reason: &Reason, told: &dyn Fn() -> String) {
         Reason::BoughtBefore { times, usual_days, days_since, .. } => {
             assert!(*times > 0 && *usual_days >= 0.0 && *days_since >= 0.0, "{}", told());
             assert!(usual_days.is_finite() && days_since.is_finite(), "{}", told());
+        }
+        Reason::CalledFor { weight, .. } => {
+            assert!(weight.is_finite(), "{reason:?} in {}", told());
         }
         Reason::SeenBefore { .. } | Reason::ThisVisit | Reason::Popular { .. } => {}
     }

@@ -3,11 +3,11 @@
 mod common;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cartwright::index::{Index, Snapshot, TrainingLock};
 use cartwright::train::TrainOptions;
-use common::{Place, copy, folder, publish, publish_with, write_small_shop};
+use common::{Place, copy, files, folder, publish, publish_with, write_small_shop};
 
 fn shop() -> Place {
     Place::made_up(300, 60, 60)
@@ -190,15 +190,6 @@ fn opened(index: &Index, sound: &Snapshot) -> Outcome {
         Ok(Ok(false)) => Outcome::Missed,
         Ok(Err(_)) => Outcome::Noticed,
     }
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for name in names(folder) {
-        let path = folder.join(name);
-        if path.is_dir() { files.extend(self::files(&path)) } else { files.push(path) }
-    }
-    files
 }
 
 /// sled checks its pages only when it reads them: a flipped bit must come out as an error or as a

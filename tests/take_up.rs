@@ -85,6 +85,7 @@ fn check_unmixed((generation, recommendations): &Answer) {
             Some(Why::BoughtTogether(why)) => why.with_item_ids.clone(),
             Some(Why::SameCustomers(why)) => vec![why.with_item_id.clone()],
             Some(Why::ViewedTogether(why)) => vec![why.with_item_id.clone()],
+            Some(Why::CalledFor(why)) => vec![why.by_item_id.clone()],
             Some(Why::SimilarItem(why)) => vec![why.to_item_id.clone()],
             _ => Vec::new(),
         });

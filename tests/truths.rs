@@ -3,22 +3,38 @@
 mod common;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use cartwright::index::Snapshot;
+use cartwright::customers::History;
+use cartwright::demo::Shop;
+use cartwright::index::{Contents, Snapshot};
 use cartwright::recommend::{Blend, Query, Question, Reason, Recommendation, Scratch, answer};
 use common::Place;
 
-/// The shop of `cartwright demo`, trained.
+/// The shop of `cartwright demo`, trained. Held in memory: what a static holds is never dropped, and a
+/// folder would stay behind.
 static SHOP: LazyLock<Asked> = LazyLock::new(|| {
     let place = Place::made_up(4_000, 400, 365);
-    let snapshot = Snapshot::open_current(&place.index).expect("sound");
-    Asked { place, snapshot }
+    let Snapshot { manifest, contents, customers } =
+        Snapshot::open_current(&place.index).expect("sound");
+    let history = |key: cartwright::Result<String>| {
+        let key = key.expect("a readable key");
+        let history = customers.history(&key).expect("it can be read").expect("it is there");
+        (key, history)
+    };
+    Asked {
+        blend: Blend::learnt(&manifest.learnt).expect("the blend can be read"),
+        histories: customers.keys().map(history).collect(),
+        contents,
+        shop: place.shop.clone(),
+    }
 });
 
 struct Asked {
-    place: Place,
-    snapshot: Snapshot,
+    shop: Arc<Shop>,
+    contents: Contents,
+    blend: Blend,
+    histories: HashMap<String, History>,
 }
 
 impl Asked {
@@ -28,17 +44,13 @@ impl Asked {
         customer: Option<&str>,
         limit: usize,
     ) -> Vec<Recommendation> {
-        let contents = &self.snapshot.contents;
-        let blend = Blend::learnt(&self.snapshot.manifest.learnt).expect("the blend can be read");
-        let history =
-            customer.map(|key| self.snapshot.customers.history(key).expect("it can be read"));
-        let history = history.flatten();
-        let query = Query { question, history: history.as_ref(), limit };
-        answer(contents, &blend, &query, &mut Scratch::default())
+        let history = customer.and_then(|key| self.histories.get(key));
+        let query = Query { question, history, limit };
+        answer(&self.contents, &self.blend, &query, &mut Scratch::default())
     }
 
     fn key(&self, recommended: &Recommendation) -> &str {
-        self.snapshot.contents.keys.key(recommended.item)
+        self.contents.keys.key(recommended.item)
     }
 
     fn keys(&self, answer: &[Recommendation]) -> Vec<&str> {
@@ -46,7 +58,7 @@ impl Asked {
     }
 
     fn sold_out(&self) -> HashSet<&str> {
-        let items = self.place.shop.items.iter();
+        let items = self.shop.items.iter();
         items.filter(|item| !item.in_stock).map(|item| item.item_id.as_str()).collect()
     }
 }
@@ -65,7 +77,7 @@ fn mostly<Case: std::fmt::Debug>(what: &str, least: f64, cases: Vec<(Case, bool)
 #[test]
 fn complements_are_among_the_first_five_related_items_of_their_anchor() {
     let sold_out = SHOP.sold_out();
-    let pairs = SHOP.place.shop.truth.complements.iter();
+    let pairs = SHOP.shop.truth.complements.iter();
     let cases = pairs.filter(|pair| !sold_out.contains(pair.complement.as_str())).map(|pair| {
         let found = SHOP.ask(Question::Related { item: &pair.anchor }, None, 5);
         (pair, SHOP.keys(&found).contains(&pair.complement.as_str()))
@@ -76,7 +88,7 @@ fn complements_are_among_the_first_five_related_items_of_their_anchor() {
 #[test]
 fn complements_are_among_the_first_five_for_a_basket_with_their_anchor() {
     let sold_out = SHOP.sold_out();
-    let pairs = SHOP.place.shop.truth.complements.iter();
+    let pairs = SHOP.shop.truth.complements.iter();
     let cases = pairs.filter(|pair| !sold_out.contains(pair.complement.as_str())).map(|pair| {
         let found = SHOP.ask(Question::Basket { items: vec![&pair.anchor] }, None, 5);
         (pair, SHOP.keys(&found).contains(&pair.complement.as_str()))
@@ -88,7 +100,7 @@ fn complements_are_among_the_first_five_for_a_basket_with_their_anchor() {
 #[test]
 fn a_basket_is_hardly_ever_offered_a_substitute_of_what_is_in_it() {
     let (mut baskets, mut offered) = (Vec::new(), Vec::new());
-    for group in &SHOP.place.shop.truth.substitutes {
+    for group in &SHOP.shop.truth.substitutes {
         for item in group {
             let found = SHOP.ask(Question::Basket { items: vec![item] }, None, 10);
             let is_substitute = |r: &Recommendation| group.iter().any(|other| other == SHOP.key(r));
@@ -106,7 +118,7 @@ fn a_basket_is_hardly_ever_offered_a_substitute_of_what_is_in_it() {
 fn a_product_page_shows_substitutes_and_calls_them_alternatives() {
     let sold_out = SHOP.sold_out();
     let (mut shown, mut called) = (Vec::new(), Vec::new());
-    for group in &SHOP.place.shop.truth.substitutes {
+    for group in &SHOP.shop.truth.substitutes {
         for item in group {
             let others: Vec<&str> = group
                 .iter()
@@ -138,7 +150,7 @@ fn a_product_page_shows_substitutes_and_calls_them_alternatives() {
 
 #[test]
 fn complements_are_never_called_alternatives() {
-    for pair in &SHOP.place.shop.truth.complements {
+    for pair in &SHOP.shop.truth.complements {
         let found = SHOP.ask(Question::Related { item: &pair.anchor }, None, 50);
         for recommended in found.iter().filter(|r| SHOP.key(r) == pair.complement) {
             let alternative = recommended.reasons.iter().any(|reason| {
@@ -156,7 +168,7 @@ fn complements_are_never_called_alternatives() {
 #[test]
 fn what_a_customer_is_due_to_reorder_is_among_the_first_five() {
     let sold_out = SHOP.sold_out();
-    let due = SHOP.place.shop.truth.due.iter();
+    let due = SHOP.shop.truth.due.iter();
     let cases = due.filter(|due| !sold_out.contains(due.item.as_str())).map(|due| {
         let question = Question::Customer { recent: Vec::new(), exclude_purchased: false };
         let found = SHOP.ask(question, Some(&due.customer), 5);
@@ -167,7 +179,7 @@ fn what_a_customer_is_due_to_reorder_is_among_the_first_five() {
 
 #[test]
 fn a_due_item_says_how_often_it_was_bought_and_how_long_ago() {
-    for due in SHOP.place.shop.truth.due.iter().take(50) {
+    for due in SHOP.shop.truth.due.iter().take(50) {
         let question = Question::Customer { recent: Vec::new(), exclude_purchased: false };
         let found = SHOP.ask(question, Some(&due.customer), 10);
         for recommended in found.iter().filter(|r| SHOP.key(r) == due.item) {
@@ -183,9 +195,8 @@ fn a_due_item_says_how_often_it_was_bought_and_how_long_ago() {
 #[test]
 fn a_customer_is_offered_what_is_due_and_what_is_new_to_them() {
     let question = || Question::Customer { recent: Vec::new(), exclude_purchased: false };
-    for due in SHOP.place.shop.truth.due.iter().take(100) {
-        let history = SHOP.snapshot.customers.history(&due.customer).expect("it can be read");
-        let history = history.expect("a due customer has a past");
+    for due in SHOP.shop.truth.due.iter().take(100) {
+        let history = SHOP.histories.get(&due.customer).expect("a due customer has a past");
         let found = SHOP.ask(question(), Some(&due.customer), 10);
         let known = found.iter().filter(|r| history.bought(r.item).is_some()).count();
         assert!((1..found.len()).contains(&known), "{known} of {} are known", found.len());
@@ -201,11 +212,11 @@ fn what_is_sold_out_is_never_offered() {
             assert!(!sold_out.contains(SHOP.key(recommended)), "{}", SHOP.key(recommended));
         }
     };
-    for item in &SHOP.place.shop.items {
+    for item in &SHOP.shop.items {
         check(&SHOP.ask(Question::Related { item: &item.item_id }, None, 500));
         check(&SHOP.ask(Question::Basket { items: vec![&item.item_id] }, None, 500));
     }
-    for due in &SHOP.place.shop.truth.due {
+    for due in &SHOP.shop.truth.due {
         let question = Question::Customer { recent: Vec::new(), exclude_purchased: false };
         check(&SHOP.ask(question, Some(&due.customer), 500));
     }
@@ -213,14 +224,14 @@ fn what_is_sold_out_is_never_offered() {
 
 #[test]
 fn what_is_bought_again_is_known_with_its_usual_time() {
-    let contents = &SHOP.snapshot.contents;
-    let keys: HashMap<&str, f32> = (SHOP.place.shop.truth.reorder.iter())
+    let contents = &SHOP.contents;
+    let keys: HashMap<&str, f32> = (SHOP.shop.truth.reorder.iter())
         .filter_map(|reorder| {
             let item = contents.keys.get(&reorder.item)?;
             Some((reorder.item.as_str(), contents.cadence.usual_days[item.index()]))
         })
         .collect();
-    let cases = SHOP.place.shop.truth.reorder.iter().map(|reorder| {
+    let cases = SHOP.shop.truth.reorder.iter().map(|reorder| {
         let learnt = keys.get(reorder.item.as_str()).copied().unwrap_or_default();
         let planted = reorder.every_days as f32;
         ((reorder, learnt), (0.6..1.6).contains(&(learnt / planted)))

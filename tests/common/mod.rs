@@ -2,8 +2,10 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cartwright::catalog::{self, CatalogOptions, CatalogReading};
@@ -28,19 +30,36 @@ pub(crate) const HANGS: Duration = Duration::from_secs(60);
 /// A temporary folder with a shop's files in it, and an index trained from them.
 pub(crate) struct Place {
     folder: TempDir,
-    pub(crate) shop: Shop,
+    pub(crate) shop: Arc<Shop>,
     pub(crate) index: Index,
 }
+
+/// A made-up shop and all files of its place, in memory: nothing stays on disk between tests.
+#[derive(Clone)]
+struct Template {
+    shop: Arc<Shop>,
+    files: Arc<Vec<(PathBuf, Vec<u8>)>>,
+}
+
+/// Each shop is trained once per test binary.
+static TEMPLATES: Mutex<BTreeMap<(usize, usize, u32), Template>> = Mutex::new(BTreeMap::new());
 
 impl Place {
     /// A made-up shop, written, read, trained.
     pub(crate) fn made_up(customers: usize, items: usize, days: u32) -> Self {
-        let options = ShopOptions { customers, items, days, ..ShopOptions::default() };
-        let shop = make(&options).expect("the options are in range");
+        let Template { shop, files } = {
+            let mut templates = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
+            let key = (customers, items, days);
+            templates.entry(key).or_insert_with(|| Template::make(customers, items, days)).clone()
+        };
         let folder = folder();
-        let written = shop.write(folder.path()).expect("the folder can be written");
+        for (name, bytes) in files.iter() {
+            let path = folder.path().join(name);
+            let parent = path.parent().expect("it is below the folder");
+            std::fs::create_dir_all(parent).expect("the folder can be written");
+            std::fs::write(path, bytes).expect("the folder can be written");
+        }
         let index = Index::at(folder.path().join("index"));
-        publish(&index, &written.events, Some(&written.catalog)).expect("the shop can be learnt");
         Self { folder, shop, index }
     }
 
@@ -54,6 +73,34 @@ impl Place {
         let file = |name: &str| self.folder.path().join(name);
         publish(&self.index, &file("events.csv"), Some(&file("catalog.csv")))
     }
+}
+
+impl Template {
+    fn make(customers: usize, items: usize, days: u32) -> Self {
+        let options = ShopOptions { customers, items, days, ..ShopOptions::default() };
+        let shop = make(&options).expect("the options are in range");
+        let folder = folder();
+        let written = shop.write(folder.path()).expect("the folder can be written");
+        let index = Index::at(folder.path().join("index"));
+        publish(&index, &written.events, Some(&written.catalog)).expect("the shop can be learnt");
+        let content = |path: PathBuf| {
+            let name = path.strip_prefix(folder.path()).expect("it was found below").to_owned();
+            (name, std::fs::read(&path).expect("a readable file"))
+        };
+        let files = files(folder.path()).into_iter().map(content).collect();
+        Self { shop: Arc::new(shop), files: Arc::new(files) }
+    }
+}
+
+/// All files below a folder, in order.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
 }
 
 /// A new temporary folder.
