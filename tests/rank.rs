@@ -27,7 +27,7 @@ fn planted(groups: usize, seed: u64, worth: fn(&[f32]) -> f32) -> Sheet {
         sorted.sort_by(f32::total_cmp);
         let labels: Vec<f32> =
             worths.iter().map(|&worth| f32::from(u8::from(worth > sorted[26]))).collect();
-        sheet.push(&rows, &labels, 1.0).unwrap();
+        sheet.push(&rows, &labels, 1.0).expect("rows of COLUMNS");
     }
     sheet
 }
@@ -61,7 +61,7 @@ fn ndcg(sheet: &Sheet, score: impl Fn(&[f32]) -> f32) -> f64 {
 }
 
 fn bytes(fitted: &Fitted) -> Vec<u8> {
-    serde_json::to_vec(&fitted.forest).unwrap()
+    serde_json::to_vec(&fitted.forest).expect("numbers and lists")
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn noise_alone_leaves_the_base_order() {
         (0..20).for_each(|row| rows[row * 4] = row as f32);
         let mut labels = vec![0.0; 20];
         labels[19] = 1.0; // the base is right already
-        sheet.push(&rows, &labels, 1.0).unwrap();
+        sheet.push(&rows, &labels, 1.0).expect("rows of COLUMNS");
     }
     let fitted = fit(&sheet, &RankOptions { base_column: Some(0), ..options() });
     assert_eq!(fitted.forest.trees(), 0);
@@ -262,7 +262,7 @@ fn options_out_of_range_are_brought_into_it() {
 }
 
 fn value(forest: &Forest) -> serde_json::Value {
-    serde_json::to_value(forest).unwrap()
+    serde_json::to_value(forest).expect("numbers and lists")
 }
 
 #[test]
@@ -356,7 +356,7 @@ proptest! {
                     let node = first + at as usize;
                     let ask = stored["asks"][node].as_u64().unwrap() as usize;
                     let value = row[ask / 2];
-                    let left = if value.is_finite() { value <= number("thresholds", node) } else { ask % 2 == 0 };
+                    let left = if value.is_finite() { value <= number("thresholds", node) } else { ask.is_multiple_of(2) };
                     at = stored[if left { "left" } else { "right" }][node].as_i64().unwrap();
                 }
                 score += number("values", first + tree + (-1 - at) as usize);
