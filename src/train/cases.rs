@@ -150,11 +150,12 @@ impl Split {
 
     fn ask_visits(&mut self, future: &EventLog, gap_minutes: u32) {
         let sessions = sessions(future, gap_minutes);
+        let mut alternatives = Vec::new();
         for items in sessions.items.rows() {
             // A product page is also asked for alternatives: what the visitor looked at next.
             for (place, &item) in items.iter().enumerate().take(PER_BASKET) {
                 let later = items[place + 1..].iter().copied().filter(|other| *other != item);
-                self.related.extend(case(None, vec![item], later));
+                alternatives.extend(case(None, vec![item], later));
             }
             for next in (1..items.len()).take(PER_VISIT) {
                 self.session.extend(case(
@@ -164,6 +165,9 @@ impl Split {
                 ));
             }
         }
+        thin(&mut self.related, CASES / 2);
+        thin(&mut alternatives, CASES / 2);
+        self.related.append(&mut alternatives);
     }
 }
 
@@ -213,14 +217,14 @@ impl Later {
     fn holds(&self, event: &Event) -> bool {
         match self {
             Self::From(moment) => event.at > *moment,
-            Self::Tenth => event.group.is_some_and(|group| scrambled(0, group.index()) % 10 == 0),
+            Self::Tenth => event.group.is_some_and(|group| scrambled(0, group.index()).is_multiple_of(10)),
         }
     }
 }
 
 /// A number that looks like chance and is always the same (the finaliser of SplitMix64).
 fn scrambled(a: usize, b: usize) -> u64 {
-    let mut x = (a as u64) << 32 ^ b as u64 ^ 0x9e37_79b9_7f4a_7c15;
+    let mut x = ((a as u64) << 32) ^ b as u64 ^ 0x9e37_79b9_7f4a_7c15;
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
