@@ -25,6 +25,7 @@
 //! | [`index`] | the book on disk: generations, written once, read by many |
 //! | [`recommend`] | question → candidates → ranking → answer; pure |
 //! | [`train`] | the nightly line: the order of the rooms |
+//! | [`evaluate`] | replay of held-out weeks: how good are the answers, beside simple and strong baselines |
 //! | [`grpc`] | the counter |
 //! | [`demo`] | a made-up shop, to try and to test against |
 //! | [`config`], [`cli`] | every knob; one file per command |
@@ -39,6 +40,7 @@ pub mod customers;
 pub mod demo;
 pub mod embed;
 pub mod error;
+pub mod evaluate;
 pub mod events;
 pub mod grpc;
 pub mod ids;
