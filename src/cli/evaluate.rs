@@ -123,6 +123,10 @@ impl Evaluate {
             }
             _ => past(&whole, &groups, cut),
         };
+        if before.events.is_empty() {
+            let what = "too few orders: by the hash that splits them, none is left to learn from";
+            return Err(Error::Input(what.into()).into());
+        }
         let catalog = match self.catalog.as_slice() {
             [] => Catalog::default(),
             paths => {
@@ -145,7 +149,15 @@ impl Evaluate {
             cartwright.iter().map(|system| system as &dyn Recommender).collect();
         let all = self.baselines.iter().any(|name| name == "all");
         let wants = |name: &str| all || self.baselines.iter().any(|wanted| wanted == name);
-        Ok(exam.sit(&systems, wants, |step| steps.step(step)))
+        let mut report = exam.sit(&systems, wants, |step| steps.step(step));
+        if let Cut::At { days, .. } = cut
+            && days < self.test_days
+        {
+            let note =
+                format!("the log is short: {days} days are held out instead of {}", self.test_days);
+            report.notes.insert(0, note);
+        }
+        Ok(report)
     }
 }
 

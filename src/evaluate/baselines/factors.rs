@@ -21,7 +21,7 @@ impl<'a> Als<'a> {
 impl Score for Als<'_> {
     fn score(&self, asked: &Asked, row: &mut [f32]) {
         // A basket says more of itself than its customer's whole past does.
-        let folded = (!asked.items.is_empty()).then(|| {
+        let folded = (!asked.by_customer).then(|| {
             let items: Vec<(ItemId, f32)> =
                 asked.items.iter().map(|&code| (self.items[code as usize], 1.0)).collect();
             self.factors.fold_in(&items)

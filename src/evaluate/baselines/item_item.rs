@@ -100,7 +100,7 @@ impl Score for Neighbours<'_> {
                 row[other as usize] += weight * similarity;
             }
         };
-        if asked.items.is_empty() {
+        if asked.by_customer {
             let Some(customer) = asked.customer else { return };
             self.training.bought_by(customer).into_iter().for_each(|item| add(item, 1.0));
             return;

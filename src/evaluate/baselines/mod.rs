@@ -176,6 +176,8 @@ pub struct Fitted<'a> {
 /// What a baseline is asked, in its own codes.
 struct Asked {
     customer: Option<CustomerId>,
+    /// True where the customer's past is the question, and there are no items.
+    by_customer: bool,
     /// Known items, oldest first.
     items: Vec<u32>,
 }
@@ -243,7 +245,8 @@ impl Recommender for Fitted<'_> {
         let code = |item: &ItemId| self.training.codes.get(item.index()).copied().flatten();
         let items = question.items.iter().filter_map(code).collect();
         let mut row = vec![0.0f32; self.training.items.len()];
-        self.scorer.score(&Asked { customer: question.customer, items }, &mut row);
+        let by_customer = question.task.is_for_customer();
+        self.scorer.score(&Asked { customer: question.customer, by_customer, items }, &mut row);
         question.forbidden.iter().filter_map(code).for_each(|code| row[code as usize] = 0.0);
         let mut ranked: Vec<(f32, u32)> = row
             .into_iter()

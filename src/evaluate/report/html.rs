@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
-use super::svg::{Bar, bars};
+use super::svg::{Row, bars};
 use super::{Report, TaskReport};
 use crate::evaluate::Marks;
 
+/// Widths of the charts.
+const WIDE: f64 = 880.0;
+const NARROW: f64 = 430.0;
 const STYLE: &str = include_str!("page.css");
 
 /// Text that may stand anywhere in the page.
@@ -105,7 +108,7 @@ fn overview(report: &Report) -> String {
     html + "</tbody></table></div></section>"
 }
 
-fn section(report: &Report, task: &TaskReport) -> String {
+fn section<'a>(report: &Report, task: &'a TaskReport) -> String {
     let mut html = format!(
         "<section id=\"{name}\"><h2>{name}</h2><p class=\"dim\">{}",
         escape(task.description),
@@ -122,43 +125,35 @@ fn section(report: &Report, task: &TaskReport) -> String {
         task.mean_truth
     );
     let class = |marks: &Marks| if report.subjects.contains(&marks.name) { "own" } else { "peer" };
-    let headline: Vec<Bar<'_>> = (task.marks.iter())
-        .map(|marks| Bar {
-            label: &marks.name,
-            value: marks.headline,
-            interval: Some(marks.interval),
-            class: class(marks),
-        })
-        .collect();
-    let title = format!("{}, 95 % interval", task.headline.name());
-    html.push_str(&figure(&title, &bars(&title, &headline, three)));
-    let parted: Vec<(&Marks, f64, f64)> = (task.marks.iter())
-        .filter_map(|marks| Some((marks, marks.repeat?.at10.recall, marks.explore?.at10.recall)))
-        .collect();
-    html.push_str("<div class=\"pair\">");
-    if !parted.is_empty() {
-        let title = "Recall@10 of what was bought before (dark) and of what is new (light)";
-        let both: Vec<Bar<'_>> = parted
-            .iter()
-            .flat_map(|&(marks, repeat, explore)| {
-                [
-                    Bar { label: &marks.name, value: repeat, interval: None, class: "repeat" },
-                    Bar { label: "", value: explore, interval: None, class: "explore" },
-                ]
+    let rows = |bars: &dyn Fn(&Marks) -> Option<Vec<(f64, &'static str)>>, with_interval: bool| {
+        let row = |marks: &'a Marks| {
+            Some(Row {
+                label: &marks.name,
+                class: class(marks),
+                bars: bars(marks)?,
+                interval: with_interval.then_some(marks.interval),
             })
-            .collect();
-        html.push_str(&figure(title, &bars(title, &both, three)));
+        };
+        task.marks.iter().filter_map(row).collect::<Vec<_>>()
+    };
+    let title = format!("{}, 95 % interval", task.headline.name());
+    let headline = rows(&|marks| Some(vec![(marks.headline, class(marks))]), true);
+    html.push_str(&figure(&title, &bars(&title, WIDE, &headline, three)));
+    html.push_str("<div class=\"pair\">");
+    let parted = rows(
+        &|marks| {
+            let (repeat, explore) = (marks.repeat?.at10.recall, marks.explore?.at10.recall);
+            Some(vec![(repeat, "repeat"), (explore, "explore")])
+        },
+        false,
+    );
+    if !parted.is_empty() {
+        let title = "Recall@10 of what was bought before (dark), and of what is new (light)";
+        html.push_str(&figure(title, &bars(title, NARROW, &parted, three)));
     }
-    let shown: Vec<Bar<'_>> = (task.marks.iter())
-        .map(|marks| Bar {
-            label: &marks.name,
-            value: marks.coverage,
-            interval: None,
-            class: class(marks),
-        })
-        .collect();
     let title = "Coverage: share of the catalogue that is shown to anyone";
-    html.push_str(&figure(title, &bars(title, &shown, percent)));
+    let shown = rows(&|marks| Some(vec![(marks.coverage, class(marks))]), false);
+    html.push_str(&figure(title, &bars(title, NARROW, &shown, percent)));
     html.push_str("</div>");
     html.push_str(&details(report, task));
     html + "</section>"
