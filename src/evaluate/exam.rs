@@ -10,7 +10,7 @@ use crate::events::{EventKind, EventLog};
 /// The cases of the tasks that were asked for, and what they are cases of.
 pub struct Exam<'a> {
     past: &'a EventLog,
-    zone: &'a TimeZone,
+    zone: TimeZone,
     session_gap_minutes: u32,
     background: Background,
     problems: Vec<Problem>,
@@ -23,7 +23,7 @@ impl<'a> Exam<'a> {
         past: &'a EventLog,
         held_out: &HeldOut,
         cut: Cut,
-        zone: &'a TimeZone,
+        zone: &TimeZone,
         session_gap_minutes: u32,
         tasks: &[Task],
     ) -> Self {
@@ -50,6 +50,7 @@ impl<'a> Exam<'a> {
             held_out_orders: held_out.orders.len(),
             held_out_visits: held_out.visits.len(),
         };
+        let zone = zone.clone();
         Self { past, zone, session_gap_minutes, background, problems, window }
     }
 
@@ -79,7 +80,7 @@ impl<'a> Exam<'a> {
             }
         }
         let subjects = systems.iter().map(|system| system.name().to_owned()).collect();
-        let hall = Hall::new(self.past, self.zone, self.session_gap_minutes);
+        let hall = Hall::new(self.past, &self.zone, self.session_gap_minutes);
         for entry in LINE_UP.iter().filter(|entry| wants(entry.name)) {
             let for_it = |task: Task| entry.tasks.contains(&task);
             // What it learns for purchases and for visits is not the same.

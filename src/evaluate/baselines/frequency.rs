@@ -31,7 +31,8 @@ impl<'a> Frequency<'a> {
 impl Score for Frequency<'_> {
     fn score(&self, asked: &Asked, row: &mut [f32]) {
         if let Some(customer) = asked.customer {
-            for (age, basket) in self.training.baskets_of(customer).enumerate() {
+            // Oldest first: rounding decides where the fill tells equals apart.
+            for (age, basket) in self.training.baskets_of(customer).enumerate().rev() {
                 let weight = self.decay.powi(age as i32) as f32;
                 basket.iter().for_each(|&item| row[item as usize] += weight);
             }

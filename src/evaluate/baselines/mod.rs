@@ -248,17 +248,55 @@ impl Recommender for Fitted<'_> {
         let by_customer = question.task.is_for_customer();
         self.scorer.score(&Asked { customer: question.customer, by_customer, items }, &mut row);
         question.forbidden.iter().filter_map(code).for_each(|code| row[code as usize] = 0.0);
-        let mut ranked: Vec<(f32, u32)> = row
-            .into_iter()
-            .zip(0..)
-            .filter(|(score, _)| *score != 0.0 && score.is_finite())
-            .collect();
-        let better = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        if ranked.len() > limit {
-            ranked.select_nth_unstable_by(limit, better);
-            ranked.truncate(limit);
-        }
-        ranked.sort_unstable_by(better);
+        let ranked = best(&row, limit);
         ranked.into_iter().map(|(_, code)| self.training.items[code as usize]).collect()
+    }
+}
+
+/// The `limit` best scores with their codes, best first; of equals the lower code. What has no score is
+/// left out.
+fn best(row: &[f32], limit: usize) -> Vec<(f32, u32)> {
+    let mut ranked: Vec<(f32, u32)> = Vec::with_capacity(limit + 1);
+    for (&score, code) in row.iter().zip(0..) {
+        let is_full = ranked.len() >= limit;
+        let too_low = is_full && ranked.last().is_none_or(|&(least, _)| score <= least);
+        if score == 0.0 || too_low || !score.is_finite() {
+            continue;
+        }
+        if is_full {
+            ranked.pop();
+        }
+        let place = ranked.partition_point(|&(other, _)| other >= score);
+        ranked.insert(place, (score, code));
+    }
+    ranked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_are_listed_and_ties_fall_to_the_more_popular() {
+        let row = [0.5, 0.0, 2.0, 0.5, f32::NAN, -1.0, 2.0];
+        assert_eq!(best(&row, 3), [(2.0, 2), (2.0, 6), (0.5, 0)]);
+        let all = best(&row, 20);
+        assert_eq!(all.iter().map(|&(_, code)| code).collect::<Vec<_>>(), [2, 6, 0, 3, 5]);
+        assert!(best(&row, 0).is_empty() && best(&[], 5).is_empty());
+    }
+
+    #[test]
+    fn every_baseline_of_the_line_up_is_for_some_task_and_no_task_hears_a_name_twice() {
+        for task in Task::ALL {
+            let mut names: Vec<&str> = LINE_UP
+                .iter()
+                .filter(|entry| entry.tasks.contains(&task))
+                .map(|entry| entry.name)
+                .collect();
+            let all = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert!(names.len() == all && all > 3, "{}: {names:?}", task.name());
+        }
     }
 }

@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
+use rustc_hash::FxHashMap;
 
-use crate::events::{Event, EventKind, EventLog, baskets, sessions};
+use super::super::protocol::midnight_after;
+use crate::events::{Event, EventKind, EventLog, sessions};
 use crate::ids::{CustomerId, ItemId};
 use crate::lists::Lists;
 use crate::time::{DAY_MS, Timestamp};
@@ -31,10 +33,10 @@ impl Training {
     pub(super) fn of_purchases(past: &EventLog, zone: &TimeZone) -> Self {
         let mut training = Self::coded(past, |event| event.kind == EventKind::Purchase);
         let baskets = baskets(past, zone);
-        training.groups = training.recoded(&baskets.items);
+        training.groups = baskets.iter().map(|basket| training.recoded(&basket.items)).collect();
         training.customers = vec![0..0; past.customers.len()];
-        for (row, customer) in baskets.customers.iter().enumerate() {
-            let Some(customer) = customer else { break };
+        for (row, basket) in baskets.iter().enumerate() {
+            let Some(customer) = basket.customer else { break };
             let rows = &mut training.customers[customer.index()];
             *rows = if rows.end == 0 { row } else { rows.start }..row + 1;
         }
@@ -47,7 +49,7 @@ impl Training {
             !matches!(event.kind, EventKind::Purchase | EventKind::Return)
         });
         let sessions = sessions(past, session_gap_minutes);
-        training.groups = training.recoded(&sessions.items);
+        training.groups = sessions.items.rows().map(|items| training.recoded(items)).collect();
         training
     }
 
@@ -83,9 +85,9 @@ impl Training {
         }
     }
 
-    fn recoded(&self, groups: &Lists<ItemId>) -> Lists<u32> {
-        let code = |item: &ItemId| self.codes[item.index()].expect("groups are of the same log");
-        groups.rows().map(|items| items.iter().map(code).collect::<Vec<_>>()).collect()
+    fn recoded(&self, items: &[ItemId]) -> Vec<u32> {
+        let code = |item: &ItemId| self.codes[item.index()].expect("it is of the same log");
+        items.iter().map(code).collect()
     }
 
     /// Lines per item in the last `days`, or ever.
@@ -100,7 +102,10 @@ impl Training {
     }
 
     /// The customer's baskets, the latest first.
-    pub(super) fn baskets_of(&self, customer: CustomerId) -> impl Iterator<Item = &[u32]> {
+    pub(super) fn baskets_of(
+        &self,
+        customer: CustomerId,
+    ) -> impl DoubleEndedIterator<Item = &[u32]> + ExactSizeIterator {
         let rows = self.customers.get(customer.index()).cloned().unwrap_or_default();
         rows.rev().map(|row| self.groups.row(row))
     }
@@ -136,4 +141,35 @@ impl Training {
         }
         holding.into_iter().collect()
     }
+}
+
+/// One order.
+struct Basket {
+    customer: Option<CustomerId>,
+    /// Ascending and distinct.
+    items: Vec<ItemId>,
+    /// When its last line was bought: orders that overlap are ordered by their ends.
+    last: Timestamp,
+}
+
+/// By customer (nobody known last), then from the oldest to the latest.
+fn baskets(past: &EventLog, zone: &TimeZone) -> Vec<Basket> {
+    let mut places = FxHashMap::default();
+    let mut baskets: Vec<Basket> = Vec::new();
+    for event in past.events.iter().filter(|event| event.kind == EventKind::Purchase) {
+        let together = event.group.ok_or_else(|| midnight_after(event.at, zone));
+        let place = *places.entry((event.customer, together)).or_insert_with(|| {
+            baskets.push(Basket { customer: event.customer, items: Vec::new(), last: event.at });
+            baskets.len() - 1
+        });
+        baskets[place].items.push(event.item);
+        baskets[place].last = event.at;
+    }
+    for basket in &mut baskets {
+        basket.items.sort_unstable();
+        basket.items.dedup();
+    }
+    let owner = |basket: &Basket| basket.customer.map_or(usize::MAX, CustomerId::index);
+    baskets.sort_by_key(|basket| (owner(basket), basket.last)); // stable: in the order of their beginnings
+    baskets
 }

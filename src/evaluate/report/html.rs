@@ -148,10 +148,10 @@ fn section<'a>(report: &Report, task: &'a TaskReport) -> String {
         false,
     );
     if !parted.is_empty() {
-        let title = "Recall@10 of what was bought before (dark), and of what is new (light)";
+        let title = "Recall@10: bought before (dark), new (light)";
         html.push_str(&figure(title, &bars(title, NARROW, &parted, three)));
     }
-    let title = "Coverage: share of the catalogue that is shown to anyone";
+    let title = "Share of the catalogue that is shown to anyone";
     let shown = rows(&|marks| Some(vec![(marks.coverage, class(marks))]), false);
     html.push_str(&figure(title, &bars(title, NARROW, &shown, percent)));
     html.push_str("</div>");

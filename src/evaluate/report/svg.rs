@@ -67,7 +67,7 @@ pub(super) fn bars(
             middle + 4.0,
             escape(row.label)
         );
-        let thick = if row.bars.len() > 1 { 9.0 } else { 14.0 };
+        let thick = if row.bars.len() > 1 { 11.0 } else { 14.0 };
         let first = middle - thick * row.bars.len() as f64 / 2.0;
         for (number, &(value, class)) in row.bars.iter().enumerate() {
             let top = first + number as f64 * thick;
