@@ -212,7 +212,7 @@ fn marks<'a>(report: &'a serde_json::Value, task: &str, name: &str) -> &'a serde
     let of = |list: &'a serde_json::Value, key: &str, value: &str| {
         list.as_array().unwrap().iter().find(|entry| entry[key] == value).unwrap()
     };
-    &of(&of(&report["tasks"], "task", task)["marks"], "name", name)
+    of(&of(&report["tasks"], "task", task)["marks"], "name", name)
 }
 
 #[test]

@@ -6,6 +6,9 @@ use super::svg::{Row, bars};
 use super::{Report, TaskReport};
 use crate::evaluate::Marks;
 
+/// Bars of one row: lengths with their classes.
+type Lengths = Vec<(f64, &'static str)>;
+
 /// Widths of the charts.
 const WIDE: f64 = 880.0;
 const NARROW: f64 = 430.0;
@@ -125,7 +128,7 @@ fn section<'a>(report: &Report, task: &'a TaskReport) -> String {
         task.mean_truth
     );
     let class = |marks: &Marks| if report.subjects.contains(&marks.name) { "own" } else { "peer" };
-    let rows = |bars: &dyn Fn(&Marks) -> Option<Vec<(f64, &'static str)>>, with_interval: bool| {
+    let rows = |bars: &dyn Fn(&Marks) -> Option<Lengths>, with_interval: bool| {
         let row = |marks: &'a Marks| {
             Some(Row {
                 label: &marks.name,
