@@ -151,7 +151,7 @@ fn section<'a>(report: &Report, task: &'a TaskReport) -> String {
         false,
     );
     if !parted.is_empty() {
-        let title = "Recall@10: bought before (dark), new (light)";
+        let title = "Recall@10: bought before (upper bar), new (lower bar)";
         html.push_str(&figure(title, &bars(title, NARROW, &parted, three)));
     }
     let title = "Share of the catalogue that is shown to anyone";
