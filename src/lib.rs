@@ -26,6 +26,7 @@
 //! | [`rank`] | learning an order from rows of numbers: boosted trees |
 //! | [`recommend`] | question → candidates → ranking → answer; pure |
 //! | [`train`] | the nightly line: the order of the rooms |
+//! | [`evaluate`] | replay of held-out weeks: how good are the answers, beside simple and strong baselines |
 //! | [`grpc`] | the counter |
 //! | [`demo`] | a made-up shop, to try and to test against |
 //! | [`config`], [`cli`] | every knob; one file per command |
@@ -40,6 +41,7 @@ pub mod customers;
 pub mod demo;
 pub mod embed;
 pub mod error;
+pub mod evaluate;
 pub mod events;
 pub mod grpc;
 pub mod ids;

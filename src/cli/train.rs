@@ -38,7 +38,7 @@ pub(super) struct Train {
     time_zone: Option<String>,
 }
 
-fn role_and_column(text: &str) -> Result<(String, String), String> {
+pub(super) fn role_and_column(text: &str) -> Result<(String, String), String> {
     let (role, column) =
         text.split_once('=').ok_or_else(|| "expected ROLE=COLUMN, as in item_id=SKU".to_owned())?;
     Ok((role.trim().to_owned(), column.trim().to_owned()))

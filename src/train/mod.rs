@@ -126,7 +126,7 @@ fn rehearse_and_learn(
 
 /// What the catalogue says of every item of the log, in the order of their ids. Items of the catalogue
 /// that nobody has touched yet follow behind; titles come from the log where the catalogue has none.
-fn stock(log: &mut EventLog, catalog: &Catalog) -> Vec<Item> {
+pub fn stock(log: &mut EventLog, catalog: &Catalog) -> Vec<Item> {
     let sold: FxHashSet<String> = log.items.keys().map(str::to_lowercase).collect();
     for (key, _) in catalog.iter().filter(|(key, _)| !sold.contains(&key.to_lowercase())) {
         log.items.intern(key);
