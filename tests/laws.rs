@@ -9,7 +9,7 @@ use cartwright::customers::History;
 use cartwright::events::{Event, EventKind, EventLog};
 use cartwright::ids::{CustomerId, GroupId, Interner, ItemId};
 use cartwright::recommend::{
-    Association, Blend, Query, Question, Reason, Recommendation, Scratch, Weights, answer,
+    Association, Blend, Query, Question, Reason, Recommendation, SOURCES, Scratch, Weights, answer,
 };
 use cartwright::time::Timestamp;
 use cartwright::train::{Learnt, TrainOptions, learn};
@@ -141,7 +141,8 @@ fn taught(log: &EventLog, items: Vec<Item>, options: &TrainOptions) -> Learnt {
 
 /// A blend in which every source has its say.
 fn even_blend() -> Blend {
-    let even = Weights { momentum: 1.0, ..Weights::all(0.5) };
+    let even =
+        Weights { momentum: 1.0, decay: 0.5, ..Weights::default() }.with_sources([1.0; SOURCES]);
     Blend {
         related: even.clone(),
         basket: even.clone(),

@@ -20,7 +20,7 @@ use crate::evaluate::{
 use crate::events::{self, EventLog};
 use crate::ids::ItemId;
 use crate::recommend::{self, Query, Scratch, answer};
-use crate::train::{Learnt, TrainOptions, learn, stock};
+use crate::train::{Learnt, TrainOptions, Tuned, learn_tuned, stock};
 
 /// Replays the shop's last weeks: learns from all before, asks what customers would want, and compares
 /// with what they did; beside simple and strong baselines. Nothing is published.
@@ -191,7 +191,8 @@ impl<'a> Cartwright<'a> {
         options: &TrainOptions,
         steps: &Steps,
     ) -> Self {
-        let learnt = learn(before, items, zone, options, &mut |step| steps.step(step));
+        let Tuned { learnt, .. } =
+            learn_tuned(before, items, zone, options, &mut |step| steps.step(step));
         Self { learnt, held_out, scratches: Mutex::default() }
     }
 }

@@ -217,7 +217,9 @@ impl Later {
     fn holds(&self, event: &Event) -> bool {
         match self {
             Self::From(moment) => event.at > *moment,
-            Self::Tenth => event.group.is_some_and(|group| scrambled(0, group.index()).is_multiple_of(10)),
+            Self::Tenth => {
+                event.group.is_some_and(|group| scrambled(0, group.index()).is_multiple_of(10))
+            }
         }
     }
 }

@@ -65,7 +65,7 @@ pub fn train(
         )));
     }
     let items = stock(&mut log, &catalog.catalog);
-    let (options, learnt, how) = rehearse_and_learn(&log, items, &time_zone, options, &mut watch);
+    let Tuned { learnt, how } = learn_tuned(&log, items, &time_zone, options, &mut watch);
     watch("publishing");
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
@@ -81,15 +81,25 @@ pub fn train(
     lock.publish(&learnt.contents, &log.customers, &learnt.histories, description, keep)
 }
 
-/// Learns from the log up to its last weeks, tunes on these, and learns once more from all of it. What was
-/// found, and how good it is, comes last, for the manifest.
-fn rehearse_and_learn(
+/// What was learnt, tuned to the shop.
+#[derive(Clone, Debug)]
+pub struct Tuned {
+    /// Learnt from the whole log.
+    pub learnt: Learnt,
+    /// The blend, the rules' damping and the rankers that were chosen, and how good they are, for the
+    /// manifest.
+    pub how: serde_json::Value,
+}
+
+/// Learns from the log up to its last weeks, tunes on these, and learns once more from all of it. `items` is
+/// what the catalogue says, in the order of their ids, and `zone` decides what a day is.
+pub fn learn_tuned(
     log: &EventLog,
     items: Vec<Item>,
     zone: &TimeZone,
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
-) -> (TrainOptions, Learnt, serde_json::Value) {
+) -> Tuned {
     let mut options = options.clone();
     watch("holding back the last weeks, to tune on");
     let split = Split::of(log, zone, options.session_gap_minutes);
@@ -121,7 +131,7 @@ fn rehearse_and_learn(
         "rankers": worths,
         "rules": { "bought": options.bought, "collected": options.collected },
     });
-    (options, learnt, how)
+    Tuned { learnt, how }
 }
 
 /// What the catalogue says of every item of the log, in the order of their ids. Items of the catalogue
