@@ -21,6 +21,7 @@ use crate::ids::ItemId;
 use crate::index::Contents;
 use features::Features;
 use pool::Pool;
+use ranking::Side;
 
 /// What is asked. Keys are the shop's; those it does not know are passed over.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,7 +148,16 @@ pub fn answer(
     }
     let ranked = match (&query.question, query.history) {
         (Question::Customer { exclude_purchased: false, .. }, Some(history)) => {
-            ranking::best_of_both(scored, query.limit, |item| history.bought(item).is_some())
+            let known = |item| if history.bought(item).is_some() { Side::One } else { Side::Other };
+            ranking::best_of_both(scored, query.limit, query.limit.div_ceil(10), known)
+        }
+        (Question::Related { .. }, _) => {
+            let side = |item| match (pool.is_bought_with(item), pool.is_viewed_with(item)) {
+                (true, _) => Side::One,
+                (false, true) => Side::Other,
+                (false, false) => Side::Neither,
+            };
+            ranking::best_of_both(scored, query.limit, query.limit.div_ceil(4), side)
         }
         _ => ranking::best(scored, query.limit),
     };

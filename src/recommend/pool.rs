@@ -15,7 +15,7 @@ pub(super) enum Evidence {
     Collected { with: ItemId, together: u32 },
     Called { by: ItemId, weight: f32, in_orders: bool },
     Viewed { with: ItemId, together: u32, alternative: bool },
-    Next { with: ItemId, together: u32 },
+    Next { with: ItemId, together: u32, alternative: bool },
     Longer { rule: u32 },
     Similar { to: ItemId, cosine: f32, alternative: bool },
     Own,
@@ -130,6 +130,17 @@ impl<'a> Pool<'a> {
                 wanted -= 1;
             }
         }
+    }
+
+    /// Whether the item is bought together with the seed that was marked last.
+    pub(super) fn is_bought_with(&self, item: ItemId) -> bool {
+        self.known(item).is_some_and(|slot| slot.orders > 0)
+    }
+
+    /// Whether the item is looked at in the same visits as a seed.
+    pub(super) fn is_viewed_with(&self, item: ItemId) -> bool {
+        let says = self.says(item);
+        says[Source::Viewed as usize] > 0.0 || says[Source::Next as usize] > 0.0
     }
 
     /// All candidates that may be answered, with what each source says of them.

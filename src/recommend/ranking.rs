@@ -18,20 +18,43 @@ pub(super) fn best(mut scored: Vec<Scored>, limit: usize) -> Vec<Scored> {
     scored
 }
 
-/// The same, but at least one in ten is of each kind, if there are any: known to the customer, and new.
-/// What is missing of a kind takes the last places.
+/// Two kinds of candidates of which neither must push the other out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Bought with it; bought before.
+    One,
+    /// Seen instead of it; new.
+    Other,
+    /// None of the two.
+    Neither,
+}
+
+/// The same, but `reserved` places (at most half) are for each side, if it has so many. What would not get
+/// there by itself takes the last places.
 pub(super) fn best_of_both(
     scored: Vec<Scored>,
     limit: usize,
-    known: impl Fn(ItemId) -> bool,
+    reserved: usize,
+    side: impl Fn(ItemId) -> Side,
 ) -> Vec<Scored> {
-    let reserved = limit.div_ceil(10).min(limit / 2);
-    let (old, new): (Vec<_>, Vec<_>) = scored.into_iter().partition(|(item, _)| known(*item));
-    let (mut old, mut new) = (best(old, limit), best(new, limit));
-    let rest_of = |list: &mut Vec<Scored>| list.split_off(reserved.min(list.len()));
-    let rest = [rest_of(&mut old), rest_of(&mut new)].concat();
-    let rest = best(rest, limit - old.len() - new.len());
-    best([old, new, rest].concat(), limit)
+    let reserved = reserved.min(limit / 2);
+    let (mut sides, mut rest) = ([Vec::new(), Vec::new()], Vec::new());
+    for candidate in scored {
+        match side(candidate.0) {
+            Side::One => sides[0].push(candidate),
+            Side::Other => sides[1].push(candidate),
+            Side::Neither => rest.push(candidate),
+        }
+    }
+    let mut ranked = Vec::with_capacity(limit);
+    for kind in sides {
+        let mut kind = best(kind, limit);
+        rest.extend(kind.split_off(reserved.min(kind.len())));
+        ranked.extend(kind);
+    }
+    let places = limit - ranked.len();
+    ranked.extend(best(rest, places));
+    best(ranked, limit)
 }
 
 /// The best `count`, best first, and all others in no order.
@@ -88,15 +111,17 @@ mod tests {
     #[test]
     fn one_in_ten_is_new_to_the_customer_even_if_all_old_ones_score_higher() {
         let scores: Vec<f32> = (0..30).map(|i| 30.0 - i as f32).collect();
-        let ranked = best_of_both(scored(&scores), 10, |item| item.index() < 20);
+        let side = |item: ItemId| if item.index() < 20 { Side::One } else { Side::Other };
+        let ranked = best_of_both(scored(&scores), 10, 1, side);
         assert_eq!(places(&ranked), [0, 1, 2, 3, 4, 5, 6, 7, 8, 20]);
-        let only_old = best_of_both(scored(&scores), 10, |_| true);
+        let only_old = best_of_both(scored(&scores), 10, 1, |_| Side::One);
         assert_eq!(places(&only_old), (0..10).collect::<Vec<_>>());
     }
 
     #[test]
     fn a_list_of_one_has_no_room_for_both_kinds() {
-        let ranked = best_of_both(scored(&[2.0, 1.0]), 1, |item| item.index() == 0);
+        let side = |item: ItemId| if item.index() == 0 { Side::One } else { Side::Other };
+        let ranked = best_of_both(scored(&[2.0, 1.0]), 1, 1, side);
         assert_eq!(places(&ranked), [0]);
     }
 }

@@ -128,7 +128,20 @@ pub(super) fn reasons(
     if evidence == Evidence::Own {
         return before.into_iter().collect();
     }
-    std::iter::once(reason(contents, item, evidence)).chain(before).collect()
+    let first = reason(contents, item, evidence);
+    let also = match &first {
+        Reason::ViewedTogether { with, .. } => bought_together(contents, *with, item),
+        _ => None,
+    };
+    std::iter::once(first).chain(also).chain(before).collect()
+}
+
+/// The rule from one item to another, if the two are bought together more often than by chance.
+fn bought_together(contents: &Contents, with: ItemId, item: ItemId) -> Option<Reason> {
+    let rules = contents.bought.lists.row(with.index());
+    let rule = rules.iter().find(|rule| rule.item == item)?;
+    let counted = Association::of(&contents.bought, rule.together, with, item);
+    Some(Reason::BoughtTogether { with: vec![with], counted })
 }
 
 fn bought_before(contents: &Contents, bought: &Bought) -> Reason {
@@ -163,10 +176,10 @@ fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
             alternative,
             after: false,
         },
-        Evidence::Next { with, together } => Reason::ViewedTogether {
+        Evidence::Next { with, together, alternative } => Reason::ViewedTogether {
             with,
             counted: Association::of(&contents.viewed, together, with, item),
-            alternative: false,
+            alternative,
             after: true,
         },
         Evidence::Longer { rule } => {
@@ -197,13 +210,17 @@ fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
 
 /// Where the two are known to go together, how often they do says more than a weight.
 fn called(contents: &Contents, item: ItemId, by: ItemId, weight: f32, in_orders: bool) -> Reason {
-    let rules = if in_orders { &contents.bought } else { &contents.collected };
-    let counted = rules.lists.row(by.index()).iter().find(|rule| rule.item == item);
-    match counted.map(|rule| Association::of(rules, rule.together, by, item)) {
-        Some(counted) if in_orders => Reason::BoughtTogether { with: vec![by], counted },
-        Some(counted) => Reason::SameCustomers { with: by, counted },
-        None => Reason::CalledFor { by, weight, in_orders },
-    }
+    let known = match in_orders {
+        true => bought_together(contents, by, item),
+        false => {
+            let rules = contents.collected.lists.row(by.index());
+            rules.iter().find(|rule| rule.item == item).map(|rule| Reason::SameCustomers {
+                with: by,
+                counted: Association::of(&contents.collected, rule.together, by, item),
+            })
+        }
+    };
+    known.unwrap_or(Reason::CalledFor { by, weight, in_orders })
 }
 
 impl Reason {

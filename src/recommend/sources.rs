@@ -115,7 +115,8 @@ fn propose(pool: &mut Pool<'_>, seed: Seed) {
     }
     if pool.listens_to(Source::Next) {
         for rule in contents.next.row(with.index()) {
-            let evidence = Evidence::Next { with, together: rule.together };
+            let alternative = is_alternative(pool, number, with, rule.item);
+            let evidence = Evidence::Next { with, together: rule.together, alternative };
             pool.add(Source::Next, rule.item, weight * rule.score, evidence);
         }
     }
