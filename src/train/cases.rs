@@ -36,9 +36,9 @@ const LONGEST_DAYS: f64 = 28.0;
 /// … and at most this share of the log.
 const LARGEST_SHARE: f64 = 0.12;
 /// Cases per question, at most.
-const CASES: usize = 4_000;
+const CASES: usize = 5_000;
 /// A basket asks at most so often what goes with one of its items.
-const PER_BASKET: usize = 3;
+const PER_BASKET: usize = 4;
 /// A visit asks at most so often what is next.
 const PER_VISIT: usize = 6;
 

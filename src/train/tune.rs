@@ -79,7 +79,7 @@ impl Metric {
 /// Fewer cases than this say nothing: the blend stays what it was.
 const LEAST_CASES: usize = 30;
 /// More cases than this say nothing new.
-const MOST_CASES: usize = 1_200;
+const MOST_CASES: usize = 2_400;
 /// Candidates kept per case by each source's own order …
 const PER_SOURCE: usize = 60;
 /// … and by the blend that is started from.
