@@ -1,8 +1,8 @@
 //! Messages ↔ the library's own types: requests are checked on the way in, answers named on the way out.
 
 use super::pb;
+use crate::customers::EventKind;
 use crate::error::{Error, Result, Violation};
-use crate::events::EventKind;
 use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::recommend::{Association, Question, Reason, Recommendation};

@@ -1,8 +1,7 @@
 //! Bytes of what is stored: fixed-size entries, little endian, in blocks of many rows.
 
-use crate::customers::{Bought, Glance, History};
+use crate::customers::{Bought, EventKind, Glance, History};
 use crate::embed::{Neighbour, Pull};
-use crate::events::EventKind;
 use crate::ids::{DenseId, ItemId};
 use crate::lists::Lists;
 use crate::rules::Rule;

@@ -2,7 +2,7 @@
 
 use super::blend::{SOURCES, Source, Weights};
 use super::ranking::Scored;
-use crate::events::EventKind;
+use crate::customers::EventKind;
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
 use crate::rules::Rule;

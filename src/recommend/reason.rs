@@ -1,8 +1,7 @@
 //! Why an item is recommended: the evidence of the strongest source, in figures and in words.
 
 use super::pool::Evidence;
-use crate::customers::{Bought, History};
-use crate::events::EventKind;
+use crate::customers::{Bought, EventKind, History};
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
 use crate::rules::{self, Rules};

@@ -2,8 +2,7 @@
 
 use super::blend::{Source, Weights};
 use super::pool::{Evidence, Pool};
-use crate::customers::{Bought, Glance, History};
-use crate::events::EventKind;
+use crate::customers::{Bought, EventKind, Glance, History};
 use crate::ids::ItemId;
 
 /// An item that stands for what is wanted, and how much it counts.

@@ -1,9 +1,12 @@
-//! The nightly line: the order of the rooms, nothing else.
+//! The nightly line: the order of the rooms, rehearsed on the last weeks before it is played.
 //!
 //! ```text
-//! log + catalogue → baskets, sessions → counts → rules ┐
-//!                                     → factors → neighbours ├→ contents + histories → publish
-//!                                     → trends, cadence      ┘
+//! log + catalogue → learn up to the last weeks → try on them: damping, blend, rankers
+//!                 → learn from all of it, so tuned → publish
+//!
+//! learn: baskets, sessions → counts → rules, pulls ┐
+//!                          → factors → neighbours  ├→ contents + histories
+//!                          → trends, cadence       ┘
 //! ```
 
 mod cases;
@@ -18,13 +21,12 @@ pub use options::TrainOptions;
 pub use ranker::Worth;
 pub use tune::Score;
 
-use cases::Split;
 use jiff::tz::TimeZone;
-use ranker::{Rehearsal, learn_rankers};
-
-use crate::catalog::{Catalog, CatalogReading, Item};
 use rustc_hash::FxHashSet;
 
+use self::cases::Split;
+use self::ranker::{Rehearsal, learn_rankers};
+use crate::catalog::{Catalog, CatalogReading, Item};
 use crate::error::{Error, Result};
 use crate::events::{EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
