@@ -121,6 +121,15 @@ impl<Id: DenseId> Interner<Id> {
         self.keys.iter().map(|key| &**key)
     }
 
+    /// The first `count` keys, under the same ids.
+    pub fn first(&self, count: usize) -> Self {
+        let mut first = Self::new();
+        self.keys().take(count).for_each(|key| {
+            first.intern(key);
+        });
+        first
+    }
+
     /// How many keys there are; ids run from 0 to one less.
     pub fn len(&self) -> usize {
         self.keys.len()

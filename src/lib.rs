@@ -23,8 +23,10 @@
 //! | [`trends`] | what sells, and what sells better than it used to |
 //! | [`customers`] | who buys: pasts, and how soon people come back |
 //! | [`index`] | the book on disk: generations, written once, read by many |
+//! | [`rank`] | learning an order from rows of numbers: boosted trees |
 //! | [`recommend`] | question → candidates → ranking → answer; pure |
 //! | [`train`] | the nightly line: the order of the rooms |
+//! | [`evaluate`] | replay of held-out weeks: how good are the answers, beside simple and strong baselines |
 //! | [`grpc`] | the counter |
 //! | [`demo`] | a made-up shop, to try and to test against |
 //! | [`config`], [`cli`] | every knob; one file per command |
@@ -39,11 +41,13 @@ pub mod customers;
 pub mod demo;
 pub mod embed;
 pub mod error;
+pub mod evaluate;
 pub mod events;
 pub mod grpc;
 pub mod ids;
 pub mod index;
 pub mod lists;
+pub mod rank;
 pub mod recommend;
 pub mod rules;
 pub mod tables;

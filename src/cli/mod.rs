@@ -4,6 +4,7 @@
 
 mod ask;
 mod demo;
+mod evaluate;
 mod index;
 mod output;
 mod serve;
@@ -36,6 +37,8 @@ enum Command {
     Serve(serve::Serve),
     /// Answer one question from an index, without a server
     Ask(ask::Ask),
+    /// Replay held-out weeks: how good are the answers, beside simple and strong baselines
+    Evaluate(evaluate::Evaluate),
     /// Show and check the generations of an index, and choose which one is served
     Index(index::IndexCommand),
 }
@@ -51,6 +54,7 @@ impl Cli {
             Command::Train(train) => train.run(config),
             Command::Serve(serve) => serve.run(config),
             Command::Ask(ask) => ask.run(),
+            Command::Evaluate(evaluate) => evaluate.run(config),
             Command::Index(index) => index.run(),
         }
     }

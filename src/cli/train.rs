@@ -38,7 +38,7 @@ pub(super) struct Train {
     time_zone: Option<String>,
 }
 
-fn role_and_column(text: &str) -> Result<(String, String), String> {
+pub(super) fn role_and_column(text: &str) -> Result<(String, String), String> {
     let (role, column) =
         text.split_once('=').ok_or_else(|| "expected ROLE=COLUMN, as in item_id=SKU".to_owned())?;
     Ok((role.trim().to_owned(), column.trim().to_owned()))
@@ -90,11 +90,32 @@ pub(super) fn read_and_train(
     print(columns)?;
     print(account)?;
     print(counts_table(&manifest.counts))?;
+    if let Some(held_out) = held_out_table(&manifest.learnt) {
+        print(held_out)?;
+    }
     for note in &manifest.notes {
         print(format!("note: {note}"))?;
     }
     eprintln!("done in {seconds:.1} s");
     Ok(manifest)
+}
+
+/// How well each question was answered on the weeks that were held back; `None` if there were too few.
+fn held_out_table(learnt: &serde_json::Value) -> Option<comfy_table::Table> {
+    let questions = learnt["held_out"].as_object().filter(|questions| !questions.is_empty())?;
+    let mut rows = table(&["on held-out weeks", "cases", "", "by popularity", "by Cartwright"]);
+    for (question, score) in questions {
+        let figure = |name: &str| format!("{:.4}", score[name].as_f64().unwrap_or(0.0));
+        rows.add_row([
+            question.replace('_', " "),
+            thousands(score["cases"].as_u64().unwrap_or(0)),
+            score["metric"].as_str().unwrap_or_default().to_owned(),
+            figure("popularity"),
+            figure("after"),
+        ]);
+    }
+    align_right(&mut rows, &[1, 3, 4]);
+    Some(rows)
 }
 
 fn columns_table<'a>(files: impl Iterator<Item = &'a FileColumns>) -> comfy_table::Table {

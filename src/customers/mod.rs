@@ -11,6 +11,8 @@ pub use cadence::{Cadence, DueCurve};
 pub use history::{Bought, Glance, History, histories};
 
 use crate::error::{Error, Result};
+/// What a customer can do, for those who read a past and have no business with the log.
+pub use crate::events::EventKind;
 
 /// How the past of a customer counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

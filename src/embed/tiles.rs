@@ -73,14 +73,15 @@ impl Tiles {
         let (side, count) = (self.side, self.columns.len());
         let columns = (0..count).into_par_iter().with_max_len(1).map(|j| {
             let mut column = vec![pivots[j].clone()];
-            for (i, pivot) in (0..count).zip(pivots).skip(j + 1) {
+            for (i, pivot) in pivots.iter().enumerate().skip(j + 1) {
                 let mut sum = vec![0.0; side * side];
                 for (k, tile) in (j..i).zip(&column) {
                     let left = Factor::Plain(self.tile(i, k));
                     multiply(1.0, left, Factor::Plain(tile), 1.0, &mut sum, side);
                 }
                 let mut tile = vec![0.0; side * side];
-                multiply(-1.0, Factor::Plain(pivot), Factor::Plain(&sum), 0.0, &mut tile, side);
+                let left = Factor::Plain(pivot);
+                multiply(-1.0, left, Factor::Plain(&sum), 0.0, &mut tile, side);
                 column.push(tile);
             }
             column

@@ -17,7 +17,7 @@ mod sessions;
 pub use account::{Account, Cause, FileAccount};
 pub use baskets::baskets;
 pub use options::ReadOptions;
-pub use read::{Reading, read};
+pub use read::{GroupKeys, Reading, read, read_with_groups};
 pub use sessions::sessions;
 
 use crate::ids::{CustomerId, GroupId, Interner, ItemId};
@@ -75,6 +75,19 @@ pub struct EventLog {
     pub titles: Vec<Option<String>>,
     /// False if the log carries no time: order of rows is then all there is.
     pub timed: bool,
+}
+
+impl EventLog {
+    /// The log with only the events that pass; ids stay what they are.
+    pub fn only(&self, passes: impl Fn(&Event) -> bool) -> Self {
+        Self {
+            events: self.events.iter().copied().filter(passes).collect(),
+            items: self.items.clone(),
+            customers: self.customers.clone(),
+            titles: self.titles.clone(),
+            timed: self.timed,
+        }
+    }
 }
 
 /// Distinct items bought together, one row per order.

@@ -8,7 +8,7 @@ use super::kinds::Words;
 use super::line::{Aside, FileReader, Keys, Offence};
 use super::row::Row;
 use super::{Account, Cause, Event, EventKind, EventLog, ReadOptions};
-use crate::ids::{DenseId, Interner};
+use crate::ids::{DenseId, GroupId, Interner};
 use crate::tables::{FileColumns, Table, list_files};
 use crate::{Error, Result};
 
@@ -35,12 +35,30 @@ pub struct Reading {
 /// Errors: a file is missing, damaged or without rows; a needed column is missing or ambiguous
 /// ([`Error::Input`]); too many rows of a file are unreadable ([`Error::Refused`]).
 pub fn read(paths: &[PathBuf], options: &ReadOptions) -> Result<Reading> {
+    Ok(read_with_groups(paths, options)?.0)
+}
+
+/// The same, and the keys of orders and sessions, which training has no use for.
+pub fn read_with_groups(paths: &[PathBuf], options: &ReadOptions) -> Result<(Reading, GroupKeys)> {
     options.check()?;
     let mut intake = Intake::new(options)?;
     for path in list_files(paths)? {
         intake.read_file(&path)?;
     }
     intake.finish()
+}
+
+/// The shop's own keys of orders and sessions.
+#[derive(Clone, Debug, Default)]
+pub struct GroupKeys(Interner<GroupId>);
+
+impl GroupKeys {
+    /// The order's or session's key; empty if the log came without.
+    pub fn key(&self, group: GroupId) -> &str {
+        // One letter in front tells orders from sessions.
+        let is_known = group.index() < self.0.len();
+        if is_known { self.0.key(group).get(1..).unwrap_or_default() } else { "" }
+    }
 }
 
 /// Everything read so far.
@@ -151,7 +169,7 @@ impl<'a> Intake<'a> {
         )))
     }
 
-    fn finish(mut self) -> Result<Reading> {
+    fn finish(mut self) -> Result<(Reading, GroupKeys)> {
         if self.account.read == 0 {
             return Err(Error::Input(
                 "the events have headers and no rows: nothing to learn from".into(),
@@ -170,7 +188,8 @@ impl<'a> Intake<'a> {
         )?;
         self.account.used = rows.len() as u64;
         let log = log(&rows, &self.keys, timed);
-        Ok(Reading { log, account: self.account, columns: self.columns, notes: self.notes })
+        let Self { account, columns, notes, keys, .. } = self;
+        Ok((Reading { log, account, columns, notes }, GroupKeys(keys.groups)))
     }
 }
 

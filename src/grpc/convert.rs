@@ -1,8 +1,8 @@
 //! Messages ↔ the library's own types: requests are checked on the way in, answers named on the way out.
 
 use super::pb;
+use crate::customers::EventKind;
 use crate::error::{Error, Result, Violation};
-use crate::events::EventKind;
 use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::recommend::{Association, Question, Reason, Recommendation};
@@ -224,6 +224,15 @@ pub fn reason(contents: &Contents, reason: &Reason) -> pb::Reason {
                 after: *after,
             })
         }
+        Reason::CalledFor { by, weight, in_orders } => Why::CalledFor(pb::CalledFor {
+            by_item_id: key(*by),
+            weight: f64::from(*weight),
+            in_orders: *in_orders,
+        }),
+        Reason::VisitsLikeThis { after, sessions } => Why::VisitsLikeThis(pb::VisitsLikeThis {
+            after_item_id: key(*after),
+            sessions: *sessions,
+        }),
         Reason::Similar { to, cosine, alternative } => Why::SimilarItem(pb::SimilarItem {
             to_item_id: key(*to),
             cosine: f64::from(*cosine),

@@ -77,16 +77,21 @@ pub async fn run(
     }));
 
     let loading = counter.clone();
-    tokio::task::spawn_blocking(move || loading.take_up())
-        .await
-        .map_err(|_| Error::Server("loading the index panicked".into()))??;
+    let loading = tokio::task::spawn_blocking(move || loading.take_up());
+    tokio::pin!(shutdown);
+    tokio::select! {
+        loaded = loading => {
+            loaded.map_err(|_| Error::Server("loading the index panicked".into()))??;
+        }
+        () = &mut shutdown => return Ok(()), // nothing was served yet
+    }
     health.set_serving::<Service>().await;
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
     let keeping_up = tokio::spawn(counter.keep_up(Duration::from_millis(options.poll_ms.max(10))));
 
     let ended = tokio::select! {
         ended = &mut serving => Some(ended),
-        () = shutdown => None,
+        () = &mut shutdown => None,
     };
     keeping_up.abort();
     if let Some(ended) = ended {

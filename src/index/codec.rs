@@ -1,8 +1,7 @@
 //! Bytes of what is stored: fixed-size entries, little endian, in blocks of many rows.
 
-use crate::customers::{Bought, Glance, History};
-use crate::embed::Neighbour;
-use crate::events::EventKind;
+use crate::customers::{Bought, EventKind, Glance, History};
+use crate::embed::{Neighbour, Pull};
 use crate::ids::{DenseId, ItemId};
 use crate::lists::Lists;
 use crate::rules::Rule;
@@ -92,6 +91,16 @@ impl Entry for Neighbour {
     }
     fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
         Some(Self { item: Entry::get(bytes)?, cosine: Entry::get(bytes)? })
+    }
+}
+
+impl Entry for Pull {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.item.put(out);
+        self.weight.put(out);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        Some(Self { item: Entry::get(bytes)?, weight: Entry::get(bytes)? })
     }
 }
 

@@ -1,12 +1,16 @@
 //! What a generation holds per item: flat arrays, in memory, the same for the trainer that made them
 //! and the server that read them.
 
+use std::collections::BTreeMap;
+
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::Cadence;
-use crate::embed::Neighbour;
+use crate::embed::{Neighbour, Pull};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
+use crate::rank::Forest;
 use crate::rules::longer::LongRule;
+use crate::rules::visits::Visits;
 use crate::rules::{Rule, Rules};
 use crate::time::Timestamp;
 use crate::trends::Trends;
@@ -28,10 +32,18 @@ pub struct Contents {
     pub bought: Rules,
     /// Bought by the same customer, at any time.
     pub collected: Rules,
+    /// What an item in an order speaks for.
+    pub called: Lists<Pull>,
+    /// What an item in a customer's past speaks for.
+    pub drawn: Lists<Pull>,
     /// Looked at in the same visit.
     pub viewed: Rules,
     /// Looked at after it in the same visit, with the visits that did.
     pub next: Lists<Rule>,
+    /// Visits as they were, newest first.
+    pub visits: Visits,
+    /// Per item, its latest visits beside all of them; see [`Onward`](crate::rules::onward::Onward).
+    pub freshness: Vec<f32>,
     /// Rules with several items on the left, the strongest first.
     pub longer: Vec<LongRule>,
     /// Close in the embedding space.
@@ -40,6 +52,8 @@ pub struct Contents {
     pub trends: Trends,
     /// How soon people come back for it.
     pub cadence: Cadence,
+    /// What puts the best candidates of a question in order, by the question's name.
+    pub rankers: BTreeMap<String, Forest>,
     /// Rows of `longer` by the first (lowest) item on the left; derived.
     pub(crate) longer_by_first: Lists<u32>,
 }

@@ -1,6 +1,7 @@
 //! Opens a generation: what is served per item comes into memory, checked on the way; customers are
 //! read one by one.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,11 +10,12 @@ use super::manifest::{Digester, TreeDigest};
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
 use crate::customers::{DueCurve, History};
-use crate::embed::Neighbour;
+use crate::embed::{Neighbour, Pull};
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
 use crate::rules::longer::LongRule;
+use crate::rules::visits::Visits;
 use crate::rules::{Rule, Rules};
 use crate::time::Timestamp;
 
@@ -240,7 +242,17 @@ impl Loader<'_> {
         contents.bought = self.rules("bought", count)?;
         contents.collected = self.rules("collected", count)?;
         contents.viewed = self.rules("viewed", count)?;
+        contents.called = self.lists("called", count, |pull: &Pull| pull.item.index() < count)?;
+        contents.drawn = self.lists("drawn", count, |pull: &Pull| pull.item.index() < count)?;
         contents.next = self.lists("next", count, |rule: &Rule| rule.item.index() < count)?;
+        contents.visits = self.visits(count)?;
+        contents.freshness = self.vector_of("visits.freshness", count)?;
+        contents.rankers =
+            self.load_keyed("rankers", |question, json, rankers: &mut BTreeMap<_, _>| {
+                let question = String::from_utf8(question.to_vec()).ok()?;
+                rankers.insert(question, serde_json::from_slice(json).ok()?);
+                Some(())
+            })?;
         contents.longer = self.longer(count)?;
         contents.neighbours =
             self.lists("neighbours", count, |n: &Neighbour| n.item.index() < count)?;
@@ -295,6 +307,16 @@ impl Loader<'_> {
         })
     }
 
+    fn visits(&self, count: usize) -> Result<Visits> {
+        let sessions = self.load("visits.sessions", read_list_block)?;
+        let postings = self.load("visits.postings", read_list_block)?;
+        let held_by = self.vector_of("visits.held_by", count)?;
+        let clicks: Vec<u32> = self.vector_of("visits.clicks", 2)?;
+        let clicks = u64::from(clicks[0]) | u64::from(clicks[1]) << 32;
+        Visits::from_parts(sessions, postings, held_by, clicks)
+            .ok_or_else(|| self.trees.damaged("visits.sessions"))
+    }
+
     fn longer(&self, count: usize) -> Result<Vec<LongRule>> {
         let left: Lists<ItemId> = self.load("longer.left", read_list_block)?;
         let rest: Vec<u32> = self.vector_of("longer.rest", 3 * left.len())?;
@@ -346,6 +368,14 @@ impl Loader<'_> {
         name: &str,
         read: impl Fn(&[u8], &mut T) -> Option<()>,
     ) -> Result<T> {
+        self.load_keyed(name, |_, block, value| read(block, value))
+    }
+
+    fn load_keyed<T: Default>(
+        &self,
+        name: &str,
+        read: impl Fn(&[u8], &[u8], &mut T) -> Option<()>,
+    ) -> Result<T> {
         let expected = self.manifest.trees.get(name).ok_or_else(|| {
             Error::index(
                 &self.trees.directory,
@@ -356,7 +386,7 @@ impl Loader<'_> {
         let mut digester = Digester::default();
         self.trees.each(name, |key, block| {
             digester.add(key, block);
-            read(block, &mut value)
+            read(key, block, &mut value)
         })?;
         if digester.finish() != *expected {
             return Err(self.trees.damaged(name));

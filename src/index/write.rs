@@ -70,7 +70,9 @@ impl TrainingLock {
         for entry in fs::read_dir(&generations).map_err(Error::io("list", &generations))? {
             let entry = entry.map_err(Error::io("list", &generations))?;
             if entry.file_name().to_string_lossy().starts_with(BUILDING) {
-                fs::remove_dir_all(entry.path()).map_err(Error::io("remove", entry.path()))?;
+                let remove =
+                    if entry.path().is_dir() { fs::remove_dir_all } else { fs::remove_file };
+                remove(entry.path()).map_err(Error::io("remove", entry.path()))?;
             }
         }
         Ok(Self { index: index.clone(), _file: file })
@@ -178,7 +180,8 @@ struct TreeWriter<'a> {
 
 impl TreeWriter<'_> {
     fn contents(&mut self, contents: &Contents) -> sled::Result<()> {
-        let Contents { keys, items, bought, collected, viewed, trends, cadence, .. } = contents;
+        let Contents { keys, items, bought, collected, viewed, visits, trends, cadence, .. } =
+            contents;
         self.blocks("items", item_blocks(contents))?;
         debug_assert_eq!(keys.len(), items.len());
         for (name, rules) in [("bought", bought), ("collected", collected), ("viewed", viewed)] {
@@ -186,7 +189,20 @@ impl TreeWriter<'_> {
             self.vector(&format!("{name}.item_groups"), &rules.item_groups)?;
             self.vector(&format!("{name}.groups"), &[rules.groups])?;
         }
+        self.lists("called", &contents.called)?;
+        self.lists("drawn", &contents.drawn)?;
         self.lists("next", &contents.next)?;
+        self.lists("visits.sessions", visits.sessions())?;
+        self.lists("visits.postings", visits.postings())?;
+        self.vector("visits.held_by", visits.held_by())?;
+        let clicks = visits.clicks();
+        self.vector("visits.clicks", &[clicks as u32, (clicks >> 32) as u32])?;
+        self.vector("visits.freshness", &contents.freshness)?;
+        let rankers = contents.rankers.iter().map(|(question, forest)| {
+            let json = serde_json::to_vec(forest).expect("forests hold finite numbers");
+            (question.as_bytes().to_vec(), json)
+        });
+        self.entries("rankers", rankers)?;
         self.lists(
             "longer.left",
             &contents.longer.iter().map(|r| r.left.iter().copied()).collect(),

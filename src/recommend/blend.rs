@@ -2,9 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Kind;
 use crate::error::{Error, Result};
 
-/// The weights of one question. Each multiplies a source's score; 0 leaves the source out.
+/// Where candidates come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Bought,
+    Collected,
+    Called,
+    Drawn,
+    Viewed,
+    Next,
+    Onward,
+    Longer,
+    Similar,
+    Own,
+    Glanced,
+    Category,
+    Popular,
+}
+
+/// How many sources there are.
+pub const SOURCES: usize = 13;
+
+/// The weights of one question. Each multiplies what a source says; 0 leaves the source out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Weights {
@@ -12,10 +34,16 @@ pub struct Weights {
     pub bought: f32,
     /// Rules over customers: bought by the same people.
     pub collected: f32,
+    /// Called for by the items asked about, learnt from orders (EASE).
+    pub called: f32,
+    /// Called for by what the customer has, learnt from customers (EASE).
+    pub drawn: f32,
     /// Rules over visits: looked at together.
     pub viewed: f32,
     /// Looked at next in the same visit.
     pub next: f32,
+    /// What visits like this one went on to.
+    pub onward: f32,
     /// Rules with several items on the left.
     pub longer: f32,
     /// Close in the embedding space.
@@ -32,6 +60,63 @@ pub struct Weights {
     pub momentum: f32,
     /// What an item of the visit counts for each later one, 0 to 1.
     pub decay: f32,
+    /// Power of how due an item is, in what the customer bought before; 0 ignores it.
+    pub due: f32,
+}
+
+impl Weights {
+    /// The same weights but for those of the sources, given in the order of the fields.
+    pub fn with_sources(&self, by_source: [f32; SOURCES]) -> Self {
+        let [
+            bought,
+            collected,
+            called,
+            drawn,
+            viewed,
+            next,
+            onward,
+            longer,
+            similar,
+            own,
+            glanced,
+            category,
+            popular,
+        ] = by_source;
+        Self {
+            bought,
+            collected,
+            called,
+            drawn,
+            viewed,
+            next,
+            onward,
+            longer,
+            similar,
+            own,
+            glanced,
+            category,
+            popular,
+            ..*self
+        }
+    }
+
+    /// In the order of the fields.
+    pub fn by_source(&self) -> [f32; SOURCES] {
+        let &Self { bought, collected, called, drawn, viewed, next, onward, longer, .. } = self;
+        let &Self { similar, own, glanced, category, popular, .. } = self;
+        // Never 0, so that what fills up an answer still has an order.
+        let popular = popular.max(1e-6);
+        [
+            bought, collected, called, drawn, viewed, next, onward, longer, similar, own, glanced,
+            category, popular,
+        ]
+    }
+
+    /// The score of a candidate: Σ weight × what the source says, times momentum to its power.
+    pub fn score(&self, by_source: &[f32; SOURCES], says: &[f32; SOURCES], momentum: f32) -> f32 {
+        let sum: f32 = by_source.iter().zip(says).map(|(weight, says)| weight * says).sum();
+        if self.momentum == 0.0 { sum } else { sum * momentum.powf(self.momentum) }
+    }
 }
 
 impl Default for Weights {
@@ -39,8 +124,11 @@ impl Default for Weights {
         Self {
             bought: 1.0,
             collected: 0.0,
+            called: 0.0,
+            drawn: 0.0,
             viewed: 0.0,
             next: 0.0,
+            onward: 0.0,
             longer: 0.0,
             similar: 0.0,
             own: 0.0,
@@ -49,6 +137,7 @@ impl Default for Weights {
             popular: 0.01,
             momentum: 0.0,
             decay: 0.8,
+            due: 0.5,
         }
     }
 }
@@ -57,15 +146,15 @@ impl Default for Weights {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Blend {
-    /// [`Question::Related`](super::Question::Related).
+    /// [`Kind::Related`].
     pub related: Weights,
-    /// [`Question::Basket`](super::Question::Basket).
+    /// [`Kind::Basket`].
     pub basket: Weights,
-    /// [`Question::Customer`](super::Question::Customer) of a customer with a past.
+    /// [`Kind::Customer`].
     pub customer: Weights,
-    /// The same, where only what is new to the customer is wanted.
+    /// [`Kind::CustomerNew`].
     pub customer_new: Weights,
-    /// The same of a visitor without a past.
+    /// [`Kind::Session`].
     pub session: Weights,
 }
 
@@ -74,6 +163,7 @@ impl Default for Blend {
         Self {
             related: Weights {
                 collected: 0.2,
+                called: 0.2,
                 viewed: 0.4,
                 similar: 0.05,
                 category: 0.02,
@@ -81,6 +171,7 @@ impl Default for Blend {
                 ..Weights::default()
             },
             basket: Weights {
+                called: 1.0,
                 longer: 0.1,
                 viewed: 0.1,
                 collected: 0.1,
@@ -90,6 +181,7 @@ impl Default for Blend {
             customer: Weights {
                 bought: 0.0,
                 collected: 0.1,
+                drawn: 0.3,
                 viewed: 0.05,
                 similar: 0.02,
                 own: 1.0,
@@ -101,6 +193,7 @@ impl Default for Blend {
             customer_new: Weights {
                 bought: 0.3,
                 collected: 1.0,
+                drawn: 1.0,
                 viewed: 0.3,
                 similar: 0.1,
                 glanced: 0.5,
@@ -111,7 +204,8 @@ impl Default for Blend {
             session: Weights {
                 bought: 0.3,
                 viewed: 0.4,
-                next: 1.0,
+                next: 0.3,
+                onward: 1.0,
                 similar: 0.05,
                 glanced: 0.05,
                 decay: 0.6,
@@ -122,6 +216,28 @@ impl Default for Blend {
 }
 
 impl Blend {
+    /// The weights of a kind of question.
+    pub fn of(&self, kind: Kind) -> &Weights {
+        match kind {
+            Kind::Related => &self.related,
+            Kind::Basket => &self.basket,
+            Kind::Customer => &self.customer,
+            Kind::CustomerNew => &self.customer_new,
+            Kind::Session => &self.session,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn of_mut(&mut self, kind: Kind) -> &mut Weights {
+        match kind {
+            Kind::Related => &mut self.related,
+            Kind::Basket => &mut self.basket,
+            Kind::Customer => &mut self.customer,
+            Kind::CustomerNew => &mut self.customer_new,
+            Kind::Session => &mut self.session,
+        }
+    }
+
     /// The blend in a manifest's `learnt`; what it does not name has its default.
     ///
     /// Errors: it holds something else.

@@ -1,10 +1,12 @@
-//! Candidates, as the sources propose them: one score each, and the strongest evidence for it.
+//! Candidates, as the sources propose them: what each source says of each, and the strongest evidence.
 
-use super::blend::Weights;
-use crate::events::EventKind;
+use super::blend::{SOURCES, Source, Weights};
+use super::ranking::Scored;
+use crate::customers::EventKind;
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
 use crate::rules::Rule;
+use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch};
 use crate::time::Timestamp;
 
 /// Why a source proposes an item.
@@ -12,8 +14,10 @@ use crate::time::Timestamp;
 pub(super) enum Evidence {
     Bought { with: ItemId, together: u32 },
     Collected { with: ItemId, together: u32 },
+    Called { by: ItemId, weight: f32, in_orders: bool },
     Viewed { with: ItemId, together: u32, alternative: bool },
-    Next { with: ItemId, together: u32 },
+    Next { with: ItemId, together: u32, alternative: bool },
+    Onward { after: ItemId, sessions: u32 },
     Longer { rule: u32 },
     Similar { to: ItemId, cosine: f32, alternative: bool },
     Own,
@@ -23,208 +27,195 @@ pub(super) enum Evidence {
     Popular { fallback: bool },
 }
 
-#[derive(Clone, Copy)]
-struct Cell {
-    state: State,
-    score: f32,
-    strongest: f32,
+/// One item that was proposed, or kept out.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    item: ItemId,
+    blocked: bool,
     /// The seed it was last found to be bought with, and in how many orders; see
     /// [`Pool::mark_bought_with`].
     seed: u32,
     orders: u32,
+    /// The largest single contribution, and why it was made.
+    strongest: f32,
     evidence: Evidence,
+    /// What each source says, unweighted.
+    says: [f32; SOURCES],
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    Untouched,
-    Candidate,
-    Blocked,
-}
-
-const UNTOUCHED: Cell = Cell {
-    state: State::Untouched,
-    score: 0.0,
-    strongest: 0.0,
-    seed: u32::MAX,
-    orders: 0,
-    evidence: Evidence::Own,
-};
-
-/// Memory that one thread reuses for all its answers: a cell per item, and which were touched.
-#[derive(Default)]
+/// Memory that one thread reuses for all its answers: which slot an item has, and the slots in use.
+#[derive(Debug, Default)]
 pub struct Scratch {
-    cells: Vec<Cell>,
-    touched: Vec<ItemId>,
-}
-
-impl std::fmt::Debug for Scratch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Scratch({} items)", self.cells.len())
-    }
+    /// Per item, its slot + 1, or 0.
+    places: Vec<u32>,
+    slots: Vec<Slot>,
+    /// For finding visits like the visitor's.
+    onward: OnwardScratch,
 }
 
 /// The candidates of one answer.
 pub(super) struct Pool<'a> {
     pub(super) contents: &'a Contents,
+    weights: [f32; SOURCES],
     scratch: &'a mut Scratch,
 }
 
 impl Drop for Pool<'_> {
     fn drop(&mut self) {
-        for item in self.scratch.touched.drain(..) {
-            self.scratch.cells[item.index()] = UNTOUCHED;
+        for slot in self.scratch.slots.drain(..) {
+            self.scratch.places[slot.item.index()] = 0;
         }
     }
 }
 
 impl<'a> Pool<'a> {
-    pub(super) fn new(contents: &'a Contents, scratch: &'a mut Scratch) -> Self {
-        scratch.cells.resize(contents.len(), UNTOUCHED);
-        Self { contents, scratch }
+    pub(super) fn new(contents: &'a Contents, weights: &Weights, scratch: &'a mut Scratch) -> Self {
+        scratch.places.resize(contents.len(), 0);
+        Self { contents, weights: weights.by_source(), scratch }
+    }
+
+    /// Whether the source is listened to at all.
+    pub(super) fn listens_to(&self, source: Source) -> bool {
+        self.weights[source as usize] > 0.0
     }
 
     /// Keeps the item out of the answer.
     pub(super) fn block(&mut self, item: ItemId) {
-        let cell = &mut self.scratch.cells[item.index()];
-        if cell.state == State::Untouched {
-            self.scratch.touched.push(item);
-        }
-        cell.state = State::Blocked;
+        self.slot(item).blocked = true;
     }
 
-    /// Adds to the item's score; the strongest addition is remembered as the evidence.
+    /// Adds to what the source says of the item; the largest contribution is remembered as the evidence.
     #[inline]
-    pub(super) fn add(&mut self, item: ItemId, score: f32, evidence: Evidence) {
-        let cell = &mut self.scratch.cells[item.index()];
-        match cell.state {
-            State::Blocked => return,
-            State::Candidate => {}
-            State::Untouched => {
-                self.scratch.touched.push(item);
-                cell.state = State::Candidate;
-            }
+    pub(super) fn add(&mut self, source: Source, item: ItemId, says: f32, evidence: Evidence) {
+        let contribution = self.weights[source as usize] * says;
+        let slot = self.slot(item);
+        slot.says[source as usize] += says;
+        if contribution > slot.strongest {
+            slot.strongest = contribution;
+            slot.evidence = evidence;
         }
-        cell.score += score;
-        if score > cell.strongest {
-            cell.strongest = score;
-            cell.evidence = evidence;
-        }
+    }
+
+    /// Adds what visits like this one went on to; `clicks` are the visitor's, latest first, with repeats.
+    pub(super) fn add_onward(&mut self, clicks: &[ItemId]) {
+        let Some(&after) = clicks.first() else { return };
+        let Contents { visits, next, freshness, .. } = self.contents;
+        let onward = Onward { visits, followers: next, trend: freshness };
+        let mut scratch = std::mem::take(&mut self.scratch.onward);
+        onward.score(clicks, &OnwardOptions::default(), &mut scratch, |click| {
+            let evidence = match click.again {
+                true => Evidence::ThisVisit,
+                false => Evidence::Onward { after, sessions: click.sessions },
+            };
+            self.add(Source::Onward, click.item, click.score, evidence);
+        });
+        self.scratch.onward = scratch;
     }
 
     /// Remembers what is bought together with seed number `seed`, so that [`Pool::orders_with`] answers
     /// at once.
     pub(super) fn mark_bought_with(&mut self, seed: u32, rules: &[Rule]) {
         for rule in rules {
-            let cell = &mut self.scratch.cells[rule.item.index()];
-            if cell.state == State::Untouched {
-                self.scratch.touched.push(rule.item);
-                cell.state = State::Candidate;
-            }
-            (cell.seed, cell.orders) = (seed, rule.together);
+            let slot = self.slot(rule.item);
+            (slot.seed, slot.orders) = (seed, rule.together);
         }
     }
 
     /// In how many orders the item was bought with the seed that was marked last; 0 if no more often than
     /// by chance.
     pub(super) fn orders_with(&self, seed: u32, item: ItemId) -> u32 {
-        let cell = &self.scratch.cells[item.index()];
-        if cell.seed == seed { cell.orders } else { 0 }
+        self.known(item).filter(|slot| slot.seed == seed).map_or(0, |slot| slot.orders)
     }
 
-    /// Adds what is popular in the shop, to candidates and as new ones, enough for `limit`; then takes
-    /// momentum into account.
-    pub(super) fn settle(&mut self, weights: &Weights, limit: usize) {
-        let trends = &self.contents.trends;
+    /// Adds what is popular in the shop, to candidates and as new ones, enough for `limit`.
+    pub(super) fn add_popular(&mut self, limit: usize) {
+        let contents = self.contents;
+        let trends = &contents.trends;
         let top = trends.ranking.first().map_or(0.0, |item| trends.share[item.index()]);
-        let fallback = !self.scratch.touched.iter().any(|item| {
-            let cell = &self.scratch.cells[item.index()];
-            cell.state == State::Candidate && cell.score > 0.0
-        });
         // Never 0: what fills up the answer still has an order.
-        let scale = weights.popular.max(1e-6) / top.max(f32::MIN_POSITIVE);
-        let popularity = |item: ItemId| (trends.share[item.index()] * scale).max(1e-12);
-        for at in 0..self.scratch.touched.len() {
-            let item = self.scratch.touched[at];
-            if trends.share[item.index()] > 0.0 {
-                self.add(item, popularity(item), Evidence::Popular { fallback });
-            }
+        let popularity =
+            |item: ItemId| (trends.share[item.index()] / top.max(f32::MIN_POSITIVE)).max(1e-9);
+        let fallback = !self.scratch.slots.iter().any(|slot| !slot.blocked && slot.strongest > 0.0);
+        for place in 0..self.scratch.slots.len() {
+            let item = self.scratch.slots[place].item;
+            self.add(Source::Popular, item, popularity(item), Evidence::Popular { fallback });
         }
         let mut wanted = limit;
         for &item in &trends.ranking {
             if wanted == 0 {
                 break;
             }
-            let state = self.scratch.cells[item.index()].state;
-            let sold_out = self.contents.items[item.index()].in_stock == Some(false);
-            if state == State::Untouched && !sold_out {
-                self.add(item, popularity(item), Evidence::Popular { fallback });
+            if self.known(item).is_none() && !self.is_sold_out(item) {
+                self.add(Source::Popular, item, popularity(item), Evidence::Popular { fallback });
                 wanted -= 1;
             }
         }
-        if weights.momentum != 0.0 {
-            for item in &self.scratch.touched {
-                let factor = trends.momentum[item.index()].powf(weights.momentum);
-                self.scratch.cells[item.index()].score *= factor;
-            }
-        }
     }
 
-    /// The best `limit` candidates, best first; ties fall to the lower id.
-    pub(super) fn best(&self, limit: usize) -> Vec<(ItemId, f32)> {
-        let mut ranked = self.candidates();
-        cut(&mut ranked, limit);
-        ranked
+    /// Whether the item is bought together with the seed that was marked last.
+    pub(super) fn is_bought_with(&self, item: ItemId) -> bool {
+        self.known(item).is_some_and(|slot| slot.orders > 0)
     }
 
-    /// The same, but at least one in ten is of each kind, if there are any: known to the customer, and
-    /// new. What is missing of a kind takes the last places.
-    pub(super) fn best_of_both(
-        &self,
-        limit: usize,
-        known: impl Fn(ItemId) -> bool,
-    ) -> Vec<(ItemId, f32)> {
-        let least = limit.div_ceil(10).min(limit / 2);
-        let (mut old, mut new): (Vec<_>, Vec<_>) =
-            self.candidates().into_iter().partition(|(item, _)| known(*item));
-        cut(&mut old, limit);
-        cut(&mut new, limit);
-        let own_part = |list: &[(ItemId, f32)]| list.len().min(least);
-        let (reserved_old, reserved_new) = (own_part(&old), own_part(&new));
-        let (first_old, first_new) = (old[..reserved_old].to_vec(), new[..reserved_new].to_vec());
-        let mut rest: Vec<_> = old.drain(reserved_old..).chain(new.drain(reserved_new..)).collect();
-        cut(&mut rest, limit - reserved_old - reserved_new);
-        let mut ranked = [first_old, first_new, rest].concat();
-        cut(&mut ranked, limit);
-        ranked
+    /// Whether the item is looked at in the same visits as a seed.
+    pub(super) fn is_viewed_with(&self, item: ItemId) -> bool {
+        let says = self.says(item);
+        says[Source::Viewed as usize] > 0.0 || says[Source::Next as usize] > 0.0
+    }
+
+    /// All candidates that may be answered, with what each source says of them.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = (ItemId, &[f32; SOURCES])> {
+        let slots = self.scratch.slots.iter();
+        slots
+            .filter(|slot| !slot.blocked && !self.is_sold_out(slot.item))
+            .map(|slot| (slot.item, &slot.says))
+    }
+
+    /// All candidates with a score above 0, in no order.
+    pub(super) fn scored(&self, weights: &Weights) -> Vec<Scored> {
+        let by_source = weights.by_source();
+        let momentum = &self.contents.trends.momentum;
+        self.candidates()
+            .map(|(item, says)| (item, weights.score(&by_source, says, momentum[item.index()])))
+            .filter(|(_, score)| *score > 0.0)
+            .collect()
+    }
+
+    /// What each source says of the item.
+    pub(super) fn says(&self, item: ItemId) -> &[f32; SOURCES] {
+        self.known(item).map_or(&[0.0; SOURCES], |slot| &slot.says)
     }
 
     /// The strongest evidence for a candidate.
     pub(super) fn evidence(&self, item: ItemId) -> Evidence {
-        self.scratch.cells[item.index()].evidence
+        self.known(item).map_or(Evidence::Popular { fallback: true }, |slot| slot.evidence)
     }
 
-    fn candidates(&self) -> Vec<(ItemId, f32)> {
-        let cells = &self.scratch.cells;
-        let sold_out = |item: &ItemId| self.contents.items[item.index()].in_stock == Some(false);
-        self.scratch
-            .touched
-            .iter()
-            .filter(|item| cells[item.index()].state == State::Candidate)
-            .filter(|item| cells[item.index()].score > 0.0 && !sold_out(item))
-            .map(|&item| (item, cells[item.index()].score))
-            .collect()
+    fn is_sold_out(&self, item: ItemId) -> bool {
+        self.contents.items[item.index()].in_stock == Some(false)
     }
-}
 
-/// Sorts best first and keeps `limit`.
-fn cut(ranked: &mut Vec<(ItemId, f32)>, limit: usize) {
-    let better = |a: &(ItemId, f32), b: &(ItemId, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    if ranked.len() > limit {
-        if limit > 0 {
-            ranked.select_nth_unstable_by(limit - 1, better);
+    fn known(&self, item: ItemId) -> Option<&Slot> {
+        let place = self.scratch.places[item.index()].checked_sub(1)?;
+        Some(&self.scratch.slots[place as usize])
+    }
+
+    #[inline]
+    fn slot(&mut self, item: ItemId) -> &mut Slot {
+        let Scratch { places, slots, .. } = &mut *self.scratch;
+        let place = &mut places[item.index()];
+        if *place == 0 {
+            slots.push(Slot {
+                item,
+                blocked: false,
+                seed: u32::MAX,
+                orders: 0,
+                strongest: 0.0,
+                evidence: Evidence::Popular { fallback: true },
+                says: [0.0; SOURCES],
+            });
+            *place = slots.len() as u32;
         }
-        ranked.truncate(limit);
+        &mut slots[*place as usize - 1]
     }
-    ranked.sort_unstable_by(better);
 }

@@ -1,8 +1,7 @@
 //! Why an item is recommended: the evidence of the strongest source, in figures and in words.
 
 use super::pool::Evidence;
-use crate::customers::{Bought, History};
-use crate::events::EventKind;
+use crate::customers::{Bought, EventKind, History};
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
 use crate::rules::{self, Rules};
@@ -25,6 +24,15 @@ pub enum Reason {
         /// The counts behind it, in customers.
         counted: Association,
     },
+    /// What is bought with it, all considered, speaks for it.
+    CalledFor {
+        /// The item of the question or of the customer's past.
+        by: ItemId,
+        /// How much it speaks for it; comparable within one answer.
+        weight: f32,
+        /// Learnt from orders; else from all that each customer bought.
+        in_orders: bool,
+    },
     /// In the same visits.
     ViewedTogether {
         /// The item of the question.
@@ -35,6 +43,13 @@ pub enum Reason {
         alternative: bool,
         /// Only visits that saw it afterwards count.
         after: bool,
+    },
+    /// Visits like this one went on to it.
+    VisitsLikeThis {
+        /// The visitor's latest item.
+        after: ItemId,
+        /// How many of the visits most like this one saw it; 0 if only visits like those did.
+        sessions: u32,
     },
     /// Close in the embedding space.
     Similar {
@@ -119,7 +134,20 @@ pub(super) fn reasons(
     if evidence == Evidence::Own {
         return before.into_iter().collect();
     }
-    std::iter::once(reason(contents, item, evidence)).chain(before).collect()
+    let first = reason(contents, item, evidence);
+    let also = match &first {
+        Reason::ViewedTogether { with, .. } => bought_together(contents, *with, item),
+        _ => None,
+    };
+    std::iter::once(first).chain(also).chain(before).collect()
+}
+
+/// The rule from one item to another, if the two are bought together more often than by chance.
+fn bought_together(contents: &Contents, with: ItemId, item: ItemId) -> Option<Reason> {
+    let rules = contents.bought.lists.row(with.index());
+    let rule = rules.iter().find(|rule| rule.item == item)?;
+    let counted = Association::of(&contents.bought, rule.together, with, item);
+    Some(Reason::BoughtTogether { with: vec![with], counted })
 }
 
 fn bought_before(contents: &Contents, bought: &Bought) -> Reason {
@@ -147,18 +175,20 @@ fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
             with,
             counted: Association::of(&contents.collected, together, with, item),
         },
+        Evidence::Called { by, weight, in_orders } => called(contents, item, by, weight, in_orders),
         Evidence::Viewed { with, together, alternative } => Reason::ViewedTogether {
             with,
             counted: Association::of(&contents.viewed, together, with, item),
             alternative,
             after: false,
         },
-        Evidence::Next { with, together } => Reason::ViewedTogether {
+        Evidence::Next { with, together, alternative } => Reason::ViewedTogether {
             with,
             counted: Association::of(&contents.viewed, together, with, item),
-            alternative: false,
+            alternative,
             after: true,
         },
+        Evidence::Onward { after, sessions } => Reason::VisitsLikeThis { after, sessions },
         Evidence::Longer { rule } => {
             let rule = &contents.longer[rule as usize];
             let right = contents.bought.item_groups[item.index()].max(rule.together);
@@ -185,6 +215,21 @@ fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
     }
 }
 
+/// Where the two are known to go together, how often they do says more than a weight.
+fn called(contents: &Contents, item: ItemId, by: ItemId, weight: f32, in_orders: bool) -> Reason {
+    let known = match in_orders {
+        true => bought_together(contents, by, item),
+        false => {
+            let rules = contents.collected.lists.row(by.index());
+            rules.iter().find(|rule| rule.item == item).map(|rule| Reason::SameCustomers {
+                with: by,
+                counted: Association::of(&contents.collected, rule.together, by, item),
+            })
+        }
+    };
+    known.unwrap_or(Reason::CalledFor { by, weight, in_orders })
+}
+
 impl Reason {
     /// The reason in words, for people. Never names a customer.
     pub fn text(&self, contents: &Contents) -> String {
@@ -204,6 +249,12 @@ impl Reason {
                 100.0 * counted.confidence,
                 counted.lift,
             ),
+            Self::CalledFor { by, weight, in_orders: true } => {
+                format!("orders with {} call for it (weight {weight:.2})", title(by))
+            }
+            Self::CalledFor { by, weight, in_orders: false } => {
+                format!("customers who bought {} are drawn to it (weight {weight:.2})", title(by))
+            }
             Self::ViewedTogether { with, counted, alternative, after } => format!(
                 "{}looked at {} {} in {} visits",
                 if *alternative { "an alternative: " } else { "" },
@@ -211,6 +262,12 @@ impl Reason {
                 title(with),
                 counted.together,
             ),
+            Self::VisitsLikeThis { after, sessions: 0 } => {
+                format!("visits that saw {} lead to it", title(after))
+            }
+            Self::VisitsLikeThis { sessions, .. } => {
+                format!("seen in {sessions} of the visits most like this one")
+            }
             Self::Similar { to, cosine, alternative } => format!(
                 "{}wanted by the same customers as {} (cosine {cosine:.2})",
                 if *alternative { "an alternative: " } else { "" },

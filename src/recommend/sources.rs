@@ -1,9 +1,8 @@
 //! Where candidates come from, question by question.
 
-use super::blend::Weights;
+use super::blend::{Source, Weights};
 use super::pool::{Evidence, Pool};
-use crate::customers::{Bought, Glance, History};
-use crate::events::EventKind;
+use crate::customers::{Bought, EventKind, Glance, History};
 use crate::ids::ItemId;
 
 /// An item that stands for what is wanted, and how much it counts.
@@ -22,20 +21,15 @@ const TELLING: f64 = 5.0;
 const SELDOM: f64 = 0.25;
 
 /// Candidates for a product page.
-pub(super) fn related(pool: &mut Pool<'_>, weights: &Weights, item: &str) {
+pub(super) fn related(pool: &mut Pool<'_>, item: &str) {
     let Some(item) = pool.contents.keys.get(item) else { return };
     pool.block(item);
-    propose(pool, weights, Seed { number: 0, item, weight: 1.0 });
-    category(pool, weights, item);
+    propose(pool, Seed { number: 0, item, weight: 1.0 });
+    category(pool, item);
 }
 
 /// Candidates for a cart.
-pub(super) fn basket(
-    pool: &mut Pool<'_>,
-    weights: &Weights,
-    items: &[&str],
-    history: Option<&History>,
-) {
+pub(super) fn basket(pool: &mut Pool<'_>, due: f32, items: &[&str], history: Option<&History>) {
     let items = known_distinct(pool, items);
     items.iter().for_each(|&item| pool.block(item));
     for (number, &item) in (0..).zip(&items) {
@@ -43,11 +37,11 @@ pub(super) fn basket(
     }
     // Marks of the first walk are of no use to the second: seeds go on counting.
     for (number, &item) in (items.len() as u32..).zip(&items) {
-        propose(pool, weights, Seed { number, item, weight: 1.0 });
+        propose(pool, Seed { number, item, weight: 1.0 });
     }
-    longer(pool, weights, &items);
+    longer(pool, &items);
     if let Some(history) = history {
-        own(pool, weights, history);
+        own(pool, due, history);
     }
 }
 
@@ -66,80 +60,96 @@ pub(super) fn customer(
     if exclude_purchased && let Some(history) = history {
         history.bought.iter().for_each(|bought| pool.block(bought.item));
     }
+    if pool.listens_to(Source::Onward) {
+        let clicks: Vec<ItemId> =
+            recent.iter().rev().filter_map(|key| pool.contents.keys.get(key)).collect();
+        pool.add_onward(&clicks);
+    }
     for (number, &item) in (0..).zip(&visit) {
         let weight = weights.decay.powi(number as i32);
-        propose(pool, weights, Seed { number, item, weight });
-        if weights.glanced > 0.0 {
-            pool.add(item, weights.glanced * weight, Evidence::ThisVisit);
+        propose(pool, Seed { number, item, weight });
+        if pool.listens_to(Source::Glanced) {
+            pool.add(Source::Glanced, item, weight, Evidence::ThisVisit);
         }
     }
     if let Some(history) = history {
         for seed in past_seeds(history, visit.len() as u32) {
-            propose(pool, weights, seed);
+            propose(pool, seed);
         }
-        glanced(pool, weights, history);
-        own(pool, weights, history);
+        glanced(pool, history);
+        own(pool, weights.due, history);
     }
 }
 
 /// What goes with one seed, from every source.
-fn propose(pool: &mut Pool<'_>, weights: &Weights, seed: Seed) {
+fn propose(pool: &mut Pool<'_>, seed: Seed) {
     let contents = pool.contents;
     let Seed { number, item: with, weight } = seed;
     pool.mark_bought_with(number, contents.bought.lists.row(with.index()));
-    if weights.bought > 0.0 {
+    if pool.listens_to(Source::Bought) {
         for rule in contents.bought.lists.row(with.index()) {
             let evidence = Evidence::Bought { with, together: rule.together };
-            pool.add(rule.item, weights.bought * weight * rule.score, evidence);
+            pool.add(Source::Bought, rule.item, weight * rule.score, evidence);
         }
     }
-    if weights.collected > 0.0 {
+    if pool.listens_to(Source::Collected) {
         for rule in contents.collected.lists.row(with.index()) {
             let evidence = Evidence::Collected { with, together: rule.together };
-            pool.add(rule.item, weights.collected * weight * rule.score, evidence);
+            pool.add(Source::Collected, rule.item, weight * rule.score, evidence);
         }
     }
-    if weights.viewed > 0.0 {
+    if pool.listens_to(Source::Called) {
+        for pull in contents.called.row(with.index()) {
+            let evidence = Evidence::Called { by: with, weight: pull.weight, in_orders: true };
+            pool.add(Source::Called, pull.item, weight * pull.weight, evidence);
+        }
+    }
+    if pool.listens_to(Source::Drawn) {
+        for pull in contents.drawn.row(with.index()) {
+            let evidence = Evidence::Called { by: with, weight: pull.weight, in_orders: false };
+            pool.add(Source::Drawn, pull.item, weight * pull.weight, evidence);
+        }
+    }
+    if pool.listens_to(Source::Viewed) {
         for rule in contents.viewed.lists.row(with.index()) {
             let alternative = is_alternative(pool, number, with, rule.item);
             let evidence = Evidence::Viewed { with, together: rule.together, alternative };
-            pool.add(rule.item, weights.viewed * weight * rule.score, evidence);
+            pool.add(Source::Viewed, rule.item, weight * rule.score, evidence);
         }
     }
-    if weights.next > 0.0 {
+    if pool.listens_to(Source::Next) {
         for rule in contents.next.row(with.index()) {
-            let evidence = Evidence::Next { with, together: rule.together };
-            pool.add(rule.item, weights.next * weight * rule.score, evidence);
+            let alternative = is_alternative(pool, number, with, rule.item);
+            let evidence = Evidence::Next { with, together: rule.together, alternative };
+            pool.add(Source::Next, rule.item, weight * rule.score, evidence);
         }
     }
-    if weights.similar > 0.0 {
+    if pool.listens_to(Source::Similar) {
         for near in contents.neighbours.row(with.index()).iter().filter(|n| n.cosine > 0.0) {
             let alternative = is_alternative(pool, number, with, near.item);
             let evidence = Evidence::Similar { to: with, cosine: near.cosine, alternative };
-            pool.add(near.item, weights.similar * weight * near.cosine, evidence);
+            pool.add(Source::Similar, near.item, weight * near.cosine, evidence);
         }
     }
 }
 
-/// Of the same kind as the seed, and not bought with it more often than by chance.
+/// In the seed's own category, and not bought with it more often than by chance.
 fn is_alternative(pool: &Pool<'_>, seed: u32, with: ItemId, item: ItemId) -> bool {
-    pool.orders_with(seed, item) == 0 && same_kind(pool, with, item)
+    pool.orders_with(seed, item) == 0 && same_category(pool, with, item) == Some(true)
 }
 
-/// In the same category, as far as categories are known.
-fn same_kind(pool: &Pool<'_>, a: ItemId, b: ItemId) -> bool {
+/// `None` if one of the two has no category.
+fn same_category(pool: &Pool<'_>, a: ItemId, b: ItemId) -> Option<bool> {
     let categories = &pool.contents.categories;
-    match (categories.of(a), categories.of(b)) {
-        (Some(a), Some(b)) => a == b,
-        _ => true,
-    }
+    Some(categories.of(a)? == categories.of(b)?)
 }
 
-/// Keeps out what would be bought instead of the seed: of its kind, close to it, and hardly ever bought
-/// with it although there was every occasion.
+/// Keeps out what would be bought instead of the seed: close to it, not of another category, and hardly
+/// ever bought with it although there was every occasion.
 ///
-/// The occasions are the visits that saw both and led to an order, and the orders that chance alone would
-/// have made hold both.
+/// The occasions are the visits that saw both and led to an order, and, within a category, the orders that
+/// chance alone would have made hold both. Within a category, to be looked at together and bought together
+/// no more often than by chance is enough.
 fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
     let contents = pool.contents;
     let Seed { number, item: with, .. } = seed;
@@ -150,7 +160,9 @@ fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
     for rule in contents.viewed.lists.row(with.index()) {
         let occasions = f64::from(rule.together) * orders_per_visit;
         let orders = f64::from(pool.orders_with(number, rule.item));
-        if occasions >= TELLING && orders < SELDOM * occasions && same_kind(pool, with, rule.item) {
+        let other_category = same_category(pool, with, rule.item) == Some(false);
+        let passed_over = occasions >= TELLING && orders < SELDOM * occasions && !other_category;
+        if passed_over || is_alternative(pool, number, with, rule.item) {
             pool.block(rule.item);
         }
     }
@@ -163,30 +175,30 @@ fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
     }
 }
 
-fn longer(pool: &mut Pool<'_>, weights: &Weights, items: &[ItemId]) {
-    if weights.longer > 0.0 {
+fn longer(pool: &mut Pool<'_>, items: &[ItemId]) {
+    if pool.listens_to(Source::Longer) {
         for (number, rule) in pool.contents.longer_rules(items) {
             let confidence = rule.together as f32 / rule.left_groups.max(1) as f32;
-            pool.add(rule.right, weights.longer * confidence, Evidence::Longer { rule: number });
+            pool.add(Source::Longer, rule.right, confidence, Evidence::Longer { rule: number });
         }
     }
 }
 
-/// What the customer bought before: strength × √(rate of return) × how due it is.
-fn own(pool: &mut Pool<'_>, weights: &Weights, history: &History) {
-    if weights.own > 0.0 {
+/// What the customer bought before: strength × √(rate of return) × how due it is, to the power of `due`.
+fn own(pool: &mut Pool<'_>, due: f32, history: &History) {
+    if pool.listens_to(Source::Own) {
         for bought in history.bought.iter().filter(|bought| bought.strength > 0.0) {
-            pool.add(bought.item, weights.own * again(pool, bought), Evidence::Own);
+            pool.add(Source::Own, bought.item, again(pool, due, bought), Evidence::Own);
         }
     }
 }
 
-fn again(pool: &Pool<'_>, bought: &Bought) -> f32 {
+fn again(pool: &Pool<'_>, due: f32, bought: &Bought) -> f32 {
     let cadence = &pool.contents.cadence;
-    let due = match pool.contents.timed {
+    let due = match pool.contents.timed && due > 0.0 {
         true => {
             let days_since = pool.contents.now.days_since(bought.last) as f32;
-            cadence.due.factor(days_since, bought.usual_days)
+            cadence.due.factor(days_since, bought.usual_days).powf(due)
         }
         false => 1.0,
     };
@@ -194,11 +206,12 @@ fn again(pool: &Pool<'_>, bought: &Bought) -> f32 {
 }
 
 /// What the customer looked at and did not buy, the latest first.
-fn glanced(pool: &mut Pool<'_>, weights: &Weights, history: &History) {
-    if weights.glanced > 0.0 {
+fn glanced(pool: &mut Pool<'_>, history: &History) {
+    if pool.listens_to(Source::Glanced) {
         for (place, glance) in history.glances.iter().enumerate() {
-            let score = weights.glanced * interest(glance.kind) * 0.95f32.powi(place as i32);
-            pool.add(glance.item, score, Evidence::Glanced { kind: glance.kind, at: glance.at });
+            let interest = interest(glance.kind) * 0.95f32.powi(place as i32);
+            let evidence = Evidence::Glanced { kind: glance.kind, at: glance.at };
+            pool.add(Source::Glanced, glance.item, interest, evidence);
         }
     }
 }
@@ -237,19 +250,19 @@ fn past_seeds(history: &History, first_number: u32) -> Vec<Seed> {
 }
 
 /// Popular in the item's category, and in those above it.
-fn category(pool: &mut Pool<'_>, weights: &Weights, item: ItemId) {
-    if weights.category <= 0.0 {
+fn category(pool: &mut Pool<'_>, item: ItemId) {
+    if !pool.listens_to(Source::Category) {
         return;
     }
     let contents = pool.contents;
     let fallback = contents.bought.lists.row(item.index()).is_empty()
         && contents.viewed.lists.row(item.index()).is_empty();
-    let mut weight = weights.category;
+    let mut weight = 1.0;
     for category in contents.categories.upwards(contents.categories.of(item)) {
         let popular = contents.trends.by_category.row(category.index());
         for (place, &other) in popular.iter().enumerate() {
-            let score = weight / (1.0 + place as f32);
-            pool.add(other, score, Evidence::Category { category, fallback });
+            let says = weight / (1.0 + place as f32);
+            pool.add(Source::Category, other, says, Evidence::Category { category, fallback });
         }
         weight *= 0.3;
     }

@@ -7,11 +7,16 @@ use jiff::tz::TimeZone;
 use super::TrainOptions;
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::{Cadence, History, histories};
-use crate::embed::{Factors, Interactions, neighbours};
-use crate::events::{EventLog, baskets, sessions};
+use crate::embed::{Factors, Interactions, Pull, ease, neighbours};
+use crate::events::{EventLog, Sessions, baskets, sessions};
+use crate::ids::ItemId;
 use crate::index::Contents;
+use crate::lists::Lists;
 use crate::recommend::Blend;
+use crate::rules::onward::OnwardOptions;
+use crate::rules::visits::Visits;
 use crate::rules::{self, Groups, RuleOptions, Rules};
+use crate::time::Timestamp;
 use crate::trends;
 
 /// What was learnt.
@@ -58,9 +63,13 @@ pub fn learn(
     watch("counting what is bought together");
     let bought = rules::count(&orders, count, &options.bought);
     let collected = collected(&orders, log, count, &options.collected);
+    watch("learning what calls for what");
+    let (called, drawn) = pulls(&orders, log, count, options);
     watch("counting what is looked at together");
     let viewed = rules::count(&Groups::from_sessions(&sessions), count, &options.viewed);
     let next = rules::next::count_next(&sessions, count, &options.next);
+    let visits = Visits::new(&sessions, count, &OnwardOptions::default().visits);
+    let freshness = freshness(&sessions, count, now);
     watch("mining longer rules");
     let longer = rules::longer::mine(&orders, &options.longer);
 
@@ -88,8 +97,12 @@ pub fn learn(
         items,
         bought,
         collected,
+        called,
+        drawn,
         viewed,
         next,
+        visits,
+        freshness,
         longer: longer.rules,
         neighbours,
         trends,
@@ -97,6 +110,40 @@ pub fn learn(
         ..Contents::default()
     };
     Learnt { contents: contents.finish(), histories, blend: Blend::default(), lesson }
+}
+
+/// Pulls learnt from orders, and from customers where the shop knows them.
+fn pulls(
+    orders: &Groups,
+    log: &EventLog,
+    count: usize,
+    options: &TrainOptions,
+) -> (Lists<Pull>, Lists<Pull>) {
+    let sets = |groups: &Groups| Interactions::of_sets(groups.items(), count, 0.0);
+    let called = ease(&sets(orders), &options.called);
+    let drawn = match log.customers.is_empty() {
+        true => Lists::new(),
+        false => ease(&sets(&orders.one_per_customer()), &options.drawn),
+    };
+    (called, drawn)
+}
+
+/// Per item: visits that saw it, each halved by every two days of its age, plus ½, over all its visits.
+fn freshness(sessions: &Sessions, count: usize, now: Timestamp) -> Vec<f32> {
+    let (mut fresh, mut all) = (vec![0.5f64; count], vec![0u32; count]);
+    let mut seen: Vec<ItemId> = Vec::new();
+    for (items, &at) in sessions.items.rows().zip(&sessions.at) {
+        let weight = 0.5f64.powf(now.days_since(at) / 2.0);
+        seen.clear();
+        seen.extend(items);
+        seen.sort_unstable();
+        seen.dedup();
+        for item in &seen {
+            fresh[item.index()] += weight;
+            all[item.index()] += 1;
+        }
+    }
+    fresh.into_iter().zip(all).map(|(fresh, all)| (fresh / f64::from(all.max(1))) as f32).collect()
 }
 
 /// Rules over customers; none in a shop that knows no customers.

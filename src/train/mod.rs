@@ -1,24 +1,37 @@
-//! The nightly line: the order of the rooms, nothing else.
+//! The nightly line: the order of the rooms, rehearsed on the last weeks before it is played.
 //!
 //! ```text
-//! log + catalogue → baskets, sessions → counts → rules ┐
-//!                                     → factors → neighbours ├→ contents + histories → publish
-//!                                     → trends, cadence      ┘
+//! log + catalogue → learn up to the last weeks → try on them: damping, blend, rankers
+//!                 → learn from all of it, so tuned → publish
+//!
+//! learn: baskets, sessions → counts → rules, pulls ┐
+//!                          → factors → neighbours  ├→ contents + histories
+//!                          → trends, cadence       ┘
 //! ```
 
+mod cases;
+mod damping;
 mod learn;
 mod options;
+mod ranker;
+mod tune;
 
 pub use learn::{Learnt, Lesson, learn};
 pub use options::TrainOptions;
+pub use ranker::Worth;
+pub use tune::Score;
 
-use crate::catalog::{Catalog, CatalogReading, Item};
+use jiff::tz::TimeZone;
 use rustc_hash::FxHashSet;
 
+use self::cases::Split;
+use self::ranker::{Rehearsal, learn_rankers};
+use crate::catalog::{Catalog, CatalogReading, Item};
 use crate::error::{Error, Result};
-use crate::events::{EventKind, EventLog, Reading};
+use crate::events::{EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
 use crate::index::{Description, Index, Manifest, TrainingLock};
+use crate::rules::Groups;
 
 /// What a training run starts from.
 #[derive(Clone, Debug)]
@@ -28,7 +41,7 @@ pub struct Input {
     /// The shop's catalogue; empty if there is none.
     pub catalog: CatalogReading,
     /// Decides what a day is.
-    pub time_zone: jiff::tz::TimeZone,
+    pub time_zone: TimeZone,
     /// The configuration, for the manifest.
     pub config: serde_json::Value,
 }
@@ -54,7 +67,7 @@ pub fn train(
         )));
     }
     let items = stock(&mut log, &catalog.catalog);
-    let learnt = learn(&log, items, &time_zone, options, &mut watch);
+    let Tuned { learnt, how } = learn_tuned(&log, items, &time_zone, options, &mut watch);
     watch("publishing");
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
@@ -63,16 +76,69 @@ pub fn train(
         account: serde_json::to_value(&reading.account)
             .map_err(|error| Error::Server(format!("the account can't be written: {error}")))?,
         config,
-        learnt: serde_json::json!({ "blend": learnt.blend }),
+        learnt: how,
         notes,
     };
     let keep = options.keep_generations;
     lock.publish(&learnt.contents, &log.customers, &learnt.histories, description, keep)
 }
 
+/// What was learnt, tuned to the shop.
+#[derive(Clone, Debug)]
+pub struct Tuned {
+    /// Learnt from the whole log.
+    pub learnt: Learnt,
+    /// The blend, the rules' damping and the rankers that were chosen, and how good they are, for the
+    /// manifest.
+    pub how: serde_json::Value,
+}
+
+/// Learns from the log up to its last weeks, tunes on these, and learns once more from all of it. `items` is
+/// what the catalogue says, in the order of their ids, and `zone` decides what a day is.
+pub fn learn_tuned(
+    log: &EventLog,
+    items: Vec<Item>,
+    zone: &TimeZone,
+    options: &TrainOptions,
+    watch: &mut impl FnMut(&str),
+) -> Tuned {
+    let mut options = options.clone();
+    watch("holding back the last weeks, to tune on");
+    let split = Split::of(log, zone, options.session_gap_minutes);
+    let mut learnt = learn(&split.past, items.clone(), zone, &options, watch);
+    watch("tuning the rules");
+    let orders = Groups::from_baskets(&baskets(&split.past, zone));
+    options.bought = damping::of_baskets(&mut learnt, &split, &orders, &options.bought);
+    if !log.customers.is_empty() {
+        options.collected = damping::of_customers(&mut learnt, &split, &orders, &options.collected);
+    }
+    watch("tuning the blend");
+    let (blend, scores) = tune::tune(&learnt, &split);
+
+    let (mut rankers, mut worths) = Default::default();
+    if log.timed {
+        watch("holding back some weeks more, to learn ranking from");
+        let late = Rehearsal { learnt, split };
+        let split = Split::of(&late.split.past, zone, options.session_gap_minutes);
+        let learnt = learn(&split.past, items.clone(), zone, &options, watch);
+        watch("learning to rank");
+        (rankers, worths) = learn_rankers(&Rehearsal { learnt, split }, &late, &blend);
+    }
+    watch("learning from the whole log");
+    let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
+    learnt.contents.rankers = rankers;
+    let how = serde_json::json!({
+        "blend": learnt.blend,
+        "held_out": scores,
+        "rankers": worths,
+        "rules": { "bought": options.bought, "collected": options.collected },
+    });
+    Tuned { learnt, how }
+}
+
 /// What the catalogue says of every item of the log, in the order of their ids. Items of the catalogue
 /// that nobody has touched yet follow behind; titles come from the log where the catalogue has none.
-fn stock(log: &mut EventLog, catalog: &Catalog) -> Vec<Item> {
+pub fn stock(log: &mut EventLog, catalog: &Catalog) -> Vec<Item> {
     let sold: FxHashSet<String> = log.items.keys().map(str::to_lowercase).collect();
     for (key, _) in catalog.iter().filter(|(key, _)| !sold.contains(&key.to_lowercase())) {
         log.items.intern(key);

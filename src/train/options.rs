@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::customers::HistoryOptions;
-use crate::embed::{FactorOptions, NeighbourOptions};
+use crate::embed::{EaseOptions, FactorOptions, NeighbourOptions};
 use crate::error::{Error, Result};
 use crate::rules::RuleOptions;
 use crate::rules::longer::LongRuleOptions;
@@ -20,6 +20,10 @@ pub struct TrainOptions {
     pub bought: RuleOptions,
     /// Rules over customers.
     pub collected: RuleOptions,
+    /// Pulls between items, learnt from orders.
+    pub called: EaseOptions,
+    /// Pulls between items, learnt from customers.
+    pub drawn: EaseOptions,
     /// Rules over visits.
     pub viewed: RuleOptions,
     /// What is looked at next.
@@ -47,6 +51,8 @@ impl Default for TrainOptions {
             bought: RuleOptions::default(),
             // A customer's whole past is a far larger group than an order.
             collected: RuleOptions { max_group_items: Some(2_000), ..RuleOptions::default() },
+            called: EaseOptions { head: 6_000, ..EaseOptions::default() },
+            drawn: EaseOptions { head: 6_000, ..EaseOptions::default() },
             viewed: RuleOptions { per_item: 100, ..RuleOptions::default() },
             next: NextOptions::default(),
             longer: LongRuleOptions {

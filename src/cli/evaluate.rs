@@ -1,0 +1,293 @@
+//! `cartwright evaluate`
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::Context;
+use clap::Args;
+use jiff::tz::TimeZone;
+
+use super::output::{Steps, align_right, print, table};
+use super::train::role_and_column;
+use crate::catalog::{self, Catalog};
+use crate::config::Config;
+use crate::error::Error;
+use crate::evaluate::baselines::LINE_UP;
+use crate::evaluate::report::TaskReport;
+use crate::evaluate::{
+    Cut, Exam, HeldOut, Question, Recommender, Report, Task, past, returns_after,
+};
+use crate::events::{self, EventLog};
+use crate::ids::ItemId;
+use crate::recommend::{self, Query, Scratch, answer};
+use crate::train::{Learnt, TrainOptions, Tuned, learn_tuned, stock};
+
+/// Replays the shop's last weeks: learns from all before, asks what customers would want, and compares
+/// with what they did; beside simple and strong baselines. Nothing is published.
+#[derive(Debug, Args)]
+pub(super) struct Evaluate {
+    /// What customers did: files, folders or patterns
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    events: Vec<PathBuf>,
+    /// What the shop sells: files, folders or patterns
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    catalog: Vec<PathBuf>,
+    /// Days held out, the last of the log; fewer where it is shorter than four times that
+    #[arg(long, default_value_t = 28, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    test_days: u32,
+    /// Writes all figures as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Writes a page with charts
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Only these tasks, with commas between them
+    #[arg(long, value_delimiter = ',', value_name = "TASK", value_parser = task)]
+    tasks: Vec<Task>,
+    /// Only these baselines, with commas between them; or `none`, or `all`
+    #[arg(long, value_delimiter = ',', default_value = "all", value_name = "NAME", value_parser = baseline)]
+    baselines: Vec<String>,
+    /// Takes COLUMN of the events for ROLE, where the guess is wrong: `--map item_id=SKU`
+    #[arg(long, value_name = "ROLE=COLUMN", value_parser = role_and_column)]
+    map: Vec<(String, String)>,
+    /// The same for the catalogue
+    #[arg(long, value_name = "ROLE=COLUMN", value_parser = role_and_column)]
+    catalog_map: Vec<(String, String)>,
+    /// The shop's time zone, such as Europe/Berlin; default UTC
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+}
+
+fn task(name: &str) -> Result<Task, String> {
+    Task::named(name)
+        .ok_or_else(|| format!("expected one of {}", Task::ALL.map(Task::name).join(", ")))
+}
+
+fn baseline(name: &str) -> Result<String, String> {
+    if matches!(name, "all" | "none") || LINE_UP.iter().any(|entry| entry.name == name) {
+        return Ok(name.to_owned());
+    }
+    let mut names: Vec<&str> = LINE_UP.iter().map(|entry| entry.name).collect();
+    names.dedup();
+    Err(format!("expected all, none, or some of {}", names.join(", ")))
+}
+
+impl Evaluate {
+    pub(super) fn run(self, mut config: Config) -> anyhow::Result<()> {
+        config.events.map.extend(self.map.iter().cloned());
+        config.catalog.map.extend(self.catalog_map.iter().cloned());
+        if let Some(zone) = &self.time_zone {
+            config.events.time_zone.clone_from(zone);
+            config.catalog.time_zone.clone_from(zone);
+        }
+        config.train.check()?;
+        let steps = Steps::new();
+        let report = self.measured(&config, &steps)?;
+        let seconds = steps.seconds();
+        drop(steps);
+        show(&report)?;
+        if let Some(path) = &self.json {
+            write(
+                path,
+                &serde_json::to_string_pretty(&report).context("the figures can't be written")?,
+            )?;
+        }
+        if let Some(path) = &self.report {
+            write(path, &report.html())?;
+        }
+        eprintln!("done in {seconds:.1} s");
+        Ok(())
+    }
+
+    fn measured(&self, config: &Config, steps: &Steps) -> anyhow::Result<Report> {
+        let zone = config.events.zone()?;
+        let gap = config.train.session_gap_minutes;
+        steps.step("reading the events");
+        let (whole, groups) = events::read_with_groups(&self.events, &config.events)?;
+        let whole = whole.log;
+        let cut = Cut::of(&whole, self.test_days, &zone).ok_or_else(|| {
+            Error::Input(
+                "the log lies within one day: there is nothing before it to learn from and nothing after to \
+                 judge by"
+                    .into(),
+            )
+        })?;
+        let mut before = match cut {
+            Cut::At { at, .. } if returns_after(&whole, cut) => {
+                steps.step(
+                    "reading them again, up to the cut: what was sent back since was still bought",
+                );
+                let mut options = config.events.clone();
+                options.before = Some(at.to_string());
+                events::read(&self.events, &options)?.log
+            }
+            _ => past(&whole, &groups, cut),
+        };
+        if before.events.is_empty() {
+            let what = "too few orders: by the hash that splits them, none is left to learn from";
+            return Err(Error::Input(what.into()).into());
+        }
+        let catalog = match self.catalog.as_slice() {
+            [] => Catalog::default(),
+            paths => {
+                steps.step("reading the catalogue");
+                as_it_was(&catalog::read(paths, &config.catalog)?.catalog, &before, cut)
+            }
+        };
+        let items = stock(&mut before, &catalog);
+        let held_out = HeldOut::new(&before, &whole, &groups, cut, &zone, gap);
+        drop(whole);
+        let tasks = if self.tasks.is_empty() { &Task::ALL[..] } else { &self.tasks };
+        let exam = Exam::new(&before, &held_out, cut, &zone, gap, tasks);
+        let cartwright = match exam.is_empty() {
+            true => None,
+            false => {
+                Some(Cartwright::learn(&before, items, &held_out, &zone, &config.train, steps))
+            }
+        };
+        let systems: Vec<&dyn Recommender> =
+            cartwright.iter().map(|system| system as &dyn Recommender).collect();
+        let all = self.baselines.iter().any(|name| name == "all");
+        let wants = |name: &str| all || self.baselines.iter().any(|wanted| wanted == name);
+        let mut report = exam.sit(&systems, wants, |step| steps.step(step));
+        if let Cut::At { days, .. } = cut
+            && days < self.test_days
+        {
+            let note =
+                format!("the log is short: {days} days are held out instead of {}", self.test_days);
+            report.notes.insert(0, note);
+        }
+        Ok(report)
+    }
+}
+
+/// The catalogue as far as it could be known at the cut: no later arrivals, and nothing on today's stock.
+fn as_it_was(catalog: &Catalog, before: &EventLog, cut: Cut) -> Catalog {
+    let sold: std::collections::HashSet<String> =
+        before.items.keys().map(str::to_lowercase).collect();
+    let was_there =
+        |launched| matches!((launched, cut), (Some(day), Cut::At { at, .. }) if day < at);
+    catalog
+        .iter()
+        .filter(|(key, item)| was_there(item.launched_at) || sold.contains(&key.to_lowercase()))
+        .map(|(key, item)| (key.to_owned(), catalog::Item { in_stock: None, ..item.clone() }))
+        .collect()
+}
+
+/// The program itself, as the exam sees it.
+struct Cartwright<'a> {
+    learnt: Learnt,
+    held_out: &'a HeldOut,
+    /// One per thread at work.
+    scratches: Mutex<Vec<Scratch>>,
+}
+
+impl<'a> Cartwright<'a> {
+    fn learn(
+        before: &EventLog,
+        items: Vec<catalog::Item>,
+        held_out: &'a HeldOut,
+        zone: &TimeZone,
+        options: &TrainOptions,
+        steps: &Steps,
+    ) -> Self {
+        let Tuned { learnt, .. } =
+            learn_tuned(before, items, zone, options, &mut |step| steps.step(step));
+        Self { learnt, held_out, scratches: Mutex::default() }
+    }
+}
+
+impl Recommender for Cartwright<'_> {
+    fn name(&self) -> &str {
+        "cartwright"
+    }
+
+    fn recommend(&self, question: &Question<'_>, limit: usize) -> Vec<ItemId> {
+        let keys = || question.items.iter().map(|&item| self.held_out.items.key(item));
+        let history = question.customer.and_then(|who| self.learnt.histories.get(who.index()));
+        let question = match question.task {
+            Task::RelatedItems => {
+                recommend::Question::Related { item: keys().next().unwrap_or_default() }
+            }
+            Task::BasketUpsell | Task::BasketUpsellAnonymous => {
+                recommend::Question::Basket { items: keys().collect() }
+            }
+            Task::Session | Task::ForCustomer | Task::ForCustomerWindow | Task::ForCustomerNew => {
+                recommend::Question::Customer {
+                    recent: keys().collect(),
+                    exclude_purchased: question.task == Task::ForCustomerNew,
+                }
+            }
+        };
+        let taken = self.scratches.lock().ok().and_then(|mut scratches| scratches.pop());
+        let mut scratch = taken.unwrap_or_default();
+        let query = Query { question, history, limit };
+        let answer = answer(&self.learnt.contents, &self.learnt.blend, &query, &mut scratch);
+        if let Ok(mut scratches) = self.scratches.lock() {
+            scratches.push(scratch);
+        }
+        answer.into_iter().map(|recommended| recommended.item).collect()
+    }
+}
+
+fn show(report: &Report) -> anyhow::Result<()> {
+    let window = &report.window;
+    print(match (&window.cut, window.days) {
+        (Some(cut), Some(days)) => format!("held out: the last {days} days, from {cut}"),
+        _ => "held out: orders by a hash, for the log has no time".to_owned(),
+    })?;
+    for task in &report.tasks {
+        show_task(report, task)?;
+    }
+    for note in &report.notes {
+        print(format!("note: {note}"))?;
+    }
+    Ok(())
+}
+
+fn show_task(report: &Report, task: &TaskReport) -> anyhow::Result<()> {
+    let name = task.task.name();
+    if let Some(why) = &task.unjudged {
+        return print(format!("\n{name}: not judged: {why}"));
+    }
+    print(format!("\n{name}: {}; {} cases", task.description, task.cases))?;
+    let headline = task.headline.name();
+    let mut rows = table(&[
+        "",
+        headline,
+        "95 % interval",
+        "recall@10",
+        "hit@10",
+        "repeat",
+        "explore",
+        "revenue",
+        "coverage",
+        "p50",
+    ]);
+    for marks in &task.marks {
+        let part = |part: Option<crate::evaluate::Part>| {
+            part.map_or(String::new(), |part| format!("{:.3}", part.at10.recall))
+        };
+        let star = if report.subjects.contains(&marks.name) { " *" } else { "" };
+        rows.add_row([
+            format!("{}{star}", marks.name),
+            format!("{:.4}", marks.headline),
+            format!("{:.4} – {:.4}", marks.interval.0, marks.interval.1),
+            format!("{:.4}", marks.at10.recall),
+            format!("{:.4}", marks.at10.hit_rate),
+            part(marks.repeat),
+            part(marks.explore),
+            marks.revenue_recall_at10.map_or(String::new(), |share| format!("{share:.3}")),
+            format!("{:.1} %", 100.0 * marks.coverage),
+            format!("{:.0} µs", marks.latency.p50_us),
+        ]);
+    }
+    align_right(&mut rows, &[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    print(rows)
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(path, text).map_err(Error::io("write", path))?;
+    eprintln!("wrote {}", path.display());
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! One page that stands alone: inline style, inline charts, no script.
+
+use std::fmt::Write;
+
+use super::svg::{Row, bars};
+use super::{Report, TaskReport};
+use crate::evaluate::Marks;
+
+/// Bars of one row: lengths with their classes.
+type Lengths = Vec<(f64, &'static str)>;
+
+/// Widths of the charts.
+const WIDE: f64 = 880.0;
+const NARROW: f64 = 430.0;
+const STYLE: &str = include_str!("page.css");
+
+/// Text that may stand anywhere in the page.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+pub(super) fn page(report: &Report) -> String {
+    let mut page = String::from(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+         <title>How good are the answers?</title><style>",
+    );
+    page.push_str(STYLE);
+    page.push_str("</style></head><body><main>");
+    page.push_str(&header(report));
+    page.push_str(&overview(report));
+    for task in &report.tasks {
+        page.push_str(&section(report, task));
+    }
+    page.push_str(&footer());
+    page.push_str("</main></body></html>\n");
+    page
+}
+
+fn header(report: &Report) -> String {
+    let window = &report.window;
+    let held_out = match (&window.cut, window.days) {
+        (Some(cut), Some(days)) => format!(
+            "The last {days} days, from {}, were held out; everything was learnt from before.",
+            cut.split('T').next().unwrap_or(cut)
+        ),
+        _ => "The log has no time: orders were split by a hash, 72 to learn from for 8 to judge."
+            .into(),
+    };
+    let facts = [
+        (window.training_events, "events learnt from"),
+        (window.training_items, "items"),
+        (window.training_customers, "customers"),
+        (window.held_out_orders, "orders held out"),
+        (window.held_out_visits, "visits held out"),
+    ];
+    let mut html = format!(
+        "<header><h1>How good are the answers?</h1><p>{}</p><ul class=\"facts\">",
+        escape(&held_out)
+    );
+    for (number, what) in facts {
+        let _ = write!(html, "<li><b>{}</b> {what}</li>", grouped(number));
+    }
+    html.push_str("</ul>");
+    for note in &report.notes {
+        let _ = write!(html, "<p class=\"note\">{}</p>", escape(note));
+    }
+    html + "</header>"
+}
+
+/// A row per task: the system under test, the best baseline, popularity.
+fn overview(report: &Report) -> String {
+    let Some(subject) = report.subjects.first() else { return String::new() };
+    let mut html = format!(
+        "<section><h2>At a glance</h2><div class=\"wide\"><table><thead><tr><th>task</th><th>figure</th>\
+         <th class=\"n\">{}</th><th class=\"n\">best baseline</th><th></th><th class=\"n\">gain</th>\
+         <th class=\"n\">popularity</th></tr></thead><tbody>",
+        escape(subject)
+    );
+    for task in report.tasks.iter().filter(|task| task.cases > 0) {
+        let Some(own) = task.of(subject) else { continue };
+        let best = task.best_baseline(&report.subjects);
+        let figure =
+            |marks: Option<&Marks>| marks.map_or("–".to_owned(), |marks| three(marks.headline));
+        let gain = best.filter(|best| best.headline > 0.0).map_or("–".to_owned(), |best| {
+            format!("{:+.1} %", 100.0 * (own.headline / best.headline - 1.0))
+        });
+        let _ = write!(
+            html,
+            "<tr><td><a href=\"#{name}\">{name}</a></td><td>{}</td><td class=\"n own\">{}</td>\
+             <td class=\"n\">{}</td><td class=\"dim\">{}</td><td class=\"n\">{gain}</td><td class=\"n\">{}</td></tr>",
+            task.headline.name(),
+            three(own.headline),
+            figure(best),
+            escape(best.map_or("", |best| &best.name)),
+            figure(task.of("popularity")),
+            name = task.task.name(),
+        );
+    }
+    html + "</tbody></table></div></section>"
+}
+
+fn section<'a>(report: &Report, task: &'a TaskReport) -> String {
+    let mut html = format!(
+        "<section id=\"{name}\"><h2>{name}</h2><p class=\"dim\">{}",
+        escape(task.description),
+        name = task.task.name()
+    );
+    if let Some(why) = &task.unjudged {
+        let _ = write!(html, ".</p><p class=\"note\">Not judged: {}.</p></section>", escape(why));
+        return html;
+    }
+    let _ = write!(
+        html,
+        ". {} cases, {:.1} right items each.</p>",
+        grouped(task.cases),
+        task.mean_truth
+    );
+    let class = |marks: &Marks| if report.subjects.contains(&marks.name) { "own" } else { "peer" };
+    let rows = |bars: &dyn Fn(&Marks) -> Option<Lengths>, with_interval: bool| {
+        let row = |marks: &'a Marks| {
+            Some(Row {
+                label: &marks.name,
+                class: class(marks),
+                bars: bars(marks)?,
+                interval: with_interval.then_some(marks.interval),
+            })
+        };
+        task.marks.iter().filter_map(row).collect::<Vec<_>>()
+    };
+    let title = format!("{}, 95 % interval", task.headline.name());
+    let headline = rows(&|marks| Some(vec![(marks.headline, class(marks))]), true);
+    html.push_str(&figure(&title, &bars(&title, WIDE, &headline, three)));
+    html.push_str("<div class=\"pair\">");
+    let parted = rows(
+        &|marks| {
+            let (repeat, explore) = (marks.repeat?.at10.recall, marks.explore?.at10.recall);
+            Some(vec![(repeat, "repeat"), (explore, "explore")])
+        },
+        false,
+    );
+    if !parted.is_empty() {
+        let title = "Recall@10: bought before (upper bar), new (lower bar)";
+        html.push_str(&figure(title, &bars(title, NARROW, &parted, three)));
+    }
+    let title = "Share of the catalogue that is shown to anyone";
+    let shown = rows(&|marks| Some(vec![(marks.coverage, class(marks))]), false);
+    html.push_str(&figure(title, &bars(title, NARROW, &shown, percent)));
+    html.push_str("</div>");
+    html.push_str(&details(report, task));
+    html + "</section>"
+}
+
+fn figure(title: &str, svg: &str) -> String {
+    format!("<figure><figcaption>{}</figcaption>{svg}</figure>", escape(title))
+}
+
+fn details(report: &Report, task: &TaskReport) -> String {
+    let mut html = String::from(
+        "<details><summary>All figures</summary><div class=\"wide\"><table><thead><tr><th></th>",
+    );
+    for column in [
+        "ndcg@10",
+        "recall@10",
+        "hit@10",
+        "mrr@10",
+        "ndcg@20",
+        "recall@20",
+        "hit@20",
+        "mrr@20",
+        "repeat r@10",
+        "explore r@10",
+        "revenue r@10",
+        "coverage",
+        "gini",
+        "novelty",
+        "p50 µs",
+        "p99 µs",
+    ] {
+        let _ = write!(html, "<th class=\"n\">{column}</th>");
+    }
+    html.push_str("</tr></thead><tbody>");
+    for marks in &task.marks {
+        let own = if report.subjects.contains(&marks.name) { " class=\"own\"" } else { "" };
+        let _ = write!(html, "<tr{own}><td>{}</td>", escape(&marks.name));
+        let part = |part: Option<super::super::Part>| {
+            part.map_or("–".to_owned(), |part| three(part.at10.recall))
+        };
+        let (at10, at20) = (&marks.at10, &marks.at20);
+        let cells = [
+            three(at10.ndcg),
+            three(at10.recall),
+            three(at10.hit_rate),
+            three(at10.mrr),
+            three(at20.ndcg),
+            three(at20.recall),
+            three(at20.hit_rate),
+            three(at20.mrr),
+            part(marks.repeat),
+            part(marks.explore),
+            marks.revenue_recall_at10.map_or("–".to_owned(), three),
+            percent(marks.coverage),
+            three(marks.gini),
+            format!("{:.1} bit", marks.novelty),
+            format!("{:.0}", marks.latency.p50_us),
+            format!("{:.0}", marks.latency.p99_us),
+        ];
+        for cell in cells {
+            let _ = write!(html, "<td class=\"n\">{cell}</td>");
+        }
+        html.push_str("</tr>");
+    }
+    html + "</tbody></table></div></details>"
+}
+
+fn footer() -> String {
+    "<footer><p>One cut in time; everything, popularity too, was learnt before it. Lists of up to 20 are \
+     ranked over the whole catalogue. Recall divides by all that is right, so it cannot reach 1 where \
+     that is more than ten items; the ideal list of NDCG is cut at k. Items asked with, and known items \
+     where new ones are asked for, are never credited. Whiskers are 95 % bootstrap intervals over \
+     customers (orders or visits of nobody known).</p></footer>"
+        .to_owned()
+}
+
+fn three(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+fn percent(value: f64) -> String {
+    format!("{:.0} %", 100.0 * value)
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,234 @@
+//! One tree: split the leaf that gains most, until the leaves are used up or nothing gains.
+
+use super::bins::{Bins, UNKNOWN};
+use super::histogram::{Histogram, Packed, Rounded, Sums, add, without};
+use super::options::RankOptions;
+
+/// Corrections stay within this, however sure a leaf is.
+const FURTHEST: f64 = 100.0;
+
+/// A tree, nodes in the order root, left side, right side; leaves from left to right.
+pub(super) struct Tree {
+    pub(super) nodes: Vec<Node>,
+    pub(super) leaves: Vec<f32>, // nodes + 1
+}
+
+/// A question that sends a row to one of two sides.
+#[derive(Clone, Copy)]
+pub(super) struct Node {
+    pub(super) split: Split,
+    pub(super) left: i8, // a node of the tree, or !leaf
+    pub(super) right: i8,
+}
+
+/// Rows with a bin up to `bin` go left; unknown ones where they did better.
+#[derive(Clone, Copy)]
+pub(super) struct Split {
+    pub(super) column: usize,
+    pub(super) bin: u8,
+    pub(super) unknown_left: bool,
+    pub(super) gain: f64,
+}
+
+impl Split {
+    fn goes_left(&self, bin: u8) -> bool {
+        if bin == UNKNOWN { self.unknown_left } else { bin <= self.bin }
+    }
+}
+
+impl Tree {
+    /// What the tree adds to a row's score.
+    pub(super) fn value(&self, bins: &Bins, row: usize) -> f32 {
+        let mut at = if self.nodes.is_empty() { !0 } else { 0 };
+        while let Ok(node) = usize::try_from(at) {
+            let Node { split, left, right } = self.nodes[node];
+            at = if split.goes_left(bins.columns[split.column][row]) { left } else { right };
+        }
+        self.leaves[(!at).cast_unsigned() as usize]
+    }
+}
+
+/// A leaf while the tree grows.
+struct Leaf {
+    rows: Vec<u32>,
+    sum: Packed,
+    histograms: Vec<Histogram>, // of the tree's columns
+    best: Option<Split>,
+}
+
+/// Where a leaf hangs, or what it became.
+enum Grown {
+    Leaf(usize),
+    Node(Split, Box<[Grown; 2]>),
+}
+
+/// A tree over `rows` that looks only at `columns`.
+///
+/// Best first: of all leaves, the one whose split gains most is split next (`LightGBM`'s leaf-wise growth).
+/// Only the smaller side of a split is counted; the other is the parent without it.
+pub(super) fn grow(
+    bins: &Bins,
+    rounded: &Rounded,
+    rows: Vec<u32>,
+    columns: &[usize],
+    options: &RankOptions,
+) -> Tree {
+    let grower = Grower { bins, rounded, columns, options };
+    let mut leaves = vec![grower.root(rows)];
+    let mut root = Grown::Leaf(0);
+    while leaves.len() < options.leaves {
+        let best = |leaf: &Leaf| leaf.best.map_or(0.0, |split| split.gain);
+        let (at, _) = leaves.iter().enumerate().rev().fold((0, 0.0), |most, (at, leaf)| {
+            if best(leaf) >= most.1 { (at, best(leaf)) } else { most }
+        });
+        let Some(split) = leaves[at].best else { break };
+        let right = grower.split(&mut leaves[at], &split);
+        root.replace(at, &split, leaves.len());
+        leaves.push(right);
+    }
+    let values: Vec<f32> = leaves.iter().map(|leaf| grower.value(leaf)).collect();
+    let mut tree = Tree { nodes: Vec::new(), leaves: Vec::new() };
+    root.lay_out(&mut tree, &values);
+    tree
+}
+
+impl Grown {
+    /// The leaf `old` becomes a node over `old` and `new`; whether it was found here.
+    fn replace(&mut self, old: usize, split: &Split, new: usize) -> bool {
+        match self {
+            Self::Leaf(leaf) if *leaf == old => {
+                *self = Self::Node(*split, Box::new([Self::Leaf(old), Self::Leaf(new)]));
+                true
+            }
+            Self::Leaf(_) => false,
+            Self::Node(_, sides) => sides.iter_mut().any(|side| side.replace(old, split, new)),
+        }
+    }
+
+    /// Appends this part to the tree; its place as a child.
+    fn lay_out(&self, tree: &mut Tree, values: &[f32]) -> i8 {
+        match self {
+            Self::Leaf(leaf) => {
+                tree.leaves.push(values[*leaf]);
+                !i8::try_from(tree.leaves.len() - 1).expect("at most 32 leaves")
+            }
+            Self::Node(split, sides) => {
+                let node = tree.nodes.len();
+                tree.nodes.push(Node { split: *split, left: 0, right: 0 });
+                tree.nodes[node].left = sides[0].lay_out(tree, values);
+                tree.nodes[node].right = sides[1].lay_out(tree, values);
+                i8::try_from(node).expect("at most 31 nodes")
+            }
+        }
+    }
+}
+
+struct Grower<'a> {
+    bins: &'a Bins,
+    rounded: &'a Rounded,
+    columns: &'a [usize],
+    options: &'a RankOptions,
+}
+
+impl Grower<'_> {
+    fn root(&self, rows: Vec<u32>) -> Leaf {
+        let histograms = self.rounded.count(self.bins, self.columns, &rows);
+        self.leaf(rows, histograms)
+    }
+
+    fn leaf(&self, rows: Vec<u32>, histograms: Vec<Histogram>) -> Leaf {
+        let mut sum = [0; 2];
+        rows.iter().for_each(|&row| add(&mut sum, self.rounded.gradients[row as usize]));
+        let mut leaf = Leaf { rows, sum, histograms, best: None };
+        leaf.best = self.best(&leaf);
+        leaf
+    }
+
+    /// The leaf keeps the left side; the right one is returned.
+    fn split(&self, leaf: &mut Leaf, split: &Split) -> Leaf {
+        let column = &self.bins.columns[split.column];
+        let (left, right): (Vec<u32>, Vec<u32>) =
+            leaf.rows.iter().partition(|&&row| split.goes_left(column[row as usize]));
+        let smaller = if left.len() <= right.len() { &left } else { &right };
+        let counted = self.rounded.count(self.bins, self.columns, smaller);
+        let mut rest = std::mem::take(&mut leaf.histograms);
+        for ((rest, counted), &column) in rest.iter_mut().zip(&counted).zip(self.columns) {
+            let bins = self.bins.count(column);
+            rest[..bins]
+                .iter_mut()
+                .zip(counted)
+                .for_each(|(sum, part)| *sum = without(*sum, *part));
+        }
+        let (of_left, of_right) =
+            if left.len() <= right.len() { (counted, rest) } else { (rest, counted) };
+        *leaf = self.leaf(left, of_left);
+        self.leaf(right, of_right)
+    }
+
+    /// −slope / (hessian + l2), times the learning rate: the step that makes the loss least, were it a
+    /// parabola. Source: Chen & Guestrin 2016, eq. 5.
+    fn value(&self, leaf: &Leaf) -> f32 {
+        let sums = self.rounded.unpack(leaf.sum);
+        let least = sums.hessian + self.options.l2;
+        let step = if least > 0.0 { -sums.slope / least } else { 0.0 };
+        (step.clamp(-FURTHEST, FURTHEST) * self.options.learning_rate) as f32
+    }
+
+    /// The split of a leaf that gains most; of equals the first column's, then the lowest bin's.
+    fn best(&self, leaf: &Leaf) -> Option<Split> {
+        if leaf.rows.len() < 2 * self.options.min_rows {
+            return None;
+        }
+        let each = self.columns.iter().zip(&leaf.histograms);
+        let each = each.filter_map(|(&column, sums)| self.best_of(leaf.sum, column, sums));
+        each.reduce(|best, next| if next.gain > best.gain { next } else { best })
+    }
+
+    fn best_of(&self, whole: Packed, column: usize, histogram: &Histogram) -> Option<Split> {
+        let unknown = histogram[usize::from(UNKNOWN)];
+        let some_unknown = self.rounded.unpack(unknown).rows > 0;
+        let mut best: Option<Split> = None;
+        let mut known = [0; 2];
+        let mut consider = |left: Packed, bin: usize, unknown_left: Option<bool>| {
+            let (left, right) =
+                (self.rounded.unpack(left), self.rounded.unpack(without(whole, left)));
+            let gain = self.gain(left, right);
+            if gain > best.map_or(0.0, |best| best.gain) {
+                // With nothing unknown to learn from, it goes with the many.
+                let unknown_left = unknown_left.unwrap_or(left.rows >= right.rows);
+                let bin = u8::try_from(bin).expect("bins are below 256");
+                best = Some(Split { column, bin, unknown_left, gain });
+            }
+        };
+        let bins = self.bins.count(column);
+        for (bin, &sum) in histogram.iter().enumerate().take(bins).skip(1) {
+            if sum[1] == 0 && bin + 1 < bins {
+                continue; // no rows: the same as the split before
+            }
+            add(&mut known, sum);
+            if some_unknown {
+                let mut with = known;
+                add(&mut with, unknown);
+                consider(known, bin, Some(false));
+                consider(with, bin, Some(true));
+            } else {
+                consider(known, bin, None);
+            }
+        }
+        best
+    }
+
+    /// S(left) + S(right) − S(both) with S = slope² / (hessian + l2): twice what the loss falls by. 0 where
+    /// a side is too small. Source: Chen & Guestrin 2016, eq. 7.
+    fn gain(&self, left: Sums, right: Sums) -> f64 {
+        let enough = |side: Sums| {
+            side.rows >= self.options.min_rows as u64 && side.hessian >= self.options.min_hessian
+        };
+        if !enough(left) || !enough(right) {
+            return 0.0;
+        }
+        let score = |slope: f64, hessian: f64| slope * slope / (hessian + self.options.l2);
+        score(left.slope, left.hessian) + score(right.slope, right.hessian)
+            - score(left.slope + right.slope, left.hessian + right.hessian)
+    }
+}

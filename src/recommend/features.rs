@@ -1,0 +1,92 @@
+//! What is known of a candidate, as a row of numbers for the ranker.
+
+use super::blend::SOURCES;
+use super::{Query, Question};
+use crate::customers::History;
+use crate::ids::ItemId;
+use crate::index::Contents;
+use crate::time::Timestamp;
+
+/// Numbers per candidate: what each source says, and then those of [`Features::of`].
+pub const FEATURES: usize = SOURCES + OTHERS;
+const OTHERS: usize = 17;
+/// The column with the blend's score: the order that the ranker starts from.
+pub const BLEND_COLUMN: usize = SOURCES;
+
+/// What all candidates of one query have in common.
+pub(super) struct Features<'a> {
+    contents: &'a Contents,
+    history: Option<&'a History>,
+    asked: f32,
+    pasts: f32,
+    latest: Option<Timestamp>,
+    top: f32,
+}
+
+impl<'a> Features<'a> {
+    /// `top` is the blend's score of the best candidate.
+    pub(super) fn new(contents: &'a Contents, query: &Query<'a>, top: f32) -> Self {
+        let asked = match &query.question {
+            Question::Related { .. } => 1,
+            Question::Basket { items } => items.len(),
+            Question::Customer { recent, .. } => recent.len(),
+        };
+        let history = query.history;
+        Self {
+            contents,
+            history,
+            asked: asked as f32,
+            pasts: history.map_or(0.0, |history| history.bought.len() as f32),
+            latest: history.and_then(|history| history.bought.iter().map(|b| b.last).max()),
+            top: top.max(f32::MIN_POSITIVE),
+        }
+    }
+
+    /// Appends the numbers of one candidate. NaN means that there is none.
+    pub(super) fn of(
+        &self,
+        item: ItemId,
+        says: &[f32; SOURCES],
+        score: f32,
+        place: usize,
+        out: &mut Vec<f32>,
+    ) {
+        let Contents { trends, cadence, now, timed, .. } = self.contents;
+        let index = item.index();
+        out.extend(says);
+        out.extend([
+            score,
+            score / self.top,
+            place as f32,
+            trends.momentum[index],
+            trends.share[index],
+            trends.recent_buyers[index] as f32,
+            cadence.return_rate[index],
+            cadence.usual_days[index],
+            self.asked,
+            self.pasts,
+        ]);
+        match self.history.and_then(|history| history.bought(item)) {
+            Some(bought) => {
+                let days_since = if *timed { now.days_since(bought.last) as f32 } else { f32::NAN };
+                let orders_ago = self.latest.map_or(f32::NAN, |l| l.days_since(bought.last) as f32);
+                let elapsed = match bought.usual_days > 0.0 {
+                    true => days_since / bought.usual_days,
+                    false => f32::NAN,
+                };
+                out.extend([
+                    bought.times as f32,
+                    bought.strength,
+                    days_since,
+                    orders_ago,
+                    bought.usual_days,
+                    elapsed,
+                    bought.times as f32 / self.pasts.max(1.0),
+                ]);
+            }
+            None => {
+                out.extend([0.0, 0.0, f32::NAN, f32::NAN, f32::NAN, f32::NAN, 0.0]);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! From scored candidates to the list that is answered.
+
+use crate::ids::ItemId;
+use crate::rank::Forest;
+
+/// A candidate and its score.
+pub(super) type Scored = (ItemId, f32);
+
+/// The best `limit`, best first; ties fall to the lower id.
+pub(super) fn best(mut scored: Vec<Scored>, limit: usize) -> Vec<Scored> {
+    if scored.len() > limit {
+        if limit > 0 {
+            scored.select_nth_unstable_by(limit - 1, better);
+        }
+        scored.truncate(limit);
+    }
+    scored.sort_unstable_by(better);
+    scored
+}
+
+/// Two kinds of candidates of which neither must push the other out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Bought with it; bought before.
+    One,
+    /// Seen instead of it; new.
+    Other,
+    /// None of the two.
+    Neither,
+}
+
+/// The same, but `reserved` places (at most half) are for each side, if it has so many. What would not get
+/// there by itself takes the last places.
+pub(super) fn best_of_both(
+    scored: Vec<Scored>,
+    limit: usize,
+    reserved: usize,
+    side: impl Fn(ItemId) -> Side,
+) -> Vec<Scored> {
+    let reserved = reserved.min(limit / 2);
+    let (mut sides, mut rest) = ([Vec::new(), Vec::new()], Vec::new());
+    for candidate in scored {
+        match side(candidate.0) {
+            Side::One => sides[0].push(candidate),
+            Side::Other => sides[1].push(candidate),
+            Side::Neither => rest.push(candidate),
+        }
+    }
+    let mut ranked = Vec::with_capacity(limit);
+    for kind in sides {
+        let mut kind = best(kind, limit);
+        rest.extend(kind.split_off(reserved.min(kind.len())));
+        ranked.extend(kind);
+    }
+    let places = limit - ranked.len();
+    ranked.extend(best(rest, places));
+    best(ranked, limit)
+}
+
+/// The best `count`, best first, and all others in no order.
+pub(super) fn parted(mut scored: Vec<Scored>, count: usize) -> (Vec<Scored>, Vec<Scored>) {
+    let mut rest = Vec::new();
+    if scored.len() > count && count > 0 {
+        scored.select_nth_unstable_by(count - 1, better);
+        rest = scored.split_off(count);
+    }
+    scored.sort_unstable_by(better);
+    (scored, rest)
+}
+
+/// The first in the ranker's order, by a row of features each; the rest keep their order behind them.
+pub(super) fn reordered(
+    mut first: Vec<Scored>,
+    rest: Vec<Scored>,
+    ranker: &Forest,
+    features: &[f32],
+) -> Vec<Scored> {
+    let Some(&(_, last)) = first.last() else { return rest };
+    let mut scores = vec![0.0; first.len()];
+    ranker.score_all(features, &mut scores);
+    first.iter_mut().zip(&scores).for_each(|((_, score), ranked)| *score = *ranked);
+    let lowest = scores.iter().copied().fold(f32::INFINITY, f32::min);
+    let behind = |score: f32| lowest - 2.0 + score / last.max(f32::MIN_POSITIVE);
+    first.extend(rest.into_iter().map(|(item, score)| (item, behind(score))));
+    first
+}
+
+fn better(a: &Scored, b: &Scored) -> std::cmp::Ordering {
+    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scored(scores: &[f32]) -> Vec<Scored> {
+        scores.iter().enumerate().map(|(i, &score)| (ItemId::new(i), score)).collect()
+    }
+
+    fn places(ranked: &[Scored]) -> Vec<usize> {
+        ranked.iter().map(|(item, _)| item.index()).collect()
+    }
+
+    #[test]
+    fn the_best_come_first_and_ties_fall_to_the_lower_id() {
+        let ranked = best(scored(&[0.1, 0.5, 0.5, 0.9, 0.2]), 3);
+        assert_eq!(places(&ranked), [3, 1, 2]);
+        assert!(best(scored(&[0.1]), 0).is_empty());
+    }
+
+    #[test]
+    fn one_in_ten_is_new_to_the_customer_even_if_all_old_ones_score_higher() {
+        let scores: Vec<f32> = (0..30).map(|i| 30.0 - i as f32).collect();
+        let side = |item: ItemId| if item.index() < 20 { Side::One } else { Side::Other };
+        let ranked = best_of_both(scored(&scores), 10, 1, side);
+        assert_eq!(places(&ranked), [0, 1, 2, 3, 4, 5, 6, 7, 8, 20]);
+        let only_old = best_of_both(scored(&scores), 10, 1, |_| Side::One);
+        assert_eq!(places(&only_old), (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_list_of_one_has_no_room_for_both_kinds() {
+        let side = |item: ItemId| if item.index() == 0 { Side::One } else { Side::Other };
+        let ranked = best_of_both(scored(&[2.0, 1.0]), 1, 1, side);
+        assert_eq!(places(&ranked), [0]);
+    }
+}

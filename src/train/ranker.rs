@@ -1,0 +1,142 @@
+//! Learns to order what the blend puts on top: fitted on one stretch of held-out weeks, judged on the next.
+//!
+//! Judging on other customers of the same weeks would flatter: what sold well just then gives itself away.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::Learnt;
+use super::cases::{Case, Split};
+use super::tune::Metric;
+use crate::ids::ItemId;
+use crate::rank::{Forest, RankOptions, Sheet, fit};
+use crate::recommend::{BLEND_COLUMN, Blend, FEATURES, Kind, Query, Scratch, Shortlist, shortlist};
+
+/// What a ranker was worth, by the headline figure of its question, on weeks after those it was fitted on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Worth {
+    /// Of the blend's order.
+    pub blend: f64,
+    /// Of the best ranker's.
+    pub ranker: f64,
+    /// Trees in it; 0 if it did not help, and was dropped.
+    pub trees: usize,
+}
+
+/// A stretch of held-out weeks, and what was learnt before it.
+pub(super) struct Rehearsal {
+    pub(super) learnt: Learnt,
+    pub(super) split: Split,
+}
+
+/// With fewer cases than this a ranker learns noise.
+const LEAST_CASES: usize = 200;
+/// A ranker must do better by at least this factor to be worth its time.
+const LEAST_GAIN: f64 = 1.005;
+/// How many trees are tried.
+const TREES: [usize; 4] = [15, 40, 80, 140];
+
+/// A ranker for each question that it helps: fitted on the cases of `early`, judged on those of `late`, and
+/// then fitted on both.
+pub(super) fn learn_rankers(
+    early: &Rehearsal,
+    late: &Rehearsal,
+    blend: &Blend,
+) -> (BTreeMap<String, Forest>, BTreeMap<&'static str, Worth>) {
+    let (mut rankers, mut worths) = (BTreeMap::new(), BTreeMap::new());
+    for kind in Kind::ALL {
+        if [early, late].iter().any(|part| part.split.cases(kind).len() < LEAST_CASES) {
+            continue;
+        }
+        let (early, late) = (Lists::of(early, blend, kind), Lists::of(late, blend, kind));
+        let metric = Metric::of_question(kind);
+        let blended = late.judge(metric, None);
+        let mut sheet = early.sheet();
+        let tried = TREES.map(|trees| {
+            let forest = fit(&sheet, &options(trees)).forest;
+            (late.judge(metric, Some(&forest)), trees)
+        });
+        let (ranked, trees) =
+            tried.into_iter().fold((0.0, 0), |a, b| if b.0 > a.0 { b } else { a });
+        let kept = ranked > blended * LEAST_GAIN;
+        let trees = if kept { trees } else { 0 };
+        worths.insert(kind.name(), Worth { blend: blended, ranker: ranked, trees });
+        if kept {
+            sheet.append(&late.sheet()).expect("sheets of the same columns");
+            rankers.insert(kind.name().to_owned(), fit(&sheet, &options(trees)).forest);
+        }
+    }
+    (rankers, worths)
+}
+
+/// Few leaves and coarse bins: a tree that can tell single items apart learns what sold well just then.
+fn options(trees: usize) -> RankOptions {
+    RankOptions {
+        trees,
+        leaves: 12,
+        min_rows: 200,
+        bins: 24,
+        holdout: 0.0,
+        base_column: Some(BLEND_COLUMN),
+        ..RankOptions::default()
+    }
+}
+
+/// The shortlists of all cases of one question.
+struct Lists<'a> {
+    cases: &'a [Case],
+    lists: Vec<Shortlist>,
+}
+
+impl<'a> Lists<'a> {
+    fn of(rehearsal: &'a Rehearsal, blend: &Blend, kind: Kind) -> Self {
+        let Rehearsal { learnt, split } = rehearsal;
+        let list = |scratch: &mut Scratch, case: &Case| {
+            let query = Query {
+                question: kind.question(case.keys(&learnt.contents)),
+                history: case.history(&learnt.histories),
+                limit: 50,
+            };
+            shortlist(&learnt.contents, blend.of(kind), &query, scratch)
+        };
+        let cases = split.cases(kind);
+        Self { cases, lists: cases.par_iter().map_init(Scratch::default, list).collect() }
+    }
+
+    fn sheet(&self) -> Sheet {
+        let mut sheet = Sheet::new(FEATURES);
+        for (list, case) in self.lists.iter().zip(self.cases) {
+            let labels: Vec<f32> = list.items.iter().map(|&item| case.gain(item)).collect();
+            sheet.push(&list.features, &labels, 1.0).expect("a row of features per label");
+        }
+        sheet
+    }
+
+    /// The mean figure of the lists as they stand, or as the forest orders them.
+    fn judge(&self, metric: Metric, forest: Option<&Forest>) -> f64 {
+        let judged: Vec<f64> = self
+            .lists
+            .par_iter()
+            .zip(self.cases)
+            .map(|(list, case)| {
+                let mut scores: Vec<f32> =
+                    (0..list.items.len()).map(|place| -(place as f32)).collect();
+                if let Some(forest) = forest {
+                    forest.score_all(&list.features, &mut scores);
+                }
+                let mut order: Vec<(f32, ItemId)> =
+                    scores.into_iter().zip(list.items.iter().copied()).collect();
+                order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+                let right: Vec<bool> = order
+                    .iter()
+                    .take(metric.cutoff())
+                    .map(|(_, item)| case.gain(*item) > 0.0)
+                    .collect();
+                metric.of(&right, case.truth.len())
+            })
+            .collect();
+        judged.iter().sum::<f64>() / judged.len().max(1) as f64
+    }
+}

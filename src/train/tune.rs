@@ -1,0 +1,301 @@
+//! Finds the blend that suits the shop: weights are tried on the log's last weeks, answered from what came
+//! before them.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::Learnt;
+use super::cases::{Case, Split};
+use crate::ids::ItemId;
+use crate::index::Contents;
+use crate::recommend::{Blend, Kind, Query, SOURCES, Scratch, Weights, gathered};
+
+/// How well one question was answered on the held-out weeks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Score {
+    /// The figure that was raised.
+    pub metric: &'static str,
+    /// Cases it was measured on.
+    pub cases: usize,
+    /// By popularity alone.
+    pub popularity: f64,
+    /// By the blend it started from.
+    pub before: f64,
+    /// By the blend that was found.
+    pub after: f64,
+}
+
+/// What an answer is judged by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Metric {
+    /// Gain at the first 10 places, discounted by place, over the best there could be.
+    Ndcg10,
+    /// Share of all that is right among the first 10.
+    Recall10,
+    /// 1 / place of the first right one, among the first 20.
+    Mrr20,
+}
+
+impl Metric {
+    /// The headline figure of each question.
+    pub(super) fn of_question(kind: Kind) -> Self {
+        match kind {
+            Kind::Related | Kind::Customer | Kind::CustomerNew => Self::Ndcg10,
+            Kind::Basket => Self::Recall10,
+            Kind::Session => Self::Mrr20,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ndcg10 => "ndcg@10",
+            Self::Recall10 => "recall@10",
+            Self::Mrr20 => "mrr@20",
+        }
+    }
+
+    pub(super) fn cutoff(self) -> usize {
+        if self == Self::Mrr20 { 20 } else { 10 }
+    }
+
+    /// `right` says of each place, best first, whether it is right; `all` is how many there are.
+    pub(super) fn of(self, right: &[bool], all: usize) -> f64 {
+        let discount = |place: usize| 1.0 / (place as f64 + 2.0).log2();
+        let places =
+            || right.iter().enumerate().filter(|(_, right)| **right).map(|(place, _)| place);
+        match self {
+            Self::Ndcg10 => {
+                let ideal: f64 = (0..all.min(10)).map(discount).sum();
+                places().map(discount).sum::<f64>() / ideal
+            }
+            Self::Recall10 => places().count() as f64 / all as f64,
+            Self::Mrr20 => places().next().map_or(0.0, |place| 1.0 / (place + 1) as f64),
+        }
+    }
+}
+
+/// Fewer cases than this say nothing: the blend stays what it was.
+const LEAST_CASES: usize = 30;
+/// More cases than this say nothing new.
+const MOST_CASES: usize = 2_400;
+/// Candidates kept per case by each source's own order …
+const PER_SOURCE: usize = 60;
+/// … and by the blend that is started from.
+const BY_BLEND: usize = 150;
+/// A step must raise the figure by at least this much.
+const LEAST_GAIN: f64 = 2e-5;
+const ROUNDS: usize = 4;
+
+/// One case with its candidates.
+struct Trial {
+    candidates: Vec<Candidate>,
+    truths: usize,
+}
+
+struct Candidate {
+    item: ItemId,
+    right: bool,
+    momentum: f32,
+    says: [f32; SOURCES],
+}
+
+/// Tunes every question that has enough cases; the others keep what they had.
+pub(super) fn tune(learnt: &Learnt, split: &Split) -> (Blend, BTreeMap<&'static str, Score>) {
+    let mut blend = learnt.blend.clone();
+    let mut scores = BTreeMap::new();
+    for kind in Kind::ALL {
+        let cases = split.cases(kind);
+        if cases.len() < LEAST_CASES {
+            continue;
+        }
+        let metric = Metric::of_question(kind);
+        let weights = blend.of_mut(kind);
+        let found = starts(kind, weights).into_iter().map(|start| {
+            let heard = start.with_sources([1.0; SOURCES]);
+            climb(&trials(learnt, kind, cases, &heard, &start), start, metric)
+        });
+        let best = found.reduce(|a, b| if b.1.after > a.1.after { b } else { a });
+        if let Some((best, score)) = best {
+            *weights = best;
+            scores.insert(kind.name(), score);
+        }
+    }
+    (blend, scores)
+}
+
+/// What changes the candidates themselves is tried one by one; weights are climbed from each.
+fn starts(kind: Kind, weights: &Weights) -> Vec<Weights> {
+    match kind {
+        Kind::Related | Kind::CustomerNew => vec![weights.clone()],
+        Kind::Basket | Kind::Customer => {
+            [0.0, 0.5, 1.0].map(|due| Weights { due, ..weights.clone() }).to_vec()
+        }
+        Kind::Session => [0.4, 0.6, 0.8].map(|decay| Weights { decay, ..weights.clone() }).to_vec(),
+    }
+}
+
+/// How well these weights answer the cases.
+pub(super) fn figure(
+    learnt: &Learnt,
+    kind: Kind,
+    cases: &[Case],
+    weights: &Weights,
+    metric: Metric,
+) -> f64 {
+    mean(&trials(learnt, kind, cases, weights, weights), weights, metric)
+}
+
+/// The cases with the candidates that `heard` listens to and `start` or one source puts near its top; of
+/// very many cases an even share.
+fn trials(
+    learnt: &Learnt,
+    kind: Kind,
+    cases: &[Case],
+    heard: &Weights,
+    start: &Weights,
+) -> Vec<Trial> {
+    let trial = |scratch: &mut Scratch, case: &&Case| {
+        let query = Query {
+            question: kind.question(case.keys(&learnt.contents)),
+            history: case.history(&learnt.histories),
+            limit: 50,
+        };
+        Trial::new(&learnt.contents, heard, start, &query, &case.truth, scratch)
+    };
+    let asked: Vec<&Case> = cases.iter().step_by(cases.len().div_ceil(MOST_CASES)).collect();
+    asked.par_iter().map_init(Scratch::default, trial).collect()
+}
+
+impl Trial {
+    fn new(
+        contents: &Contents,
+        heard: &Weights,
+        weights: &Weights,
+        query: &Query<'_>,
+        truth: &[ItemId],
+        scratch: &mut Scratch,
+    ) -> Self {
+        let gathered = gathered(contents, heard, query, scratch);
+        let by_source = weights.by_source();
+        let mut candidates: Vec<Candidate> = gathered
+            .items
+            .iter()
+            .zip(gathered.says)
+            .map(|(&item, says)| Candidate {
+                item,
+                right: truth.binary_search(&item).is_ok(),
+                momentum: contents.trends.momentum[item.index()],
+                says,
+            })
+            .collect();
+        prune(&mut candidates, |c| weights.score(&by_source, &c.says, c.momentum));
+        Self { candidates, truths: truth.len() }
+    }
+
+    fn judge(&self, weights: &Weights, by_source: &[f32; SOURCES], metric: Metric) -> f64 {
+        let cutoff = metric.cutoff();
+        let mut top: Vec<(f32, ItemId, bool)> = self
+            .candidates
+            .iter()
+            .map(|c| (weights.score(by_source, &c.says, c.momentum), c.item, c.right))
+            .collect();
+        let better = |a: &(f32, ItemId, bool), b: &(f32, ItemId, bool)| {
+            b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
+        };
+        if top.len() > cutoff {
+            top.select_nth_unstable_by(cutoff - 1, better);
+            top.truncate(cutoff);
+        }
+        top.sort_unstable_by(better);
+        let right: Vec<bool> = top.into_iter().map(|(_, _, right)| right).collect();
+        metric.of(&right, self.truths)
+    }
+}
+
+/// Keeps the candidates that some source, or the blend, puts near its top.
+fn prune(candidates: &mut Vec<Candidate>, blend: impl Fn(&Candidate) -> f32) {
+    let mut keep = vec![false; candidates.len()];
+    let mut scored: Vec<(f32, usize)> = Vec::with_capacity(candidates.len());
+    let mut keep_top = |limit: usize, score: &dyn Fn(&Candidate) -> f32| {
+        scored.clear();
+        let scores = candidates.iter().map(score).zip(0..);
+        scored.extend(scores.filter(|(score, _)| *score > 0.0));
+        if scored.len() > limit {
+            scored.select_nth_unstable_by(limit, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            scored.truncate(limit);
+        }
+        scored.iter().for_each(|&(_, place)| keep[place] = true);
+    };
+    for source in 0..SOURCES {
+        keep_top(PER_SOURCE, &|candidate: &Candidate| candidate.says[source]);
+    }
+    keep_top(BY_BLEND, &blend);
+    let mut kept = keep.into_iter();
+    candidates.retain(|_| kept.next() == Some(true));
+}
+
+fn mean(trials: &[Trial], weights: &Weights, metric: Metric) -> f64 {
+    let by_source = weights.by_source();
+    let values: Vec<f64> =
+        trials.par_iter().map(|trial| trial.judge(weights, &by_source, metric)).collect();
+    values.iter().sum::<f64>() / values.len() as f64 // in order: the same on any number of threads
+}
+
+/// Coordinate ascent: one weight at a time is made smaller, larger, or nothing, as long as it helps.
+fn climb(trials: &[Trial], start: Weights, metric: Metric) -> (Weights, Score) {
+    let figure = |weights: &Weights| mean(trials, weights, metric);
+    let popular = only_popular();
+    let before = figure(&start);
+    let mut best = (start, before);
+    for _ in 0..ROUNDS {
+        let round = best.1;
+        for source in 0..SOURCES {
+            let weight = best.0.by_source()[source];
+            let heard = trials.iter().any(|t| t.candidates.iter().any(|c| c.says[source] > 0.0));
+            if !heard {
+                continue;
+            }
+            let steps: &[f32] = if weight > 1e-5 {
+                &[0.0, 0.25, 0.5, 0.75, 1.4, 2.0, 4.0]
+            } else {
+                &[0.01, 0.05, 0.3]
+            };
+            for step in steps {
+                let value = if weight > 1e-5 { weight * step } else { *step };
+                let mut by_source = best.0.by_source();
+                by_source[source] = value;
+                let tried = best.0.with_sources(by_source);
+                let found = figure(&tried);
+                if found > best.1 + LEAST_GAIN {
+                    best = (tried, found);
+                }
+            }
+        }
+        for momentum in [0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0] {
+            let tried = Weights { momentum, ..best.0.clone() };
+            let found = figure(&tried);
+            if found > best.1 + LEAST_GAIN {
+                best = (tried, found);
+            }
+        }
+        if best.1 <= round + LEAST_GAIN {
+            break;
+        }
+    }
+    let score = Score {
+        metric: metric.name(),
+        cases: trials.len(),
+        popularity: figure(&popular),
+        before,
+        after: best.1,
+    };
+    (best.0, score)
+}
+
+fn only_popular() -> Weights {
+    let mut by_source = [0.0; SOURCES];
+    by_source[SOURCES - 1] = 1.0;
+    Weights::default().with_sources(by_source)
+}
