@@ -204,7 +204,10 @@ fn check_reason(reason: &Reason, told: &dyn Fn() -> String) {
         Reason::CalledFor { weight, .. } => {
             assert!(weight.is_finite(), "{reason:?} in {}", told());
         }
-        Reason::SeenBefore { .. } | Reason::ThisVisit | Reason::Popular { .. } => {}
+        Reason::SeenBefore { .. }
+        | Reason::ThisVisit
+        | Reason::VisitsLikeThis { .. }
+        | Reason::Popular { .. } => {}
     }
 }
 

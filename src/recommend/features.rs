@@ -7,7 +7,7 @@ use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::time::Timestamp;
 
-/// Numbers per candidate: what each source says, and then those of [`Features::of`].
+/// Numbers per candidate: what each source says, and then what is known of the item and of the customer with it.
 pub const FEATURES: usize = SOURCES + OTHERS;
 const OTHERS: usize = 17;
 /// The column with the blend's score: the order that the ranker starts from.
