@@ -1,11 +1,10 @@
 //! How far large orders and popular items are damped in the rules: tried on the log's last weeks.
 
-use crate::recommend::{Kind, SOURCES, Weights};
-use crate::rules::{GroupIndex, Groups, RuleOptions, Rules};
-
 use super::Learnt;
 use super::cases::{Case, Split};
 use super::tune::{Metric, figure};
+use crate::recommend::{Kind, Weights};
+use crate::rules::{GroupIndex, Groups, RuleOptions, Rules};
 
 /// (size, source, target) of [`RuleOptions`] that are tried.
 const TRIED: [(f64, f64, f64); 6] = [
@@ -16,6 +15,9 @@ const TRIED: [(f64, f64, f64); 6] = [
     (1.0, 0.5, 0.5),
     (0.0, 0.8, 0.1),
 ];
+
+/// Weight of popularity beside the rules: enough to fill a list, too little to lead it.
+const A_LITTLE: f32 = 0.005;
 
 /// The damping of rules over baskets that completes baskets and relates items best; `learnt` is left with
 /// rules so damped.
@@ -29,7 +31,8 @@ pub(super) fn of_baskets(
         (Kind::Basket, split.basket.as_slice(), Metric::Recall10),
         (Kind::Related, split.related.as_slice(), Metric::Ndcg10),
     ];
-    choose(learnt, orders, options, &asked, only(0), |learnt| &mut learnt.contents.bought)
+    let weights = Weights { bought: 1.0, popular: A_LITTLE, ..Weights::default() };
+    choose(learnt, orders, options, &asked, weights, |learnt| &mut learnt.contents.bought)
 }
 
 /// The damping of rules over customers that finds best what is new to them.
@@ -41,15 +44,8 @@ pub(super) fn of_customers(
 ) -> RuleOptions {
     let asked = [(Kind::CustomerNew, split.customer_new.as_slice(), Metric::Ndcg10)];
     let pasts = orders.one_per_customer();
-    choose(learnt, &pasts, options, &asked, only(1), |learnt| &mut learnt.contents.collected)
-}
-
-/// Weights that listen to one source, and to popularity a little.
-fn only(source: usize) -> Weights {
-    let mut by_source = [0.0; SOURCES];
-    by_source[source] = 1.0;
-    by_source[SOURCES - 1] = 0.005;
-    Weights { momentum: 0.0, ..Weights::default() }.with_sources(by_source)
+    let weights = Weights { bought: 0.0, collected: 1.0, popular: A_LITTLE, ..Weights::default() };
+    choose(learnt, &pasts, options, &asked, weights, |learnt| &mut learnt.contents.collected)
 }
 
 fn choose(

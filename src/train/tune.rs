@@ -246,7 +246,7 @@ fn mean(trials: &[Trial], weights: &Weights, metric: Metric) -> f64 {
 /// Coordinate ascent: one weight at a time is made smaller, larger, or nothing, as long as it helps.
 fn climb(trials: &[Trial], start: Weights, metric: Metric) -> (Weights, Score) {
     let figure = |weights: &Weights| mean(trials, weights, metric);
-    let popular = only_popular();
+    let popular = Weights { bought: 0.0, popular: 1.0, ..Weights::default() };
     let before = figure(&start);
     let mut best = (start, before);
     for _ in 0..ROUNDS {
@@ -292,10 +292,4 @@ fn climb(trials: &[Trial], start: Weights, metric: Metric) -> (Weights, Score) {
         after: best.1,
     };
     (best.0, score)
-}
-
-fn only_popular() -> Weights {
-    let mut by_source = [0.0; SOURCES];
-    by_source[SOURCES - 1] = 1.0;
-    Weights::default().with_sources(by_source)
 }
