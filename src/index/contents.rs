@@ -56,6 +56,32 @@ pub struct Contents {
     pub rankers: BTreeMap<String, Forest>,
     /// Rows of `longer` by the first (lowest) item on the left; derived.
     pub(crate) longer_by_first: Lists<u32>,
+    /// By item, whether the catalogue says that it is out of stock; derived, to have it at hand.
+    pub(crate) sold_out: Vec<bool>,
+    /// `trends.momentum` to powers that will be asked for; derived.
+    pub(crate) raised_momentum: Vec<(f32, Vec<f32>)>,
+}
+
+/// Each item's momentum to some power, or 1 where that is 0.
+#[derive(Clone, Copy, Debug)]
+pub enum Momentum<'a> {
+    /// To the power of 0.
+    One,
+    /// Worked out beforehand.
+    Ready(&'a [f32]),
+    /// To be raised to a power, one by one.
+    ToRaise(&'a [f32], f32),
+}
+
+impl Momentum<'_> {
+    /// Of one item.
+    pub fn of(self, item: ItemId) -> f32 {
+        match self {
+            Self::One => 1.0,
+            Self::Ready(raised) => raised[item.index()],
+            Self::ToRaise(momentum, power) => momentum[item.index()].powf(power),
+        }
+    }
 }
 
 impl Contents {
@@ -68,8 +94,30 @@ impl Contents {
                 rows[first.index()].push(number as u32);
             }
         }
+        self.sold_out = self.items.iter().map(|item| item.in_stock == Some(false)).collect();
         self.longer_by_first = rows.into_iter().collect();
         self
+    }
+
+    /// Works out the items' momentum to these powers: a question asks for it of thousands of items.
+    pub fn raise_momentum(&mut self, powers: impl IntoIterator<Item = f32>) {
+        for power in powers {
+            if let Momentum::ToRaise(momentum, _) = self.momentum_to(power) {
+                let raised = momentum.iter().map(|momentum| momentum.powf(power)).collect();
+                self.raised_momentum.push((power, raised));
+            }
+        }
+    }
+
+    /// The items' momentum to a power.
+    pub fn momentum_to(&self, power: f32) -> Momentum<'_> {
+        if power == 0.0 {
+            return Momentum::One;
+        }
+        match self.raised_momentum.iter().find(|(raised_to, _)| *raised_to == power) {
+            Some((_, raised)) => Momentum::Ready(raised),
+            None => Momentum::ToRaise(&self.trends.momentum, power),
+        }
     }
 
     /// How many items there are.

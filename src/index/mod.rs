@@ -19,7 +19,7 @@ mod manifest;
 mod read;
 mod write;
 
-pub use contents::Contents;
+pub use contents::{Contents, Momentum};
 pub use generations::{Generation, Index};
 pub use manifest::{FORMAT, Manifest, TreeDigest};
 pub use read::{Customers, Snapshot, Verified};

@@ -112,9 +112,14 @@ impl Weights {
         ]
     }
 
+    /// What the sources say together: Σ weight × what the source says.
+    pub(super) fn sum(by_source: &[f32; SOURCES], says: &[f32; SOURCES]) -> f32 {
+        by_source.iter().zip(says).map(|(weight, says)| weight * says).sum()
+    }
+
     /// The score of a candidate: Σ weight × what the source says, times momentum to its power.
     pub fn score(&self, by_source: &[f32; SOURCES], says: &[f32; SOURCES], momentum: f32) -> f32 {
-        let sum: f32 = by_source.iter().zip(says).map(|(weight, says)| weight * says).sum();
+        let sum = Self::sum(by_source, says);
         if self.momentum == 0.0 { sum } else { sum * momentum.powf(self.momentum) }
     }
 }
@@ -225,6 +230,11 @@ impl Blend {
             Kind::CustomerNew => &self.customer_new,
             Kind::Session => &self.session,
         }
+    }
+
+    /// The powers of momentum that the questions ask for.
+    pub fn momentum_powers(&self) -> impl Iterator<Item = f32> {
+        Kind::ALL.into_iter().map(|kind| self.of(kind).momentum)
     }
 
     /// The same, to be changed.

@@ -138,7 +138,7 @@ pub fn answer(
 ) -> Vec<Recommendation> {
     let kind = query.kind();
     let weights = blend.of(kind);
-    let pool = gather(contents, weights, query, scratch);
+    let mut pool = gather(contents, weights, query, scratch);
     let mut scored = pool.scored(weights);
     let ranker = contents.rankers.get(kind.name());
     if let Some(ranker) = ranker.filter(|ranker| ranker.columns() == FEATURES) {
@@ -148,7 +148,8 @@ pub fn answer(
     }
     let ranked = match (&query.question, query.history) {
         (Question::Customer { exclude_purchased: false, .. }, Some(history)) => {
-            let known = |item| if history.bought(item).is_some() { Side::One } else { Side::Other };
+            pool.mark_past(history);
+            let known = |item| if pool.is_past(item) { Side::One } else { Side::Other };
             ranking::best_of_both(scored, query.limit, query.limit.div_ceil(10), known)
         }
         (Question::Related { .. }, _) => {

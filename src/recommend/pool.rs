@@ -2,7 +2,7 @@
 
 use super::blend::{SOURCES, Source, Weights};
 use super::ranking::Scored;
-use crate::customers::EventKind;
+use crate::customers::{EventKind, History};
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
 use crate::rules::Rule;
@@ -27,20 +27,30 @@ pub(super) enum Evidence {
     Popular { fallback: bool },
 }
 
-/// One item that was proposed, or kept out.
+/// One item that was proposed, or kept out: as much as fits into one line of the cache, since a question
+/// about many items touches thousands of these over and over. What is seldom asked for stands in [`Aside`].
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 struct Slot {
+    /// What each source says, unweighted.
+    says: [f32; SOURCES],
+    /// The largest single contribution.
+    strongest: f32,
     item: ItemId,
     blocked: bool,
+    /// Bought before by the customer who asks.
+    past: bool,
+}
+
+/// What else is known of an item in a slot.
+#[derive(Clone, Copy, Debug)]
+struct Aside {
     /// The seed it was last found to be bought with, and in how many orders; see
     /// [`Pool::mark_bought_with`].
     seed: u32,
     orders: u32,
-    /// The largest single contribution, and why it was made.
-    strongest: f32,
+    /// Why the largest single contribution was made.
     evidence: Evidence,
-    /// What each source says, unweighted.
-    says: [f32; SOURCES],
 }
 
 /// Memory that one thread reuses for all its answers: which slot an item has, and the slots in use.
@@ -49,6 +59,7 @@ pub struct Scratch {
     /// Per item, its slot + 1, or 0.
     places: Vec<u32>,
     slots: Vec<Slot>,
+    asides: Vec<Aside>,
     /// For finding visits like the visitor's.
     onward: OnwardScratch,
 }
@@ -65,6 +76,7 @@ impl Drop for Pool<'_> {
         for slot in self.scratch.slots.drain(..) {
             self.scratch.places[slot.item.index()] = 0;
         }
+        self.scratch.asides.clear();
     }
 }
 
@@ -81,18 +93,45 @@ impl<'a> Pool<'a> {
 
     /// Keeps the item out of the answer.
     pub(super) fn block(&mut self, item: ItemId) {
-        self.slot(item).blocked = true;
+        let place = self.place(item);
+        self.scratch.slots[place].blocked = true;
+    }
+
+    /// Makes the item a candidate, of which no source has said anything yet.
+    #[inline]
+    pub(super) fn admit(&mut self, item: ItemId) {
+        self.place(item);
+    }
+
+    /// Remembers which candidates the customer bought before, so that [`Pool::is_past`] answers at once.
+    pub(super) fn mark_past(&mut self, history: &History) {
+        for bought in &history.bought {
+            if let Some(place) = self.scratch.places[bought.item.index()].checked_sub(1) {
+                self.scratch.slots[place as usize].past = true;
+            }
+        }
+    }
+
+    /// Whether the customer bought the item before.
+    pub(super) fn is_past(&self, item: ItemId) -> bool {
+        self.known(item).is_some_and(|place| self.scratch.slots[place].past)
     }
 
     /// Adds to what the source says of the item; the largest contribution is remembered as the evidence.
     #[inline]
     pub(super) fn add(&mut self, source: Source, item: ItemId, says: f32, evidence: Evidence) {
+        let place = self.place(item);
+        self.add_at(place, source, says, evidence);
+    }
+
+    #[inline]
+    fn add_at(&mut self, place: usize, source: Source, says: f32, evidence: Evidence) {
         let contribution = self.weights[source as usize] * says;
-        let slot = self.slot(item);
+        let slot = &mut self.scratch.slots[place];
         slot.says[source as usize] += says;
         if contribution > slot.strongest {
             slot.strongest = contribution;
-            slot.evidence = evidence;
+            self.scratch.asides[place].evidence = evidence;
         }
     }
 
@@ -116,15 +155,17 @@ impl<'a> Pool<'a> {
     /// at once.
     pub(super) fn mark_bought_with(&mut self, seed: u32, rules: &[Rule]) {
         for rule in rules {
-            let slot = self.slot(rule.item);
-            (slot.seed, slot.orders) = (seed, rule.together);
+            let place = self.place(rule.item);
+            let aside = &mut self.scratch.asides[place];
+            (aside.seed, aside.orders) = (seed, rule.together);
         }
     }
 
     /// In how many orders the item was bought with the seed that was marked last; 0 if no more often than
     /// by chance.
     pub(super) fn orders_with(&self, seed: u32, item: ItemId) -> u32 {
-        self.known(item).filter(|slot| slot.seed == seed).map_or(0, |slot| slot.orders)
+        let aside = self.known(item).map(|place| &self.scratch.asides[place]);
+        aside.filter(|aside| aside.seed == seed).map_or(0, |aside| aside.orders)
     }
 
     /// Adds what is popular in the shop, to candidates and as new ones, enough for `limit`.
@@ -137,8 +178,8 @@ impl<'a> Pool<'a> {
             |item: ItemId| (trends.share[item.index()] / top.max(f32::MIN_POSITIVE)).max(1e-9);
         let fallback = !self.scratch.slots.iter().any(|slot| !slot.blocked && slot.strongest > 0.0);
         for place in 0..self.scratch.slots.len() {
-            let item = self.scratch.slots[place].item;
-            self.add(Source::Popular, item, popularity(item), Evidence::Popular { fallback });
+            let says = popularity(self.scratch.slots[place].item);
+            self.add_at(place, Source::Popular, says, Evidence::Popular { fallback });
         }
         let mut wanted = limit;
         for &item in &trends.ranking {
@@ -154,7 +195,7 @@ impl<'a> Pool<'a> {
 
     /// Whether the item is bought together with the seed that was marked last.
     pub(super) fn is_bought_with(&self, item: ItemId) -> bool {
-        self.known(item).is_some_and(|slot| slot.orders > 0)
+        self.known(item).is_some_and(|place| self.scratch.asides[place].orders > 0)
     }
 
     /// Whether the item is looked at in the same visits as a seed.
@@ -174,48 +215,66 @@ impl<'a> Pool<'a> {
     /// All candidates with a score above 0, in no order.
     pub(super) fn scored(&self, weights: &Weights) -> Vec<Scored> {
         let by_source = weights.by_source();
-        let momentum = &self.contents.trends.momentum;
-        self.candidates()
-            .map(|(item, says)| (item, weights.score(&by_source, says, momentum[item.index()])))
-            .filter(|(_, score)| *score > 0.0)
-            .collect()
+        let momentum = self.contents.momentum_to(weights.momentum);
+        let score = |item: ItemId, says| Weights::sum(&by_source, says) * momentum.of(item);
+        let mut scored = Vec::with_capacity(self.scratch.slots.len());
+        let candidates = self.candidates().map(|(item, says)| (item, score(item, says)));
+        scored.extend(candidates.filter(|(_, score)| *score > 0.0));
+        scored
     }
 
     /// What each source says of the item.
     pub(super) fn says(&self, item: ItemId) -> &[f32; SOURCES] {
-        self.known(item).map_or(&[0.0; SOURCES], |slot| &slot.says)
+        self.known(item).map_or(&[0.0; SOURCES], |place| &self.scratch.slots[place].says)
     }
 
     /// The strongest evidence for a candidate.
     pub(super) fn evidence(&self, item: ItemId) -> Evidence {
-        self.known(item).map_or(Evidence::Popular { fallback: true }, |slot| slot.evidence)
+        let aside = self.known(item).map(|place| self.scratch.asides[place]);
+        aside.map_or(Evidence::Popular { fallback: true }, |aside| aside.evidence)
     }
 
     fn is_sold_out(&self, item: ItemId) -> bool {
-        self.contents.items[item.index()].in_stock == Some(false)
+        self.contents.sold_out[item.index()]
     }
 
-    fn known(&self, item: ItemId) -> Option<&Slot> {
-        let place = self.scratch.places[item.index()].checked_sub(1)?;
-        Some(&self.scratch.slots[place as usize])
+    /// The item's slot, if it has one.
+    fn known(&self, item: ItemId) -> Option<usize> {
+        self.scratch.places[item.index()].checked_sub(1).map(|place| place as usize)
     }
 
+    /// The item's slot, made now if it has none.
     #[inline]
-    fn slot(&mut self, item: ItemId) -> &mut Slot {
-        let Scratch { places, slots, .. } = &mut *self.scratch;
-        let place = &mut places[item.index()];
-        if *place == 0 {
-            slots.push(Slot {
-                item,
-                blocked: false,
-                seed: u32::MAX,
-                orders: 0,
-                strongest: 0.0,
-                evidence: Evidence::Popular { fallback: true },
-                says: [0.0; SOURCES],
-            });
-            *place = slots.len() as u32;
+    fn place(&mut self, item: ItemId) -> usize {
+        match self.scratch.places[item.index()] {
+            0 => self.new_place(item),
+            place => place as usize - 1,
         }
-        &mut slots[*place as usize - 1]
+    }
+
+    fn new_place(&mut self, item: ItemId) -> usize {
+        let Scratch { places, slots, asides, .. } = &mut *self.scratch;
+        let place = slots.len();
+        places[item.index()] = place as u32 + 1;
+        slots.push(Slot {
+            says: [0.0; SOURCES],
+            strongest: 0.0,
+            item,
+            blocked: false,
+            past: false,
+        });
+        let evidence = Evidence::Popular { fallback: true };
+        asides.push(Aside { seed: u32::MAX, orders: 0, evidence });
+        place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_fills_one_line_of_the_cache() {
+        assert_eq!(size_of::<Slot>(), 64);
     }
 }

@@ -4,6 +4,7 @@ use super::blend::{Source, Weights};
 use super::pool::{Evidence, Pool};
 use crate::customers::{Bought, EventKind, Glance, History};
 use crate::ids::ItemId;
+use crate::index::Contents;
 
 /// An item that stands for what is wanted, and how much it counts.
 #[derive(Clone, Copy)]
@@ -24,6 +25,7 @@ const SELDOM: f64 = 0.25;
 pub(super) fn related(pool: &mut Pool<'_>, item: &str) {
     let Some(item) = pool.contents.keys.get(item) else { return };
     pool.block(item);
+    pool.mark_bought_with(0, pool.contents.bought.lists.row(item.index()));
     propose(pool, Seed { number: 0, item, weight: 1.0 });
     category(pool, item);
 }
@@ -85,9 +87,14 @@ pub(super) fn customer(
 fn propose(pool: &mut Pool<'_>, seed: Seed) {
     let contents = pool.contents;
     let Seed { number, item: with, weight } = seed;
-    pool.mark_bought_with(number, contents.bought.lists.row(with.index()));
+    let bought_with = contents.bought.lists.row(with.index());
+    if tells_alternatives(pool, with) {
+        pool.mark_bought_with(number, bought_with);
+    } else if !pool.listens_to(Source::Bought) {
+        bought_with.iter().for_each(|rule| pool.admit(rule.item));
+    }
     if pool.listens_to(Source::Bought) {
-        for rule in contents.bought.lists.row(with.index()) {
+        for rule in bought_with {
             let evidence = Evidence::Bought { with, together: rule.together };
             pool.add(Source::Bought, rule.item, weight * rule.score, evidence);
         }
@@ -131,6 +138,15 @@ fn propose(pool: &mut Pool<'_>, seed: Seed) {
             pool.add(Source::Similar, near.item, weight * near.cosine, evidence);
         }
     }
+}
+
+/// Whether a source proposes anything for the seed of which it matters if it is an alternative.
+fn tells_alternatives(pool: &Pool<'_>, with: ItemId) -> bool {
+    let Contents { viewed, next, neighbours, .. } = pool.contents;
+    let with = with.index();
+    (pool.listens_to(Source::Viewed) && !viewed.lists.row(with).is_empty())
+        || (pool.listens_to(Source::Next) && !next.row(with).is_empty())
+        || (pool.listens_to(Source::Similar) && !neighbours.row(with).is_empty())
 }
 
 /// In the seed's own category, and not bought with it more often than by chance.
