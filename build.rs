@@ -14,6 +14,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .message_attribute(".", "#[derive(serde::Serialize)]")
         .enum_attribute(".", "#[derive(serde::Serialize)] #[serde(rename_all = \"snake_case\")]")
         .field_attribute("cartwright.v1.Reason.why", "#[serde(flatten)]")
-        .compile_fds(files)?;
+        .compile_fds(files.clone())?;
+    serving(files, out.join("served"))?;
     Ok(())
+}
+
+/// The service once more, for the server: its replies come encoded.
+fn serving(files: prost_types::FileDescriptorSet, out: PathBuf) -> std::io::Result<()> {
+    std::fs::create_dir_all(&out)?;
+    let mut service = tonic_prost_build::configure()
+        .build_client(false)
+        .codec_path("crate::grpc::wire::ReplyCodec")
+        .extern_path(".cartwright.v1", "crate::grpc::pb");
+    for method in ["RelatedItems", "BasketUpsell", "ForCustomer"] {
+        let response = format!(".cartwright.v1.{method}Response");
+        service = service.extern_path(response, "crate::grpc::wire::Reply");
+    }
+    service.out_dir(out).compile_fds(files)
 }

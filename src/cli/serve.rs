@@ -37,8 +37,9 @@ impl Serve {
     }
 }
 
+/// For what there is to do beside serving, which has threads of its own.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the async runtime")

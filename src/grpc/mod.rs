@@ -3,10 +3,15 @@
 //! tonic and prost live here and nowhere else. This room refuses to know how an answer comes about.
 
 mod convert;
+mod desk;
+mod remembered;
 mod served;
 mod server;
 mod service;
 mod status;
+mod twin;
+mod wire;
+mod workers;
 
 /// The contract, as compiled from `proto/cartwright/v1`.
 #[allow(missing_docs, unreachable_pub, clippy::all)] // generated; documented in the protos
@@ -16,6 +21,13 @@ pub mod pb {
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 }
 
+/// The service as the server sees it: made from the same protos, with replies that come encoded.
+#[allow(missing_docs, unreachable_pub, private_interfaces, clippy::all)] // generated; documented in the protos
+mod served_pb {
+    include!(concat!(env!("OUT_DIR"), "/served/cartwright.v1.rs"));
+}
+
 pub use convert::{MAX_BASKET_LINES, MAX_KEY_BYTES, MAX_LIMIT, MAX_RECENT};
 pub use convert::{limit, reason, reply};
 pub use server::{ServeOptions, run};
+pub use twin::run_twin;

@@ -38,10 +38,10 @@ impl Counter {
         self.served.load_full()
     }
 
-    /// A token that no other answer has: the generation, and a number that gives nothing away.
-    pub(super) fn attribution_token(&self, generation: u64) -> String {
+    /// A number that no other answer of this server has, and that gives nothing away.
+    pub(super) fn number(&self) -> u64 {
         let number = self.answers.fetch_add(1, Ordering::Relaxed);
-        format!("{generation}-{:016x}", scrambled(self.started.wrapping_add(number)))
+        scrambled(self.started.wrapping_add(number))
     }
 
     /// Loads the current generation, if it is not the one that is served.
@@ -52,8 +52,9 @@ impl Counter {
             return Ok(());
         }
         let started = Instant::now();
-        let snapshot = Snapshot::open(&self.index, current)?;
+        let mut snapshot = Snapshot::open(&self.index, current)?;
         let blend = Blend::learnt(&snapshot.manifest.learnt)?;
+        snapshot.contents.raise_momentum(blend.momentum_powers());
         let items = snapshot.contents.len();
         self.served.store(Some(Arc::new(Served { snapshot, blend })));
         info!(

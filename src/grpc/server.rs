@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tonic::transport::server::TcpIncoming;
 use tracing::{info, warn};
 
 use super::pb;
-use super::pb::recommendation_service_server::RecommendationServiceServer;
 use super::served::Counter;
+use super::served_pb::recommendation_service_server::RecommendationServiceServer;
 use super::service::Recommendations;
+use super::workers::{Workers, how_many};
 use crate::error::{Error, Result};
 use crate::index::Index;
 
@@ -25,6 +25,11 @@ pub struct ServeOptions {
     /// How long requests in flight may take to finish once it is told to stop. Milliseconds; default
     /// 10,000.
     pub grace_ms: u64,
+    /// Threads that serve, each on its own share of the connections; default 0 = one per core.
+    pub workers: usize,
+    /// Memory for answers that may be given again while the generation lasts. Megabytes (MiB), all threads
+    /// together; 0 works every answer out afresh; default 64.
+    pub remember_mb: usize,
     /// Requests at once on one connection, at most; default 1,000.
     pub streams_per_connection: u32,
     /// Size of a request, bytes, at most; default 4 MiB.
@@ -36,6 +41,8 @@ impl Default for ServeOptions {
         Self {
             poll_ms: 500,
             grace_ms: 10_000,
+            workers: 0,
+            remember_mb: 64,
             streams_per_connection: 1_000,
             max_request_bytes: 4 << 20,
         }
@@ -60,21 +67,17 @@ pub async fn run(
     health.set_not_serving::<Service>().await;
     health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
 
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let recommendations = RecommendationServiceServer::new(Recommendations(counter.clone()))
+    let threads = how_many(options.workers);
+    let desk_bytes = options.remember_mb.saturating_mul(1 << 20) / threads;
+    let service = Recommendations { counter: counter.clone(), desk_bytes };
+    let recommendations = RecommendationServiceServer::new(service)
         .max_decoding_message_size(options.max_request_bytes);
-    let router = tonic::transport::Server::builder()
-        .max_concurrent_streams(options.streams_per_connection)
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+    let router = http2(options)
+        .add_service(recommendations)
         .add_service(health_service)
         .add_service(reflection_v1().map_err(|e| failed(&e))?)
-        .add_service(reflection_v1alpha().map_err(|e| failed(&e))?)
-        .add_service(recommendations);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let mut serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, async {
-        let _ = stopped.await; // a dropped sender means the same
-    }));
+        .add_service(reflection_v1alpha().map_err(|e| failed(&e))?);
+    let mut workers = Workers::start(listener, &router, threads)?;
 
     let loading = counter.clone();
     let loading = tokio::task::spawn_blocking(move || loading.take_up());
@@ -90,25 +93,32 @@ pub async fn run(
     let keeping_up = tokio::spawn(counter.keep_up(Duration::from_millis(options.poll_ms.max(10))));
 
     let ended = tokio::select! {
-        ended = &mut serving => Some(ended),
+        ended = workers.ended() => Some(ended),
         () = &mut shutdown => None,
     };
     keeping_up.abort();
     if let Some(ended) = ended {
-        return ended.map_err(|e| failed(&e))?.map_err(|e| failed(&e));
+        return ended;
     }
     info!("stopping: finishing what is in flight");
     health.set_not_serving::<Service>().await;
     health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
-    let _ = stop.send(());
-    match tokio::time::timeout(Duration::from_millis(options.grace_ms), &mut serving).await {
-        Ok(ended) => ended.map_err(|e| failed(&e))?.map_err(|e| failed(&e)),
+    workers.stop();
+    match tokio::time::timeout(Duration::from_millis(options.grace_ms), workers.ended()).await {
+        Ok(ended) => ended,
         Err(_) => {
-            serving.abort();
             warn!(grace_ms = options.grace_ms, "stopped with connections still open");
             Ok(())
         }
     }
+}
+
+/// HTTP/2 as this server speaks it.
+pub(super) fn http2(options: &ServeOptions) -> tonic::transport::Server {
+    tonic::transport::Server::builder()
+        .max_concurrent_streams(options.streams_per_connection)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
 }
 
 type Service = RecommendationServiceServer<Recommendations>;

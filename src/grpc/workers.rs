@@ -1,0 +1,123 @@
+//! One thread per core, each with its own runtime and its own share of the connections.
+//!
+//! A connection never changes threads, so that nothing on the way of a request is shared or locked. The
+//! tempting alternative, one runtime over all cores, lets tasks wander: on one core its slowest requests
+//! took eight times as long. Connections are dealt out in turn; a port shared by the kernel
+//! (`SO_REUSEPORT`) would put eight of them on two cores as chance has it.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::transport::server::Router;
+use tracing::warn;
+
+use crate::error::{Error, Result};
+
+/// The threads that serve.
+#[derive(Debug)]
+pub(super) struct Workers {
+    dealing: JoinSet<()>,
+    stop: watch::Sender<bool>,
+    ends: Vec<oneshot::Receiver<Result<()>>>,
+}
+
+impl Workers {
+    /// Serves `router` on `count` threads to whoever connects to `listener`.
+    ///
+    /// Errors: a thread or its runtime can't be started.
+    pub(super) fn start(listener: TcpListener, router: &Router, count: usize) -> Result<Self> {
+        let (stop, stopped) = watch::channel(false);
+        let (mut lanes, mut ends) = (Vec::new(), Vec::new());
+        for number in 0..count {
+            let (lane, connections) = unbounded_channel();
+            let (end, ended) = oneshot::channel();
+            work(number, router.clone(), connections, stopped.clone(), end)?;
+            lanes.push(lane);
+            ends.push(ended);
+        }
+        let mut dealing = JoinSet::new();
+        dealing.spawn(deal(listener, lanes));
+        Ok(Self { dealing, stop, ends })
+    }
+
+    /// Completes when a worker has ended.
+    ///
+    /// Errors: it failed.
+    pub(super) async fn ended(&mut self) -> Result<()> {
+        let lost = || Error::Server("a serving thread panicked".into());
+        while let Some(end) = self.ends.last_mut() {
+            let end = end.await.map_err(|_| lost());
+            self.ends.pop();
+            end??;
+        }
+        Ok(())
+    }
+
+    /// No more connections; those that are open may finish what they are at.
+    pub(super) fn stop(&mut self) {
+        self.dealing.abort_all();
+        let _ = self.stop.send(true); // nobody left to hear it means the same
+    }
+}
+
+/// Threads to start where `asked` for: 0 = one for each core that the process may use.
+pub(super) fn how_many(asked: usize) -> usize {
+    match asked {
+        0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        count => count,
+    }
+}
+
+/// Deals connections out in turn. Ends when all workers have.
+async fn deal(listener: TcpListener, lanes: Vec<UnboundedSender<std::net::TcpStream>>) {
+    for lane in lanes.iter().cycle() {
+        let connection = loop {
+            match listener.accept().await {
+                Ok((connection, _)) => break connection,
+                Err(error) => {
+                    // Out of file descriptors, most likely: more come free as others hang up.
+                    warn!(%error, "a connection can't be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        };
+        let _ = connection.set_nodelay(true); // slower without it, not wrong
+        if let Ok(connection) = connection.into_std()
+            && lane.send(connection).is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn work(
+    number: usize,
+    router: Router,
+    connections: UnboundedReceiver<std::net::TcpStream>,
+    mut stopped: watch::Receiver<bool>,
+    end: oneshot::Sender<Result<()>>,
+) -> Result<()> {
+    let failed = |error: std::io::Error| Error::Server(format!("can't start a thread: {error}"));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let serve = async move {
+        let incoming = UnboundedReceiverStream::new(connections).map(TcpStream::from_std);
+        let stopped = async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await; // a dropped sender means the same
+        };
+        let served = router.serve_with_incoming_shutdown(incoming, stopped).await;
+        let _ = end.send(served.map_err(|error| Error::Server(error.to_string())));
+    };
+    let name = format!("serve-{number}");
+    std::thread::Builder::new()
+        .name(name)
+        .spawn(move || runtime.block_on(serve))
+        .map_err(failed)?;
+    Ok(())
+}
