@@ -28,12 +28,14 @@
 //! | [`train`] | the nightly line: the order of the rooms |
 //! | [`evaluate`] | replay of held-out weeks: how good are the answers, beside simple and strong baselines |
 //! | [`grpc`] | the counter |
+//! | [`bench`] | load for the counter, and servers to hold it against |
 //! | [`demo`] | a made-up shop, to try and to test against |
 //! | [`config`], [`cli`] | every knob; one file per command |
 //!
 //! Beside them stand [`ids`], [`lists`], [`time`] and [`error`], which every room may use. Who else may
 //! import whom is written down, and checked, in `tests/house.rs`.
 
+pub mod bench;
 pub mod catalog;
 pub mod cli;
 pub mod config;

@@ -405,3 +405,72 @@ fn an_input_of_which_too_much_is_unreadable_is_refused_with_exit_code_3() {
     assert!(!desk.path("index/CURRENT").exists(), "nothing was published");
     desk.is_swept();
 }
+
+#[test]
+fn bench_serve_measures_every_question_beside_its_twin_and_leaves_nothing_behind() {
+    let (desk, _) = Desk::with_a_shop();
+    let output = desk.run(&[
+        "bench",
+        "serve",
+        "--index",
+        "index",
+        "--seconds",
+        "0.2",
+        "--rounds",
+        "2",
+        "--in-flight",
+        "1,3",
+        "--connections",
+        "2",
+        "--rates",
+        "100",
+        "--mix",
+        "2,1,1",
+        "--events",
+        "20",
+        "--json",
+        "figures.json",
+    ]);
+    succeeds(&output);
+    let figures = std::fs::read(desk.path("figures.json")).expect("it was written");
+    let figures: Value = serde_json::from_slice(&figures).expect("it is JSON");
+    let runs = figures["runs"].as_array().expect("a list of runs");
+    let load = |run: &Value| (run["query"].to_string(), run["in_flight"].to_string());
+    let loads: Vec<_> = runs.iter().map(load).collect();
+    let queries = ["related_items", "basket_upsell", "for_customer"];
+    let expected =
+        queries.iter().flat_map(|query| ["1", "3"].map(|n| (format!("{query:?}"), n.to_owned())));
+    assert_eq!(loads, expected.collect::<Vec<_>>());
+    for run in runs.iter().chain(figures["mixed"].as_array().expect("a list of runs")) {
+        for side in [run, &run["twin"], &run["raw_http2"]] {
+            assert!(side["requests_per_s"].as_f64().is_some_and(|n| n > 10.0), "{side}");
+            assert!(side["p50_us"].as_f64() <= side["p99_us"].as_f64(), "{side}");
+        }
+        let ratio = run["ratio"].as_f64().expect("a ratio");
+        assert!(ratio > 0.01 && ratio < 10.0, "{run}");
+        assert!(run["reply_bytes"].as_f64().is_some_and(|bytes| bytes > 100.0), "{run}");
+    }
+    let open = &figures["open"][0];
+    let answered = open["requests_per_s"].as_f64().expect("a rate");
+    assert!((50.0..=110.0).contains(&answered), "100 a second were sent: {open}");
+    desk.is_swept();
+}
+
+#[test]
+fn bench_serve_asks_what_was_recorded() {
+    let (desk, shop) = Desk::with_a_shop();
+    let item = &shop.items[0].item_id;
+    desk.write(
+        "asked.jsonl",
+        &format!("{{\"query\": \"related_items\", \"item_ids\": [\"{item}\"]}}\n"),
+    );
+    let recorded = ["bench", "serve", "--index", "index", "--requests", "asked.jsonl"];
+    let quick = ["--seconds", "0.1", "--rounds", "1", "--in-flight", "1", "--json", "figures.json"];
+    succeeds(&desk.run(&[&recorded[..], &quick].concat()));
+    let figures = std::fs::read_to_string(desk.path("figures.json")).expect("it was written");
+    let figures: Value = serde_json::from_str(&figures).expect("it is JSON");
+    assert_eq!(figures["runs"].as_array().map(Vec::len), Some(1));
+    assert_eq!(figures["runs"][0]["query"], "related_items");
+    desk.write("asked.jsonl", "{\"query\": \"weather\"}\n");
+    fails(&desk.run(&[&recorded[..], &quick].concat()), 1, "asked.jsonl, line 1");
+}

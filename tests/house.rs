@@ -61,6 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("grpc", &["recommend", "customers", "catalog", "index", "live"]),
+    ("bench", &["grpc", "customers", "index"]),
     ("cli", &["*"]),
 ];
 
@@ -72,8 +73,13 @@ const ONLY: &[(&str, &[&str])] = &[
     ("sled::", &["index", "live"]),
     ("hnsw_rs::", &["embed"]),
     ("tonic", &["grpc", "cli/demo.rs"]),
-    ("prost", &["grpc"]),
-    ("pb::", &["grpc", "cli"]),
+    // The load is made of messages, and sent without tonic.
+    ("prost", &["grpc", "bench"]),
+    ("pb::", &["grpc", "bench", "cli"]),
+    ("h2::", &["bench"]),
+    ("hyper", &["bench"]),
+    ("hdrhistogram::", &["bench"]),
+    ("rustix::", &["bench"]),
     (
         "rayon::",
         &[
@@ -89,7 +95,7 @@ const ONLY: &[(&str, &[&str])] = &[
             "train",
         ],
     ),
-    ("tokio::", &["grpc", "cli", "main"]),
+    ("tokio::", &["grpc", "bench", "cli", "main"]),
     ("anyhow::", &["cli", "main"]),
 ];
 
@@ -139,6 +145,9 @@ fn the_checker_goes_red_on_made_up_offences() {
         ("index/read.rs", "use hnsw_rs::prelude::*;"),
         ("train/mod.rs", "use tonic::Status;"),
         ("cli/ask.rs", "use tonic::Status;"),
+        ("bench/connection.rs", "use tonic::Status;"),
+        ("bench/load.rs", "use crate::recommend::answer;"),
+        ("grpc/server.rs", "use hyper_util::rt::TokioIo;"),
         ("recommend/mod.rs", "use rayon::prelude::*;"),
         ("index/write.rs", "tokio::spawn(async {});"),
         ("events/read.rs", "fn read() -> anyhow::Result<()> {"),

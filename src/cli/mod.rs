@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr)] // this room is where the program talks to people
 
 mod ask;
+mod bench;
 mod demo;
 mod evaluate;
 mod index;
@@ -39,6 +40,8 @@ enum Command {
     Ask(ask::Ask),
     /// Replay held-out weeks: how good are the answers, beside simple and strong baselines
     Evaluate(evaluate::Evaluate),
+    /// Measure how fast it is on this machine
+    Bench(bench::Bench),
     /// Show and check the generations of an index, and choose which one is served
     Index(index::IndexCommand),
 }
@@ -55,6 +58,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(config),
             Command::Ask(ask) => ask.run(),
             Command::Evaluate(evaluate) => evaluate.run(config),
+            Command::Bench(bench) => bench.run(config),
             Command::Index(index) => index.run(),
         }
     }

@@ -1,0 +1,206 @@
+//! The comparison: round after round, each server in turn.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::connection::Connection;
+use super::figures::{Figures, OpenRun, Report, Run};
+use super::load::{Slice, closed, open};
+use super::questions::{QueryKind, Questions};
+use super::servers::{Server, Servers};
+use super::stand_in::{Role, write_replies};
+use crate::error::{Error, Result};
+
+/// How to load the servers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Requests under way at any moment, a closed-loop run for each.
+    pub in_flight: Vec<usize>,
+    /// Requests per second, an open-loop run for each.
+    pub rates: Vec<f64>,
+    /// HTTP/2 connections, ≥ 1.
+    pub connections: usize,
+    /// How long each server is loaded for each figure, all rounds together.
+    pub duration: Duration,
+    /// Slices that this time is cut into, ≥ 1.
+    pub rounds: usize,
+}
+
+/// Told what is being measured.
+pub type Progress<'a> = &'a mut dyn FnMut(&str);
+
+/// Replies that the stand-ins give in turn, at most.
+const RECORDED_REPLIES: usize = 2_000;
+/// How long a server may take until it answers. An index of millions of items is loaded meanwhile.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Load before anything is measured.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+/// Loads the `real` server with each set of questions (`None` is a mix), beside stand-ins that give its
+/// replies.
+///
+/// Errors: a server does not start, or a request fails.
+pub async fn compare(
+    real: &Server,
+    servers: &Servers,
+    sets: Vec<(Option<QueryKind>, Questions)>,
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<Report> {
+    let (connections, rounds) = (options.connections, options.rounds);
+    let mut report = Report { connections, rounds, ..Report::default() };
+    report.pinned = servers.core.is_some();
+    for (query, questions) in sets {
+        let name = query.map_or("mixed", QueryKind::name);
+        progress(&format!("{name}: recording replies"));
+        let trio = Trio::start(real, servers, questions, options).await?;
+        for &in_flight in &options.in_flight {
+            progress(&format!("{name}: {in_flight} in flight"));
+            let run = trio.closed_run(query, in_flight, options).await?;
+            if query.is_some() { &mut report.runs } else { &mut report.mixed }.push(run);
+        }
+        for &rate in &options.rates {
+            progress(&format!("{name}: {rate} requests/s"));
+            report.open.push(trio.open_run(query, rate, options).await?);
+        }
+    }
+    Ok(report)
+}
+
+/// The three servers, and what they are asked.
+struct Trio<'a> {
+    servers: [Loaded<'a>; 3],
+    questions: Arc<Questions>,
+    reply_bytes: f64,
+    /// Questions asked so far, so that none is asked twice before all had their turn.
+    asked: Cell<usize>,
+    /// Holds the recorded replies until all have been read.
+    _folder: tempfile::TempDir,
+}
+
+/// A server with open connections to it.
+struct Loaded<'a> {
+    server: Held<'a>,
+    connections: Vec<Connection>,
+}
+
+enum Held<'a> {
+    Borrowed(&'a Server),
+    Owned(Server),
+}
+
+impl Held<'_> {
+    fn server(&self) -> &Server {
+        match self {
+            Self::Borrowed(server) => server,
+            Self::Owned(server) => server,
+        }
+    }
+}
+
+impl<'a> Trio<'a> {
+    async fn start(
+        real: &'a Server,
+        servers: &Servers,
+        questions: Questions,
+        options: &Options,
+    ) -> Result<Self> {
+        let first = questions.0.first();
+        let first = first.ok_or_else(|| Error::Input("no questions to ask".into()))?;
+        let mut connection = Connection::once_ready(real.address, first, PATIENCE).await?;
+        let mut replies: Vec<Bytes> = Vec::new();
+        for question in questions.0.iter().take(RECORDED_REPLIES) {
+            replies.push(connection.message(question).await?);
+        }
+        let bytes: usize = replies.iter().map(Bytes::len).sum();
+        let reply_bytes = bytes as f64 / replies.len() as f64;
+
+        let folder = tempfile::tempdir().map_err(Error::io("create", std::env::temp_dir()))?;
+        let path: PathBuf = folder.path().join("replies");
+        write_replies(&path, &replies)?;
+        let stand_in = |role| servers.stand_in(role, &path).map(Held::Owned);
+        let held = [Held::Borrowed(real), stand_in(Role::Twin)?, stand_in(Role::Raw)?];
+        let mut loaded = Vec::with_capacity(held.len());
+        for server in held {
+            let address = server.server().address;
+            let mut connections = vec![Connection::once_ready(address, first, PATIENCE).await?];
+            while connections.len() < options.connections {
+                connections.push(Connection::open(address).await?);
+            }
+            loaded.push(Loaded { server, connections });
+        }
+        let servers = loaded.try_into().map_err(|_| Error::Server("three servers".into()))?;
+        let (questions, asked) = (Arc::new(questions), Cell::new(replies.len()));
+        Ok(Self { servers, questions, reply_bytes, asked, _folder: folder })
+    }
+
+    async fn closed_run(
+        &self,
+        query: Option<QueryKind>,
+        in_flight: usize,
+        options: &Options,
+    ) -> Result<Run> {
+        self.warm_up(in_flight).await?;
+        let slice = options.duration.div_f64(options.rounds as f64);
+        let mut rounds = Vec::with_capacity(options.rounds);
+        for _ in 0..options.rounds {
+            let mut round = [Figures::default(); 3];
+            for (figures, loaded) in round.iter_mut().zip(&self.servers) {
+                let first = self.asked.get();
+                let load = closed(&loaded.connections, &self.questions, first, in_flight, slice);
+                *figures = loaded.measured(load).await?;
+            }
+            self.count(round[0].requests_per_s * slice.as_secs_f64());
+            rounds.push(round);
+        }
+        Ok(Run::of(query, in_flight, self.reply_bytes, &rounds))
+    }
+
+    async fn warm_up(&self, in_flight: usize) -> Result<()> {
+        for loaded in &self.servers {
+            let first = self.asked.get();
+            let slice =
+                closed(&loaded.connections, &self.questions, first, in_flight, WARM_UP).await?;
+            if matches!(loaded.server, Held::Borrowed(_)) {
+                self.count(slice.latencies.len() as f64);
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&self, asked: f64) {
+        self.asked.set(self.asked.get() + asked.ceil() as usize);
+    }
+
+    async fn open_run(
+        &self,
+        query: Option<QueryKind>,
+        rate: f64,
+        options: &Options,
+    ) -> Result<OpenRun> {
+        self.warm_up(options.connections).await?;
+        let mut both = [Figures::default(); 2];
+        for (figures, loaded) in both.iter_mut().zip(&self.servers) {
+            let first = self.asked.get();
+            let load = open(&loaded.connections, &self.questions, first, rate, options.duration);
+            *figures = loaded.measured(load).await?;
+        }
+        self.count(rate * options.duration.as_secs_f64());
+        let [figures, twin] = both;
+        Ok(OpenRun { query, rate, figures, twin })
+    }
+}
+
+impl Loaded<'_> {
+    async fn measured(&self, load: impl Future<Output = Result<Slice>>) -> Result<Figures> {
+        let before = self.server.server().cpu_time();
+        let slice = load.await?;
+        let after = self.server.server().cpu_time();
+        let cpu_s = after.zip(before).map(|(after, before)| (after - before).as_secs_f64());
+        Ok(Figures::of(&slice, cpu_s))
+    }
+}

@@ -1,0 +1,110 @@
+//! The servers that are compared: processes of their own, so that their CPU time can be told apart.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::machine::cpu_time;
+use super::stand_in::Role;
+use crate::error::{Error, Result};
+
+/// How to start servers: this program again, in another role.
+#[derive(Clone, Debug)]
+pub struct Servers {
+    /// The program.
+    pub program: PathBuf,
+    /// The core that servers are kept on, if the machine has one to spare.
+    pub core: Option<usize>,
+}
+
+/// A server under load.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    process: Option<Child>,
+}
+
+/// How long a server may take to end once it is told to.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+impl Servers {
+    /// The real server, on an index.
+    ///
+    /// Errors: it does not start.
+    pub fn real(&self, index: &Path) -> Result<Server> {
+        self.start(Role::Real, index)
+    }
+
+    /// A stand-in that gives the replies of a file.
+    ///
+    /// Errors: it does not start.
+    pub fn stand_in(&self, role: Role, replies: &Path) -> Result<Server> {
+        self.start(role, replies)
+    }
+
+    fn start(&self, role: Role, from: &Path) -> Result<Server> {
+        let mut command = Command::new(&self.program);
+        command.args(["bench", "play", role.name()]).arg(from);
+        if let Some(core) = self.core {
+            command.arg("--core").arg(core.to_string());
+        }
+        // Its standard input stays open as long as this process lives: that is how it knows.
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(Error::io("start", &self.program))?;
+        let mut line = String::new();
+        if let Some(output) = process.stdout.take() {
+            let read = BufReader::new(output).read_line(&mut line);
+            read.map_err(Error::io("listen to", &self.program))?;
+        }
+        let address = line
+            .trim()
+            .parse()
+            .map_err(|_| Error::Server(format!("the {} server did not start", role.name())))?;
+        Ok(Server { address, process: Some(process) })
+    }
+}
+
+impl Role {
+    /// As the command line names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Twin => "twin",
+            Self::Raw => "raw",
+        }
+    }
+}
+
+impl Server {
+    /// A server that runs already. What it costs can't be known.
+    pub fn elsewhere(address: SocketAddr) -> Self {
+        Self { address, process: None }
+    }
+
+    /// CPU time that it has used so far.
+    pub(super) fn cpu_time(&self) -> Option<Duration> {
+        cpu_time(self.process.as_ref()?.id())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Some(process) = &mut self.process else { return };
+        drop(process.stdin.take()); // told to stop
+        let told = Instant::now();
+        while told.elapsed() < PATIENCE {
+            if let Ok(Some(_)) = process.try_wait() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = process.kill(); // it may have ended after all
+        let _ = process.wait();
+    }
+}

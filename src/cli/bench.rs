@@ -1,0 +1,274 @@
+//! `cartwright bench`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+
+use super::output::{Steps, align_right, print, table};
+use crate::bench::{self, Figures, QueryKind, Questions, Report, Run, Server, Servers, Shape};
+use crate::config::Config;
+use crate::grpc;
+use crate::index::{Index, Snapshot};
+
+/// How fast is it here?
+#[derive(Debug, Args)]
+pub(super) struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Load a server over HTTP/2, beside servers that give the same replies without thinking
+    Serve(Serve),
+    /// Play one of the servers of a comparison
+    #[command(hide = true)]
+    Play(Play),
+}
+
+/// Servers run on one core and the load on another, where the system allows that. Closed loop: so many
+/// requests are always under way. Open loop (--rates): so many are sent per second, and latency counts
+/// from when each was due.
+#[derive(Debug, Args)]
+struct Serve {
+    /// Directory of the index: it is served, and requests are drawn from it
+    #[arg(long, value_name = "DIR")]
+    index: PathBuf,
+    /// Load this server, which serves the same index, instead of starting one
+    #[arg(long, value_name = "HOST:PORT")]
+    server: Option<SocketAddr>,
+    /// Requests from a file, a JSON object per line, instead of made-up ones: query (related_items,
+    /// basket_upsell, for_customer), item_ids, customer_id, limit, exclude_purchased
+    #[arg(long, value_name = "FILE")]
+    requests: Option<PathBuf>,
+    /// Which questions to ask
+    #[arg(long, value_delimiter = ',', default_value = "related,basket,customer")]
+    queries: Vec<Query>,
+    /// All three questions at once as well, so many parts of each: related,basket,customer
+    #[arg(long, value_delimiter = ',', num_args = 1, value_name = "N,N,N")]
+    mix: Vec<usize>,
+    /// Requests under way at any moment; a run for each
+    #[arg(long, value_delimiter = ',', default_value = "16,64", value_name = "N,…")]
+    in_flight: Vec<usize>,
+    /// Open loop too: requests per second; a run for each
+    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    rates: Vec<f64>,
+    /// HTTP/2 connections
+    #[arg(long, default_value_t = 8, value_name = "N")]
+    connections: usize,
+    /// How long each server is loaded for each figure
+    #[arg(long, default_value_t = 5.0, value_name = "S")]
+    seconds: f64,
+    /// Slices that this time is cut into; the servers take turns, and figures are medians
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    rounds: usize,
+    /// Length of the answers asked for
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    limit: i32,
+    /// Lines of a made-up basket
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    lines: usize,
+    /// Events in the past of the customers asked for: those that come nearest
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    events: usize,
+    /// All figures as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Query {
+    Related,
+    Basket,
+    Customer,
+}
+
+impl From<Query> for QueryKind {
+    fn from(query: Query) -> Self {
+        match query {
+            Query::Related => Self::RelatedItems,
+            Query::Basket => Self::BasketUpsell,
+            Query::Customer => Self::ForCustomer,
+        }
+    }
+}
+
+/// Prints its address, and serves until standard input ends.
+#[derive(Debug, Args)]
+struct Play {
+    role: Role,
+    /// The index, or the file with the replies
+    from: PathBuf,
+    /// Stay on this core
+    #[arg(long)]
+    core: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Role {
+    Real,
+    Twin,
+    Raw,
+}
+
+impl Bench {
+    pub(super) fn run(self, config: Config) -> anyhow::Result<()> {
+        match self.what {
+            What::Serve(serve) => serve.run(),
+            What::Play(play) => play.run(config),
+        }
+    }
+}
+
+impl Serve {
+    fn run(self) -> anyhow::Result<()> {
+        if self.connections == 0 || self.rounds == 0 || !self.seconds.is_finite() {
+            anyhow::bail!("--connections and --rounds must be at least 1, --seconds a number");
+        }
+        let steps = Steps::new();
+        steps.step("reading the index");
+        let sets = self.question_sets()?;
+        // Servers on the first core, the load on the second.
+        let apart = bench::usable_cores() > 1 && bench::pin(1);
+        let servers = Servers { program: std::env::current_exe()?, core: apart.then_some(0) };
+        let real = match self.server {
+            Some(address) => Server::elsewhere(address),
+            None => servers.real(&self.index)?,
+        };
+        let options = bench::Options {
+            in_flight: self.in_flight,
+            rates: self.rates,
+            connections: self.connections,
+            duration: Duration::from_secs_f64(self.seconds),
+            rounds: self.rounds,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the async runtime")?;
+        let mut say = |what: &str| steps.step(what);
+        let compared = bench::compare(&real, &servers, sets, &options, &mut say);
+        let report = runtime.block_on(compared)?;
+        drop(steps);
+        if let Some(path) = &self.json {
+            std::fs::write(path, serde_json::to_vec_pretty(&report)?)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        show(&report)
+    }
+
+    /// Drawn from the index, which is closed again: it belongs to the server.
+    fn question_sets(&self) -> anyhow::Result<Vec<(Option<QueryKind>, Questions)>> {
+        let kinds = self.queries.iter().map(|&query| QueryKind::from(query));
+        if let Some(path) = &self.requests {
+            let all = bench::recorded(path)?;
+            let sets = kinds.map(|kind| (Some(kind), all.of(kind)));
+            let mut sets: Vec<_> = sets.filter(|(_, questions)| !questions.is_empty()).collect();
+            if !self.mix.is_empty() {
+                sets.push((None, all)); // mixed as it was
+            }
+            return Ok(sets);
+        }
+        let snapshot = Snapshot::open_current(&Index::at(&self.index))?;
+        let shape =
+            Shape { limit: self.limit, lines: self.lines, events: self.events, ..Shape::default() };
+        let mut sets = Vec::new();
+        for kind in kinds {
+            sets.push((Some(kind), bench::generated(&snapshot, kind, &shape)?));
+        }
+        if !self.mix.is_empty() {
+            let mut mixed = Vec::new();
+            let parts: usize = self.mix.iter().sum();
+            for (kind, part) in QueryKind::ALL.into_iter().zip(&self.mix) {
+                let count = shape.count * part / parts.max(1);
+                mixed.push(bench::generated(&snapshot, kind, &Shape { count, ..shape.clone() })?);
+            }
+            sets.push((None, Questions::together(mixed).shuffled(shape.seed)));
+        }
+        Ok(sets)
+    }
+}
+
+impl Play {
+    fn run(self, config: Config) -> anyhow::Result<()> {
+        if let Some(core) = self.core {
+            bench::pin(core); // before any thread is started
+        }
+        super::serve::runtime()?.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.context("no port is free")?;
+            print(listener.local_addr()?)?;
+            let told_to_stop = async {
+                let mut rest = Vec::new();
+                let _ = tokio::io::stdin().read_to_end(&mut rest).await; // its end is all we want
+            };
+            let replies = || bench::read_replies(&self.from);
+            let options = &config.serve;
+            match self.role {
+                Role::Real => {
+                    grpc::run(listener, Index::at(&self.from), options, told_to_stop).await?;
+                }
+                Role::Twin => grpc::run_twin(listener, replies()?, options, told_to_stop).await?,
+                Role::Raw => bench::run_raw(listener, replies()?, told_to_stop).await?,
+            }
+            Ok(())
+        })
+    }
+}
+
+fn show(report: &Report) -> anyhow::Result<()> {
+    let name = |query: Option<QueryKind>| query.map_or("mixed", QueryKind::name).to_owned();
+    let mut closed = table(&[
+        "",
+        "in flight",
+        "",
+        "requests/s",
+        "p50",
+        "p99",
+        "CPU each",
+        "to twin",
+        "p99 to twin",
+    ]);
+    for run in report.runs.iter().chain(&report.mixed) {
+        let Run { figures, twin, raw_http2, ratio, p99_ratio, twin_to_raw, .. } = run;
+        let first = [name(run.query), run.in_flight.to_string()];
+        let ours = [format!("{ratio:.2}"), format!("{p99_ratio:.2}")];
+        closed.add_row(first.into_iter().chain(row("cartwright", figures)).chain(ours));
+        let blank = || [String::new(), String::new()].into_iter();
+        let raw_to_twin = [format!("{:.2}", 1.0 / twin_to_raw), String::new()];
+        closed.add_row(blank().chain(row("twin", twin)).chain(["1.00".to_owned(), "1.00".into()]));
+        closed.add_row(blank().chain(row("bare HTTP/2", raw_http2)).chain(raw_to_twin));
+    }
+    align_right(&mut closed, &[1, 3, 4, 5, 6, 7, 8]);
+    print(closed)?;
+    if !report.open.is_empty() {
+        let mut open = table(&["", "sent/s", "", "answered/s", "p50", "p99", "CPU each"]);
+        for run in &report.open {
+            let first = [name(run.query), format!("{:.0}", run.rate)];
+            open.add_row(first.clone().into_iter().chain(row("cartwright", &run.figures)));
+            open.add_row(first.into_iter().chain(row("twin", &run.twin)));
+        }
+        align_right(&mut open, &[1, 3, 4, 5, 6]);
+        print(open)?;
+    }
+    if !report.pinned {
+        eprintln!("servers and load share their cores here: compare ratios, not figures");
+    }
+    Ok(())
+}
+
+/// Who, requests per second, latencies, CPU time.
+fn row(who: &str, figures: &Figures) -> [String; 5] {
+    let micros = |us: f64| format!("{us:.0} µs");
+    [
+        who.to_owned(),
+        format!("{:.0}", figures.requests_per_s),
+        micros(figures.p50_us),
+        micros(figures.p99_us),
+        figures.cpu_us_per_request.map_or("?".into(), |us| format!("{us:.1} µs")),
+    ]
+}
