@@ -77,7 +77,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("prost", &["grpc", "bench"]),
     ("pb::", &["grpc", "bench", "cli"]),
     ("h2::", &["bench"]),
-    ("hyper", &["bench"]),
+    ("hyper", &["bench", "grpc/door.rs"]),
     ("hdrhistogram::", &["bench"]),
     ("rustix::", &["bench"]),
     (

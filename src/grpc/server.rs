@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tonic::service::Routes;
 use tracing::{info, warn};
 
+use super::door::Door;
 use super::pb;
 use super::served::Counter;
 use super::served_pb::recommendation_service_server::RecommendationServiceServer;
@@ -72,12 +74,12 @@ pub async fn run(
     let service = Recommendations { counter: counter.clone(), desk_bytes };
     let recommendations = RecommendationServiceServer::new(service)
         .max_decoding_message_size(options.max_request_bytes);
-    let router = http2(options)
-        .add_service(recommendations)
-        .add_service(health_service)
+    let rest = Routes::new(health_service)
         .add_service(reflection_v1().map_err(|e| failed(&e))?)
-        .add_service(reflection_v1alpha().map_err(|e| failed(&e))?);
-    let mut workers = Workers::start(listener, &router, threads)?;
+        .add_service(reflection_v1alpha().map_err(|e| failed(&e))?)
+        .prepare();
+    let door = Door::new(recommendations, rest, options);
+    let mut workers = Workers::start(listener, &door, threads)?;
 
     let loading = counter.clone();
     let loading = tokio::task::spawn_blocking(move || loading.take_up());
@@ -111,14 +113,6 @@ pub async fn run(
             Ok(())
         }
     }
-}
-
-/// HTTP/2 as this server speaks it.
-pub(super) fn http2(options: &ServeOptions) -> tonic::transport::Server {
-    tonic::transport::Server::builder()
-        .max_concurrent_streams(options.streams_per_connection)
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
 }
 
 type Service = RecommendationServiceServer<Recommendations>;

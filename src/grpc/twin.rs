@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
+use super::door::Door;
 use super::pb;
 use super::served_pb::recommendation_service_server::{
     RecommendationService, RecommendationServiceServer,
 };
-use super::server::{ServeOptions, http2};
+use super::server::ServeOptions;
 use super::wire::Reply;
 use super::workers::{Workers, how_many};
 use crate::error::{Error, Result};
@@ -34,8 +36,8 @@ pub async fn run_twin(
     let twin = Twin(Arc::new(Replies { replies, next: AtomicUsize::new(0) }));
     let service =
         RecommendationServiceServer::new(twin).max_decoding_message_size(options.max_request_bytes);
-    let router = http2(options).add_service(service);
-    let mut workers = Workers::start(listener, &router, how_many(options.workers))?;
+    let door = Door::new(service, Routes::default(), options);
+    let mut workers = Workers::start(listener, &door, how_many(options.workers))?;
     tokio::select! {
         ended = workers.ended() => ended,
         () = shutdown => {

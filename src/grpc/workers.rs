@@ -12,11 +12,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
-use tokio_stream::StreamExt;
-use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::transport::server::Router;
 use tracing::warn;
 
+use super::door::{Door, Quick, serve_connection};
 use crate::error::{Error, Result};
 
 /// The threads that serve.
@@ -28,16 +26,20 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// Serves `router` on `count` threads to whoever connects to `listener`.
+    /// Opens `door` on `count` threads to whoever connects to `listener`.
     ///
     /// Errors: a thread or its runtime can't be started.
-    pub(super) fn start(listener: TcpListener, router: &Router, count: usize) -> Result<Self> {
+    pub(super) fn start<S: Quick>(
+        listener: TcpListener,
+        door: &Door<S>,
+        count: usize,
+    ) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
         let (mut lanes, mut ends) = (Vec::new(), Vec::new());
         for number in 0..count {
             let (lane, connections) = unbounded_channel();
             let (end, ended) = oneshot::channel();
-            work(number, router.clone(), connections, stopped.clone(), end)?;
+            work(number, door.clone(), connections, stopped.clone(), end)?;
             lanes.push(lane);
             ends.push(ended);
         }
@@ -96,10 +98,10 @@ async fn deal(listener: TcpListener, lanes: Vec<UnboundedSender<std::net::TcpStr
     }
 }
 
-fn work(
+fn work<S: Quick>(
     number: usize,
-    router: Router,
-    connections: UnboundedReceiver<std::net::TcpStream>,
+    door: Door<S>,
+    mut connections: UnboundedReceiver<std::net::TcpStream>,
     mut stopped: watch::Receiver<bool>,
     end: oneshot::Sender<Result<()>>,
 ) -> Result<()> {
@@ -107,16 +109,28 @@ fn work(
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let serve = async move {
-        let incoming = UnboundedReceiverStream::new(connections).map(TcpStream::from_std);
-        let stopped = async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await; // a dropped sender means the same
+        let mut open = JoinSet::new();
+        let stopping = stopped.clone();
+        let take_in = async {
+            while let Some(connection) = connections.recv().await {
+                match TcpStream::from_std(connection) {
+                    Ok(connection) => {
+                        open.spawn(serve_connection(connection, door.clone(), stopping.clone()));
+                    }
+                    Err(error) => warn!(%error, "a connection can't be taken over"),
+                }
+                while open.try_join_next().is_some() {}
+            }
         };
-        let served = router.serve_with_incoming_shutdown(incoming, stopped).await;
-        let _ = end.send(served.map_err(|error| Error::Server(error.to_string())));
+        tokio::select! {
+            () = take_in => {}
+            _ = stopped.wait_for(|stopped| *stopped) => {} // a dropped sender means the same
+        }
+        while open.join_next().await.is_some() {}
+        let _ = end.send(Ok(())); // whoever waited may be gone
     };
-    let name = format!("serve-{number}");
     std::thread::Builder::new()
-        .name(name)
+        .name(format!("serve-{number}"))
         .spawn(move || runtime.block_on(serve))
         .map_err(failed)?;
     Ok(())
