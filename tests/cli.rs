@@ -434,6 +434,7 @@ fn bench_serve_measures_every_question_beside_its_twin_and_leaves_nothing_behind
     succeeds(&output);
     let figures = std::fs::read(desk.path("figures.json")).expect("it was written");
     let figures: Value = serde_json::from_slice(&figures).expect("it is JSON");
+    assert_eq!(figures["remembering"], false, "answers are worked out unless asked otherwise");
     let runs = figures["runs"].as_array().expect("a list of runs");
     let load = |run: &Value| (run["query"].to_string(), run["in_flight"].to_string());
     let loads: Vec<_> = runs.iter().map(load).collect();

@@ -53,7 +53,7 @@ pub async fn compare(
 ) -> Result<Report> {
     let (connections, rounds) = (options.connections, options.rounds);
     let mut report = Report { connections, rounds, ..Report::default() };
-    report.pinned = servers.core.is_some();
+    (report.pinned, report.remembering) = (servers.core.is_some(), servers.remembering);
     for (query, questions) in sets {
         let name = query.map_or("mixed", QueryKind::name);
         progress(&format!("{name}: recording replies"));

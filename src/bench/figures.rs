@@ -125,6 +125,9 @@ pub struct Report {
     pub open: Vec<OpenRun>,
     /// Whether servers and load had a core each.
     pub pinned: bool,
+    /// Whether the server could answer from memory what it had answered before; if not, every answer
+    /// was worked out afresh.
+    pub remembering: bool,
     /// HTTP/2 connections.
     pub connections: usize,
     /// Slices of time that each server was loaded for.

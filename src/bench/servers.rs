@@ -17,6 +17,9 @@ pub struct Servers {
     pub program: PathBuf,
     /// The core that servers are kept on, if the machine has one to spare.
     pub core: Option<usize>,
+    /// Whether the real server may give an answer again that it has given before. Made-up customers
+    /// come again within the second, so with this on they measure memory, not the answering.
+    pub remembering: bool,
 }
 
 /// A server under load.
@@ -50,6 +53,9 @@ impl Servers {
         command.args(["bench", "play", role.name()]).arg(from);
         if let Some(core) = self.core {
             command.arg("--core").arg(core.to_string());
+        }
+        if !self.remembering {
+            command.arg("--fresh");
         }
         // Its standard input stays open as long as this process lives: that is how it knows.
         let mut process = command

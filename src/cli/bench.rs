@@ -58,6 +58,10 @@ struct Serve {
     /// Open loop too: requests per second; a run for each
     #[arg(long, value_delimiter = ',', value_name = "N,…")]
     rates: Vec<f64>,
+    /// Let the server answer from memory what it has answered before, as `serve` does; without it every
+    /// answer is worked out afresh
+    #[arg(long)]
+    remembering: bool,
     /// HTTP/2 connections
     #[arg(long, default_value_t = 8, value_name = "N")]
     connections: usize,
@@ -107,6 +111,9 @@ struct Play {
     /// Stay on this core
     #[arg(long)]
     core: Option<usize>,
+    /// Work every answer out afresh
+    #[arg(long)]
+    fresh: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -135,7 +142,11 @@ impl Serve {
         let sets = self.question_sets()?;
         // Servers on the first core, the load on the second.
         let apart = bench::usable_cores() > 1 && bench::pin(1);
-        let servers = Servers { program: std::env::current_exe()?, core: apart.then_some(0) };
+        let servers = Servers {
+            program: std::env::current_exe()?,
+            core: apart.then_some(0),
+            remembering: self.remembering,
+        };
         let real = match self.server {
             Some(address) => Server::elsewhere(address),
             None => servers.real(&self.index)?,
@@ -207,7 +218,11 @@ impl Play {
                 let _ = tokio::io::stdin().read_to_end(&mut rest).await; // its end is all we want
             };
             let replies = || bench::read_replies(&self.from);
-            let options = &config.serve;
+            let mut options = config.serve;
+            if self.fresh {
+                options.remember_mb = 0;
+            }
+            let options = &options;
             match self.role {
                 Role::Real => {
                     grpc::run(listener, Index::at(&self.from), options, told_to_stop).await?;
@@ -255,6 +270,14 @@ fn show(report: &Report) -> anyhow::Result<()> {
         align_right(&mut open, &[1, 3, 4, 5, 6]);
         print(open)?;
     }
+    eprintln!(
+        "{}",
+        match report.remembering {
+            true =>
+                "answers were given again from memory; customers and baskets came more than once",
+            false => "every answer was worked out afresh; with --remembering, as `serve` does it",
+        }
+    );
     if !report.pinned {
         eprintln!("servers and load share their cores here: compare ratios, not figures");
     }
