@@ -115,6 +115,7 @@ impl Customers {
             .filter(|history| {
                 history.bought.iter().all(|b| known(b.item))
                     && history.glances.iter().all(|g| known(g.item))
+                    && history.drawn.iter().all(|d| known(d.item) && known(d.by))
             })
             .map(Some)
             .ok_or_else(|| self.trees.damaged("customers"))

@@ -13,6 +13,7 @@ mod cases;
 mod damping;
 mod learn;
 mod options;
+mod pulls;
 mod ranker;
 mod tune;
 
@@ -112,6 +113,7 @@ pub fn learn_tuned(
     if !log.customers.is_empty() {
         options.collected = damping::of_customers(&mut learnt, &split, &orders, &options.collected);
     }
+    pulls::tune(&mut learnt, &split, &orders, log, &mut options);
     watch("tuning the blend");
     let (blend, scores) = tune::tune(&learnt, &split);
 
@@ -132,6 +134,7 @@ pub fn learn_tuned(
         "held_out": scores,
         "rankers": worths,
         "rules": { "bought": options.bought, "collected": options.collected },
+        "pulls": { "called": options.called, "drawn": options.drawn },
     });
     Tuned { learnt, how }
 }
