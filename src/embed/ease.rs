@@ -369,7 +369,8 @@ mod tests {
         let rows = sets(&rows, 90, 0.5);
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.expect("threads").install(|| Ease::in_tiles(&rows, &options(2.0, 80), 16).pulls(200))
+            pool.expect("threads")
+                .install(|| Ease::in_tiles(&rows, &options(2.0, 80), 16).pulls(200))
         };
         let alone = on(1);
         assert!(alone.entries().len() > 1000);

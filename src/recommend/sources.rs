@@ -73,7 +73,8 @@ pub(super) fn customer(
         }
     }
     if let Some(history) = history {
-        for (number, (item, weight)) in (visit.len() as u32..).zip(history.leanings(HISTORY_SEEDS)) {
+        for (number, (item, weight)) in (visit.len() as u32..).zip(history.leanings(HISTORY_SEEDS))
+        {
             propose_beside_pulls(pool, Seed { number, item, weight });
         }
         drawn(pool, history);

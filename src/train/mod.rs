@@ -26,13 +26,16 @@ use jiff::tz::TimeZone;
 use rustc_hash::FxHashSet;
 
 use self::cases::Split;
-use self::ranker::{Rehearsal, learn_rankers};
+use self::ranker::{Practice, Rehearsal, learn_rankers};
 use crate::catalog::{Catalog, CatalogReading, Item};
 use crate::error::{Error, Result};
 use crate::events::{EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
 use crate::index::{Description, Index, Manifest, TrainingLock};
 use crate::rules::Groups;
+
+/// So many stretches of weeks are held back to learn ranking from, each before the other.
+const STRETCHES: usize = 3;
 
 /// What a training run starts from.
 #[derive(Clone, Debug)]
@@ -119,12 +122,18 @@ pub fn learn_tuned(
 
     let (mut rankers, mut worths) = Default::default();
     if log.timed {
-        watch("holding back some weeks more, to learn ranking from");
         let late = Rehearsal { learnt, split };
-        let split = Split::of(&late.split.past, zone, options.session_gap_minutes);
-        let learnt = learn(&split.past, items.clone(), zone, &options, watch);
+        let mut practice = Practice::default();
+        let mut past = late.split.past.clone();
+        for _ in 0..STRETCHES {
+            watch("holding back some weeks more, to learn ranking from");
+            let split = Split::of(&past, zone, options.session_gap_minutes);
+            past = split.past.clone();
+            let learnt = learn(&split.past, items.clone(), zone, &options, watch);
+            practice.add(&Rehearsal { learnt, split }, &blend);
+        }
         watch("learning to rank");
-        (rankers, worths) = learn_rankers(&Rehearsal { learnt, split }, &late, &blend);
+        (rankers, worths) = learn_rankers(practice, &late, &blend);
     }
     watch("learning from the whole log");
     let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };

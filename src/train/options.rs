@@ -57,11 +57,7 @@ impl Default for TrainOptions {
                 size: 0.5,
                 ..EaseOptions::default()
             },
-            drawn: EaseOptions {
-                head: 6_000,
-                regularization: 1_000.0,
-                ..EaseOptions::default()
-            },
+            drawn: EaseOptions { head: 6_000, regularization: 1_000.0, ..EaseOptions::default() },
             viewed: RuleOptions { per_item: 100, ..RuleOptions::default() },
             next: NextOptions::default(),
             longer: LongRuleOptions {

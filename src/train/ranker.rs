@@ -11,7 +11,7 @@ use super::Learnt;
 use super::cases::{Case, Split};
 use super::tune::Metric;
 use crate::ids::ItemId;
-use crate::rank::{Forest, RankOptions, Sheet, fit};
+use crate::rank::{Forest, Objective, RankOptions, Sheet, fit};
 use crate::recommend::{BLEND_COLUMN, Blend, FEATURES, Kind, Query, Scratch, Shortlist, shortlist};
 
 /// What a ranker was worth, by the headline figure of its question, on weeks after those it was fitted on.
@@ -35,45 +35,68 @@ pub(super) struct Rehearsal {
 const LEAST_CASES: usize = 200;
 /// A ranker must do better by at least this factor to be worth its time.
 const LEAST_GAIN: f64 = 1.005;
-/// How many trees are tried.
-const TREES: [usize; 3] = [20, 60, 120];
+/// How many trees are tried, rising …
+const TREES: [usize; 4] = [15, 30, 60, 120];
+/// … for each of these.
+const OBJECTIVES: [Objective; 2] = [Objective::Lambda, Objective::Logistic];
 
-/// A ranker for each question that it helps: fitted on the cases of `early`, judged on those of `late`, and
-/// then fitted on both.
+/// What rankers are fitted on: the cases of earlier stretches, by question.
+#[derive(Default)]
+pub(super) struct Practice(BTreeMap<&'static str, Sheet>);
+
+impl Practice {
+    /// Adds the cases of one stretch.
+    pub(super) fn add(&mut self, stretch: &Rehearsal, blend: &Blend) {
+        for kind in Kind::ALL {
+            if stretch.split.cases(kind).len() >= LEAST_CASES {
+                let sheet = Lists::of(stretch, blend, kind).sheet();
+                let all = self.0.entry(kind.name()).or_insert_with(|| Sheet::new(FEATURES));
+                all.append(&sheet).expect("sheets of the same columns");
+            }
+        }
+    }
+}
+
+/// A ranker for each question that it helps: fitted on what was practised, judged on the cases of `late`,
+/// and then fitted on both.
 pub(super) fn learn_rankers(
-    early: &Rehearsal,
+    practice: Practice,
     late: &Rehearsal,
     blend: &Blend,
 ) -> (BTreeMap<String, Forest>, BTreeMap<&'static str, Worth>) {
     let (mut rankers, mut worths) = (BTreeMap::new(), BTreeMap::new());
+    let Practice(mut sheets) = practice;
     for kind in Kind::ALL {
-        if [early, late].iter().any(|part| part.split.cases(kind).len() < LEAST_CASES) {
+        let Some(mut sheet) = sheets.remove(kind.name()) else { continue };
+        if late.split.cases(kind).len() < LEAST_CASES {
             continue;
         }
-        let (early, late) = (Lists::of(early, blend, kind), Lists::of(late, blend, kind));
+        let late = Lists::of(late, blend, kind);
         let metric = Metric::of_question(kind);
         let blended = late.judge(metric, None);
-        let mut sheet = early.sheet();
-        let tried = TREES.map(|trees| {
-            let forest = fit(&sheet, &options(trees)).forest;
-            (late.judge(metric, Some(&forest)), trees)
-        });
-        let (ranked, trees) =
-            tried.into_iter().fold((0.0, 0), |a, b| if b.0 > a.0 { b } else { a });
+        let (ranked, objective, trees) = OBJECTIVES
+            .into_iter()
+            .flat_map(|objective| {
+                let most = fit(&sheet, &options(objective, TREES[TREES.len() - 1])).forest;
+                TREES.map(|trees| (late.judge(metric, Some(&most.first(trees))), objective, trees))
+            })
+            .fold((0.0, Objective::Lambda, 0), |a, b| if b.0 > a.0 { b } else { a });
         let kept = ranked > blended * LEAST_GAIN;
         let trees = if kept { trees } else { 0 };
         worths.insert(kind.name(), Worth { blend: blended, ranker: ranked, trees });
         if kept {
             sheet.append(&late.sheet()).expect("sheets of the same columns");
-            rankers.insert(kind.name().to_owned(), fit(&sheet, &options(trees)).forest);
+            let ranker = fit(&sheet, &options(objective, trees)).forest;
+            rankers.insert(kind.name().to_owned(), ranker);
         }
     }
     (rankers, worths)
 }
 
 /// Few leaves and coarse bins: a tree that can tell single items apart learns what sold well just then.
-fn options(trees: usize) -> RankOptions {
+fn options(objective: Objective, trees: usize) -> RankOptions {
     RankOptions {
+        objective,
         trees,
         leaves: 12,
         min_rows: 200,
