@@ -26,16 +26,34 @@ use jiff::tz::TimeZone;
 use rustc_hash::FxHashSet;
 
 use self::cases::Split;
-use self::ranker::{Practice, Rehearsal, learn_rankers};
 use crate::catalog::{Catalog, CatalogReading, Item};
 use crate::error::{Error, Result};
 use crate::events::{EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
 use crate::index::{Description, Index, Manifest, TrainingLock};
+use crate::recommend::Kind;
 use crate::rules::Groups;
 
-/// So many stretches of weeks are held back to learn ranking from, each before the other.
-const STRETCHES: usize = 3;
+/// So many stretches of weeks are held back to tune on, each before the other: what suits one of them only
+/// does not suit the next.
+const STRETCHES: usize = 4;
+
+/// Of every question that is asked at all so many cases are enough: a large shop needs two stretches only.
+const CASES: usize = 6_000;
+
+/// A stretch of held-out weeks, and what was learnt before it.
+struct Rehearsal {
+    learnt: Learnt,
+    split: Split,
+}
+
+fn are_enough(rehearsals: &[Rehearsal]) -> bool {
+    rehearsals.len() > 1
+        && Kind::ALL.iter().all(|&kind| {
+            let cases: usize = rehearsals.iter().map(|r| r.split.cases(kind).len()).sum();
+            cases == 0 || cases >= CASES
+        })
+}
 
 /// What a training run starts from.
 #[derive(Clone, Debug)]
@@ -107,8 +125,9 @@ pub fn learn_tuned(
     watch: &mut impl FnMut(&str),
 ) -> Tuned {
     let mut options = options.clone();
+    let gap = options.session_gap_minutes;
     watch("holding back the last weeks, to tune on");
-    let split = Split::of(log, zone, options.session_gap_minutes);
+    let split = Split::of(log, zone, gap);
     let mut learnt = learn(&split.past, items.clone(), zone, &options, watch);
     watch("tuning the rules");
     let orders = Groups::from_baskets(&baskets(&split.past, zone));
@@ -117,24 +136,21 @@ pub fn learn_tuned(
         options.collected = damping::of_customers(&mut learnt, &split, &orders, &options.collected);
     }
     pulls::tune(&mut learnt, &split, &orders, log, &mut options);
-    watch("tuning the blend");
-    let (blend, scores) = tune::tune(&learnt, &split);
 
-    let (mut rankers, mut worths) = Default::default();
-    if log.timed {
-        let late = Rehearsal { learnt, split };
-        let mut practice = Practice::default();
-        let mut past = late.split.past.clone();
-        for _ in 0..STRETCHES {
-            watch("holding back some weeks more, to learn ranking from");
-            let split = Split::of(&past, zone, options.session_gap_minutes);
-            past = split.past.clone();
-            let learnt = learn(&split.past, items.clone(), zone, &options, watch);
-            practice.add(&Rehearsal { learnt, split }, &blend);
-        }
-        watch("learning to rank");
-        (rankers, worths) = learn_rankers(practice, &late, &blend);
+    let mut rehearsals = vec![Rehearsal { learnt, split }];
+    while log.timed && rehearsals.len() < STRETCHES && !are_enough(&rehearsals) {
+        let Rehearsal { split, .. } = &rehearsals[rehearsals.len() - 1];
+        watch("holding back some weeks more");
+        let split = Split::of(&split.past, zone, gap);
+        let learnt = learn(&split.past, items.clone(), zone, &options, watch);
+        rehearsals.push(Rehearsal { learnt, split });
     }
+    watch("tuning the blend");
+    let (blend, scores) = tune::tune(&rehearsals);
+    watch("learning to rank");
+    let (rankers, worths) = ranker::learn_rankers(&rehearsals, &blend);
+    drop(rehearsals);
+
     watch("learning from the whole log");
     let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
     learnt.contents.rankers = rankers;

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::Learnt;
-use super::cases::{Case, Split};
+use super::Rehearsal;
+use super::cases::Case;
 use super::tune::Metric;
 use crate::ids::ItemId;
 use crate::rank::{Forest, Objective, RankOptions, Sheet, fit};
@@ -25,12 +25,6 @@ pub struct Worth {
     pub trees: usize,
 }
 
-/// A stretch of held-out weeks, and what was learnt before it.
-pub(super) struct Rehearsal {
-    pub(super) learnt: Learnt,
-    pub(super) split: Split,
-}
-
 /// With fewer cases than this a ranker learns noise.
 const LEAST_CASES: usize = 200;
 /// A ranker must do better by at least this factor to be worth its time.
@@ -40,38 +34,25 @@ const TREES: [usize; 4] = [15, 30, 60, 120];
 /// … for each of these.
 const OBJECTIVES: [Objective; 2] = [Objective::Lambda, Objective::Logistic];
 
-/// What rankers are fitted on: the cases of earlier stretches, by question.
-#[derive(Default)]
-pub(super) struct Practice(BTreeMap<&'static str, Sheet>);
-
-impl Practice {
-    /// Adds the cases of one stretch.
-    pub(super) fn add(&mut self, stretch: &Rehearsal, blend: &Blend) {
-        for kind in Kind::ALL {
-            if stretch.split.cases(kind).len() >= LEAST_CASES {
-                let sheet = Lists::of(stretch, blend, kind).sheet();
-                let all = self.0.entry(kind.name()).or_insert_with(|| Sheet::new(FEATURES));
-                all.append(&sheet).expect("sheets of the same columns");
-            }
-        }
-    }
-}
-
-/// A ranker for each question that it helps: fitted on what was practised, judged on the cases of `late`,
-/// and then fitted on both.
+/// A ranker for each question that it helps: fitted on the cases of the earlier stretches, judged on those
+/// of the latest, which comes first, and then fitted on all.
 pub(super) fn learn_rankers(
-    practice: Practice,
-    late: &Rehearsal,
+    rehearsals: &[Rehearsal],
     blend: &Blend,
 ) -> (BTreeMap<String, Forest>, BTreeMap<&'static str, Worth>) {
     let (mut rankers, mut worths) = (BTreeMap::new(), BTreeMap::new());
-    let Practice(mut sheets) = practice;
+    let Some((late, early)) = rehearsals.split_first() else { return (rankers, worths) };
     for kind in Kind::ALL {
-        let Some(mut sheet) = sheets.remove(kind.name()) else { continue };
-        if late.split.cases(kind).len() < LEAST_CASES {
+        let cases = |rehearsal: &Rehearsal| rehearsal.split.cases(kind).len();
+        if cases(late).min(early.iter().map(cases).sum()) < LEAST_CASES {
             continue;
         }
         let late = Lists::of(late, blend, kind);
+        let mut sheet = Sheet::new(FEATURES);
+        for stretch in early {
+            let more = Lists::of(stretch, blend, kind).sheet();
+            sheet.append(&more).expect("sheets of the same columns");
+        }
         let metric = Metric::of_question(kind);
         let blended = late.judge(metric, None);
         let (ranked, objective, trees) = OBJECTIVES
@@ -123,7 +104,7 @@ struct Lists<'a> {
 
 impl<'a> Lists<'a> {
     fn of(rehearsal: &'a Rehearsal, blend: &Blend, kind: Kind) -> Self {
-        let Rehearsal { learnt, split } = rehearsal;
+        let Rehearsal { learnt, split, .. } = rehearsal;
         let list = |scratch: &mut Scratch, case: &&Case| {
             let query = Query {
                 question: kind.question(case.keys(&learnt.contents)),

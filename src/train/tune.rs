@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::Learnt;
-use super::cases::{Case, Split};
+use super::cases::Case;
+use super::{Learnt, Rehearsal};
 use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::recommend::{Blend, Kind, Query, SOURCES, Scratch, Weights, gathered};
@@ -83,7 +83,7 @@ impl Metric {
 /// Fewer cases than this say nothing: the blend stays what it was.
 const LEAST_CASES: usize = 30;
 /// More cases than this say nothing new.
-const MOST_CASES: usize = 2_400;
+const MOST_CASES: usize = 3_200;
 /// Candidates kept per case by each source's own order …
 const PER_SOURCE: usize = 60;
 /// … and by the blend that is started from.
@@ -107,20 +107,26 @@ struct Candidate {
     says: [f32; SOURCES],
 }
 
-/// Tunes every question that has enough cases; the others keep what they had.
-pub(super) fn tune(learnt: &Learnt, split: &Split) -> (Blend, BTreeMap<&'static str, Score>) {
-    let mut blend = learnt.blend.clone();
+/// Tunes every question that has enough cases, on all rehearsals at once; the others keep what they had.
+pub(super) fn tune(rehearsals: &[Rehearsal]) -> (Blend, BTreeMap<&'static str, Score>) {
+    let mut blend = Blend::default();
     let mut scores = BTreeMap::new();
     for kind in Kind::ALL {
-        let cases = split.cases(kind);
-        if cases.len() < LEAST_CASES {
+        let cases: usize = rehearsals.iter().map(|r| r.split.cases(kind).len()).sum();
+        if cases < LEAST_CASES {
             continue;
         }
+        let step = cases.div_ceil(MOST_CASES);
+        let trials = |heard: &Weights, start: &Weights| -> Vec<Trial> {
+            let of =
+                |r: &Rehearsal| trials(&r.learnt, kind, r.split.cases(kind), step, heard, start);
+            rehearsals.iter().flat_map(of).collect()
+        };
         let metric = Metric::of_question(kind);
         let weights = blend.of_mut(kind);
         let found = starts(kind, weights).into_iter().map(|start| {
             let heard = start.with_sources([1.0; SOURCES]);
-            climb_from_all(&trials(learnt, kind, cases, &heard, &start), start, metric)
+            climb_from_all(&trials(&heard, &start), start, metric)
         });
         let best = found.reduce(|a, b| if b.1.after > a.1.after { b } else { a });
         if let Some((best, score)) = best {
@@ -150,15 +156,17 @@ pub(super) fn figure(
     weights: &Weights,
     metric: Metric,
 ) -> f64 {
-    mean(&trials(learnt, kind, cases, weights, weights), weights, metric)
+    let step = cases.len().div_ceil(MOST_CASES).max(1);
+    mean(&trials(learnt, kind, cases, step, weights, weights), weights, metric)
 }
 
-/// The cases with the candidates that `heard` listens to and `start` or one source puts near its top; of
-/// very many cases an even share.
+/// Every `step`th case with the candidates that `heard` listens to and `start` or one source puts near its
+/// top.
 fn trials(
     learnt: &Learnt,
     kind: Kind,
     cases: &[Case],
+    step: usize,
     heard: &Weights,
     start: &Weights,
 ) -> Vec<Trial> {
@@ -170,7 +178,7 @@ fn trials(
         };
         Trial::new(&learnt.contents, heard, start, &query, &case.truth, scratch)
     };
-    let asked: Vec<&Case> = cases.iter().step_by(cases.len().div_ceil(MOST_CASES)).collect();
+    let asked: Vec<&Case> = cases.iter().step_by(step).collect();
     asked.par_iter().map_init(Scratch::default, trial).collect()
 }
 
