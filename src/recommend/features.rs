@@ -10,8 +10,8 @@ use crate::time::Timestamp;
 /// Numbers per candidate: what each source says, and then what is known of the item and of the customer with it.
 pub const FEATURES: usize = SOURCES + OTHERS;
 const OTHERS: usize = 27;
-/// The column with the blend's score: the order that the ranker starts from.
-pub const BLEND_COLUMN: usize = SOURCES;
+/// The column with the blend's score as a share of the best candidate's: the blend's order.
+pub const RELATIVE_BLEND_COLUMN: usize = SOURCES + 1;
 
 /// What all candidates of one query have in common.
 pub(super) struct Features<'a> {
