@@ -34,8 +34,8 @@ use crate::index::{Description, Index, Manifest, TrainingLock};
 use crate::recommend::Kind;
 use crate::rules::Groups;
 
-/// So many stretches of weeks are held back to tune on, each before the other: what suits one of them only
-/// does not suit the next.
+/// So many stretches of weeks are held back to tune on, each before the other, or without times so many
+/// tenths of the log: what suits one of them only does not suit the next.
 const STRETCHES: usize = 4;
 
 /// Of every question that is asked at all so many cases are enough: a large shop needs two stretches only.
@@ -127,7 +127,7 @@ pub fn learn_tuned(
     let mut options = options.clone();
     let gap = options.session_gap_minutes;
     watch("holding back the last weeks, to tune on");
-    let split = Split::of(log, zone, gap);
+    let split = Split::of(log, 0, zone, gap);
     let mut learnt = learn(&split.past, items.clone(), zone, &options, watch);
     watch("tuning the rules");
     let orders = Groups::from_baskets(&baskets(&split.past, zone));
@@ -138,10 +138,11 @@ pub fn learn_tuned(
     pulls::tune(&mut learnt, &split, &orders, log, &mut options);
 
     let mut rehearsals = vec![Rehearsal { learnt, split }];
-    while log.timed && rehearsals.len() < STRETCHES && !are_enough(&rehearsals) {
-        let Rehearsal { split, .. } = &rehearsals[rehearsals.len() - 1];
-        watch("holding back some weeks more");
-        let split = Split::of(&split.past, zone, gap);
+    while rehearsals.len() < STRETCHES && !are_enough(&rehearsals) {
+        watch("holding back some more");
+        let before = &rehearsals[rehearsals.len() - 1].split.past;
+        let nth = rehearsals.len() as u64;
+        let split = Split::of(if log.timed { before } else { log }, nth, zone, gap);
         let learnt = learn(&split.past, items.clone(), zone, &options, watch);
         rehearsals.push(Rehearsal { learnt, split });
     }
