@@ -33,7 +33,7 @@ impl From<&Ease> for Holders {
     fn from(ease: &Ease) -> Self {
         let Ease { head, inverse, .. } = ease;
         let mut rank = vec![u32::MAX; ease.items()];
-        let Some(inverse) = inverse else {
+        let Some(inverse) = inverse.as_ref().filter(|_| !head.is_empty()) else {
             let (head, rows, diagonal) = Default::default();
             return Self { head, rank, rows, width: 0, diagonal };
         };
@@ -91,21 +91,21 @@ impl Holders {
             ranks.sort_unstable_by(order);
             ranks
         };
-        let sum = |rank: usize| Sum {
-            item: ItemId::new(self.head[rank] as usize),
-            weight: weight(rank),
-            by: self.loudest(&known, rank),
+        let sum = |rank: usize| {
+            let (item, weight) = (ItemId::new(self.head[rank] as usize), weight(rank));
+            Some(Sum { item, weight, by: self.loudest(&known, rank)? })
         };
-        best(new, others).into_iter().chain(best(own, held)).map(sum).collect()
+        best(new, others).into_iter().chain(best(own, held)).filter_map(sum).collect()
     }
 
-    /// Which of the items that are held speaks most for the one of this rank.
-    fn loudest(&self, known: &[(usize, f32)], rank: usize) -> ItemId {
+    /// Which of the items that are held speaks most for the one of this rank; none where nothing but the
+    /// rounding of sums did.
+    fn loudest(&self, known: &[(usize, f32)], rank: usize) -> Option<ItemId> {
         let row = &self.rows[rank * self.width..];
         let voices = known.iter().filter(|(by, _)| *by != rank).map(|&(by, x)| (-x * row[by], by));
         let loudest = voices.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
-        let (_, by) = loudest.expect("a sum above 0 has a voice");
-        ItemId::new(self.head[by] as usize)
+        let (_, by) = loudest.filter(|(voice, _)| *voice > 0.0)?;
+        Some(ItemId::new(self.head[by] as usize))
     }
 }
 

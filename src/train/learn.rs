@@ -179,11 +179,6 @@ impl Learnt {
                     .into(),
             );
         }
-        if bought.lists.entries().is_empty() {
-            notes.push(
-                "no two items are bought together often enough to tell it from chance yet".into(),
-            );
-        }
         notes
     }
 }

@@ -11,8 +11,10 @@
 
 mod cases;
 mod damping;
+mod lacking;
 mod learn;
 mod options;
+mod price;
 mod pulls;
 mod ranker;
 mod tune;
@@ -26,6 +28,7 @@ use jiff::tz::TimeZone;
 use rustc_hash::FxHashSet;
 
 use self::cases::Split;
+use self::lacking::Cases;
 use crate::catalog::{Catalog, CatalogReading, Item};
 use crate::error::{Error, Result};
 use crate::events::{EventKind, EventLog, Reading, baskets};
@@ -89,10 +92,11 @@ pub fn train(
         )));
     }
     let items = stock(&mut log, &catalog.catalog);
-    let Tuned { learnt, how } = learn_tuned(&log, items, &time_zone, options, &mut watch);
+    let Tuned { learnt, how, lacking } = learn_tuned(&log, items, &time_zone, options, &mut watch);
     watch("publishing");
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
+    notes.extend(lacking.iter().map(|line| format!("not learnt yet: {line}")));
     let description = Description {
         counts: learnt.counts(&log),
         account: serde_json::to_value(&reading.account)
@@ -113,6 +117,8 @@ pub struct Tuned {
     /// The blend, the rules' damping and the rankers that were chosen, and how good they are, for the
     /// manifest.
     pub how: serde_json::Value,
+    /// What could not be learnt yet, and how much more of what it takes: a line each.
+    pub lacking: Vec<String>,
 }
 
 /// Learns from the log up to its last weeks, tunes on these, and learns once more from all of it. `items` is
@@ -150,19 +156,25 @@ pub fn learn_tuned(
     let (blend, scores) = tune::tune(&rehearsals);
     watch("learning to rank");
     let (rankers, worths) = ranker::learn_rankers(&rehearsals, &blend);
+    let cases = Cases::of(&rehearsals);
+    rehearsals[0].learnt.contents.rankers = rankers.clone();
+    let price = price::milliseconds(&rehearsals[0], &blend);
     drop(rehearsals);
 
     watch("learning from the whole log");
     let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
     learnt.contents.rankers = rankers;
+    let orders = Groups::from_baskets(&baskets(log, zone));
+    let lacking = lacking::lines(log, &learnt, &orders, &cases);
     let how = serde_json::json!({
         "blend": learnt.blend,
         "held_out": scores,
         "rankers": worths,
+        "milliseconds": price,
         "rules": { "bought": options.bought, "collected": options.collected },
         "pulls": { "called": options.called, "drawn": options.drawn },
     });
-    Tuned { learnt, how }
+    Tuned { learnt, how, lacking }
 }
 
 /// What the catalogue says of every item of the log, in the order of their ids. Items of the catalogue

@@ -28,7 +28,7 @@ pub struct Worth {
 }
 
 /// With fewer cases than this a ranker learns noise.
-const LEAST_CASES: usize = 200;
+pub(super) const LEAST_CASES: usize = 200;
 /// A ranker must do better by at least this factor to be worth its time.
 const LEAST_GAIN: f64 = 1.003;
 /// How many trees are tried, rising …

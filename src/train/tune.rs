@@ -81,7 +81,7 @@ impl Metric {
 }
 
 /// Fewer cases than this say nothing: the blend stays what it was.
-const LEAST_CASES: usize = 30;
+pub(super) const LEAST_CASES: usize = 30;
 /// More cases than this say nothing new.
 const MOST_CASES: usize = 3_200;
 /// Candidates kept per case by each source's own order …
