@@ -138,7 +138,8 @@ impl<'a> Lists<'a> {
         let mut sheet = Sheet::new(FEATURES);
         let (mut rows, mut labels) = (Vec::new(), Vec::new());
         for (list, case) in self.lists.iter().zip(&self.cases) {
-            (rows.clear(), labels.clear());
+            rows.clear();
+            labels.clear();
             let gains = list.items.iter().map(|&item| case.gain(item));
             for ((place, gain), row) in gains.enumerate().zip(list.features.chunks(FEATURES)) {
                 if place < HEAD || place.is_multiple_of(TAIL_STEP) {
