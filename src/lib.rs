@@ -29,11 +29,13 @@
 //! | [`evaluate`] | replay of held-out weeks: how good are the answers, beside simple and strong baselines |
 //! | [`grpc`] | the counter |
 //! | [`demo`] | a made-up shop, to try and to test against |
+//! | [`bench`] | how fast it is here: a shop of any size, and what each stage cost |
 //! | [`config`], [`cli`] | every knob; one file per command |
 //!
 //! Beside them stand [`ids`], [`lists`], [`time`] and [`error`], which every room may use. Who else may
 //! import whom is written down, and checked, in `tests/house.rs`.
 
+pub mod bench;
 pub mod catalog;
 pub mod cli;
 pub mod config;

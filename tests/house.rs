@@ -18,6 +18,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("events", &["tables"]),
     ("catalog", &["tables"]),
     ("demo", &[]),
+    ("bench", &[]),
     // What is learnt: never one another.
     ("rules", &["events", "catalog"]),
     ("embed", &["events", "catalog"]),

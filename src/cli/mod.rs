@@ -3,6 +3,8 @@
 #![allow(clippy::print_stderr)] // this room is where the program talks to people
 
 mod ask;
+mod bench;
+mod bench_train;
 mod demo;
 mod evaluate;
 mod index;
@@ -41,6 +43,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Show and check the generations of an index, and choose which one is served
     Index(index::IndexCommand),
+    /// Measure how fast this machine trains
+    Bench(bench::Bench),
 }
 
 impl Cli {
@@ -56,6 +60,7 @@ impl Cli {
             Command::Ask(ask) => ask.run(),
             Command::Evaluate(evaluate) => evaluate.run(config),
             Command::Index(index) => index.run(),
+            Command::Bench(bench) => bench.run(config),
         }
     }
 }
