@@ -26,6 +26,16 @@ impl<T> Lists<T> {
         Self { offsets, entries: Vec::with_capacity(entries) }
     }
 
+    /// Rows end to end: row i is what lies between offsets i and i + 1.
+    ///
+    /// Panics unless the offsets ascend from 0 to the number of entries.
+    pub fn from_parts(offsets: Vec<u64>, entries: Vec<T>) -> Self {
+        let spans_all =
+            offsets.first() == Some(&0) && offsets.last() == Some(&(entries.len() as u64));
+        assert!(spans_all && offsets.is_sorted(), "offsets ascend over all entries");
+        Self { offsets, entries }
+    }
+
     /// Appends the next row.
     pub fn push(&mut self, row: impl IntoIterator<Item = T>) {
         self.entries.extend(row);

@@ -1,12 +1,15 @@
-//! How fast is the server? Real load over HTTP/2, beside servers that answer the same bytes without
-//! thinking.
+//! How fast is it here? Made-up logs to train on, and real load over HTTP/2, beside servers that answer the
+//! same bytes without thinking.
 //!
-//! Three servers stand side by side, each a process of its own on one core, the load on another: the
+//! [`shop`] writes a log of a given size, [`stages`] tells how long each part of a run took and how much
+//! memory the process held.
+//!
+//! To load, three servers stand side by side, each a process of its own on one core, the load on another: the
 //! real one; its *empty twin* (the same gRPC server, which gives recorded replies in turn); and hyper's
 //! bare HTTP/2 with the same bytes. They are loaded in turn, a slice of time each, round after round, so
 //! that a machine which slows down slows all three down. Figures are medians over the rounds.
 //!
-//! This room knows what requests look like, and refuses to know how they are answered.
+//! This room knows what logs and requests look like, and refuses to know how anything is learnt or answered.
 
 mod compare;
 mod connection;
@@ -15,6 +18,8 @@ mod load;
 mod machine;
 mod questions;
 mod servers;
+pub mod shop;
+pub mod stages;
 mod stand_in;
 
 pub use compare::{Options, Progress, compare};

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
+use super::bench_train::BenchTrain;
 use super::output::{Steps, align_right, print, table};
 use crate::bench::{self, Figures, QueryKind, Questions, Report, Run, Server, Servers, Shape};
 use crate::config::Config;
@@ -24,6 +25,8 @@ pub(super) struct Bench {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Make up a shop of a given size and train on it
+    Train(BenchTrain),
     /// Load a server over HTTP/2, beside servers that give the same replies without thinking
     Serve(Serve),
     /// Play one of the servers of a comparison
@@ -126,6 +129,7 @@ enum Role {
 impl Bench {
     pub(super) fn run(self, config: Config) -> anyhow::Result<()> {
         match self.what {
+            What::Train(train) => train.run(&config),
             What::Serve(serve) => serve.run(),
             What::Play(play) => play.run(config),
         }

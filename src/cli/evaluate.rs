@@ -150,6 +150,10 @@ impl Evaluate {
         let all = self.baselines.iter().any(|name| name == "all");
         let wants = |name: &str| all || self.baselines.iter().any(|wanted| wanted == name);
         let mut report = exam.sit(&systems, wants, |step| steps.step(step));
+        if let Some(Cartwright { how, lacking, .. }) = cartwright {
+            report.learnt = how;
+            report.notes.extend(lacking.iter().map(|line| format!("not learnt yet: {line}")));
+        }
         if let Cut::At { days, .. } = cut
             && days < self.test_days
         {
@@ -177,6 +181,8 @@ fn as_it_was(catalog: &Catalog, before: &EventLog, cut: Cut) -> Catalog {
 /// The program itself, as the exam sees it.
 struct Cartwright<'a> {
     learnt: Learnt,
+    how: serde_json::Value,
+    lacking: Vec<String>,
     held_out: &'a HeldOut,
     /// One per thread at work.
     scratches: Mutex<Vec<Scratch>>,
@@ -191,9 +197,9 @@ impl<'a> Cartwright<'a> {
         options: &TrainOptions,
         steps: &Steps,
     ) -> Self {
-        let Tuned { learnt, .. } =
+        let Tuned { learnt, how, lacking } =
             learn_tuned(before, items, zone, options, &mut |step| steps.step(step));
-        Self { learnt, held_out, scratches: Mutex::default() }
+        Self { learnt, how, lacking, held_out, scratches: Mutex::default() }
     }
 }
 

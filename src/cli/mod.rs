@@ -4,6 +4,7 @@
 
 mod ask;
 mod bench;
+mod bench_train;
 mod demo;
 mod evaluate;
 mod index;

@@ -103,7 +103,8 @@ pub(super) fn read_and_train(
 /// How well each question was answered on the weeks that were held back; `None` if there were too few.
 fn held_out_table(learnt: &serde_json::Value) -> Option<comfy_table::Table> {
     let questions = learnt["held_out"].as_object().filter(|questions| !questions.is_empty())?;
-    let mut rows = table(&["on held-out weeks", "cases", "", "by popularity", "by Cartwright"]);
+    let head = ["held out", "cases", "", "popularity", "best source alone", "Cartwright", "ms"];
+    let mut rows = table(&head);
     for (question, score) in questions {
         let figure = |name: &str| format!("{:.4}", score[name].as_f64().unwrap_or(0.0));
         rows.add_row([
@@ -111,10 +112,12 @@ fn held_out_table(learnt: &serde_json::Value) -> Option<comfy_table::Table> {
             thousands(score["cases"].as_u64().unwrap_or(0)),
             score["metric"].as_str().unwrap_or_default().to_owned(),
             figure("popularity"),
+            format!("{} {}", score["best_source"].as_str().unwrap_or_default(), figure("single")),
             figure("after"),
+            format!("{:.2}", learnt["milliseconds"][question].as_f64().unwrap_or(0.0)),
         ]);
     }
-    align_right(&mut rows, &[1, 3, 4]);
+    align_right(&mut rows, &[1, 3, 4, 5, 6]);
     Some(rows)
 }
 

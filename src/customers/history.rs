@@ -20,6 +20,23 @@ pub struct Bought {
     pub strength: f32,
     /// Days this customer usually lets pass between two purchases of it; 0 if not known.
     pub usual_days: f32,
+    /// Orders of this customer since the latest that held it; 0 if that was their last.
+    pub orders_ago: u32,
+    /// Orders of this customer since the first that held it.
+    pub orders_since_first: u32,
+    /// Orders that held it, each counting a fifth less with every later order.
+    pub lately: f32,
+}
+
+/// One item that all the customer has and looked at speaks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Drawn {
+    /// Which.
+    pub item: ItemId,
+    /// How much; comparable for one customer only, > 0.
+    pub weight: f32,
+    /// What speaks for it most.
+    pub by: ItemId,
 }
 
 /// One item that the customer looked at, put in the cart or on a wish list, and has not bought since.
@@ -33,6 +50,18 @@ pub struct Glance {
     pub at: Timestamp,
 }
 
+impl Glance {
+    /// What an unfinished step foretells, next to a purchase.
+    pub fn interest(&self) -> f32 {
+        match self.kind {
+            EventKind::View => 0.2,
+            EventKind::Cart => 1.0,
+            EventKind::Favorite => 0.7,
+            EventKind::Purchase | EventKind::Return => 0.0,
+        }
+    }
+}
+
 /// A customer's past.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
@@ -40,6 +69,10 @@ pub struct History {
     pub bought: Vec<Bought>,
     /// What was looked at and not bought since, latest first.
     pub glances: Vec<Glance>,
+    /// What all of this speaks for, learnt from other customers.
+    pub drawn: Vec<Drawn>,
+    /// Orders, of whatever.
+    pub orders: u32,
 }
 
 impl History {
@@ -52,7 +85,39 @@ impl History {
     pub fn is_empty(&self) -> bool {
         self.bought.is_empty() && self.glances.is_empty()
     }
+
+    /// The part of the past that says what else the customer may like: the `limit` strongest purchases,
+    /// and a third as many of the latest glances. Weights add up to 1.
+    pub fn leanings(&self, limit: usize) -> Vec<(ItemId, f32)> {
+        let mut strong: Vec<&Bought> = self.bought.iter().filter(|b| b.strength > 0.0).collect();
+        let stronger = |a: &&Bought, b: &&Bought| {
+            b.strength.total_cmp(&a.strength).then(b.last.cmp(&a.last)).then(a.item.cmp(&b.item))
+        };
+        if strong.len() > limit {
+            strong.select_nth_unstable_by(limit, stronger);
+            strong.truncate(limit);
+        }
+        strong.sort_unstable_by(stronger);
+        let bought = strong.into_iter().map(|b| (b.item, b.strength.ln_1p()));
+        let glanced = self.glances.iter().take(limit / 3).map(|g| (g.item, 0.5 * g.interest()));
+        let mut leanings: Vec<(ItemId, f32)> = bought.chain(glanced).collect();
+        let total: f32 = leanings.iter().map(|(_, weight)| weight).sum();
+        leanings.iter_mut().for_each(|(_, weight)| *weight /= total.max(f32::MIN_POSITIVE));
+        leanings
+    }
 }
+
+impl Bought {
+    /// Not in any order.
+    fn never(item: ItemId, last: Timestamp) -> Self {
+        let (times, orders_ago, orders_since_first) = (0, 0, 0);
+        let (strength, usual_days, lately) = (0.0, 0.0, 0.0);
+        Self { item, times, last, strength, usual_days, orders_ago, orders_since_first, lately }
+    }
+}
+
+/// What an order still counts for [`Bought::lately`] when there is one order more.
+const LATELY: f32 = 0.8;
 
 /// The history of every customer, in the order of their ids, as of `now`.
 pub fn histories(
@@ -64,7 +129,9 @@ pub fn histories(
 ) -> Vec<History> {
     let mut histories = vec![History::default(); log.customers.len()];
     for (customer, orders) in orders_by_customer(baskets) {
-        histories[customer.index()].bought = bought(baskets, orders, cadence, now, options);
+        let history = &mut histories[customer.index()];
+        history.orders = orders.len() as u32;
+        history.bought = bought(baskets, orders, cadence, now, options);
     }
     sent_back(log, &mut histories);
     glances(log, &mut histories, options.glances);
@@ -95,13 +162,16 @@ fn bought(
     let mut items: FxHashMap<ItemId, (Bought, Timestamp)> = FxHashMap::default();
     for order in orders.clone() {
         let at = baskets.at[order];
-        let weight = options.decay(orders.end - 1 - order, now.days_since(at)) as f32;
+        let orders_ago = orders.end - 1 - order;
+        let weight = options.decay(orders_ago, now.days_since(at)) as f32;
         for &item in baskets.items.row(order) {
-            let fresh = Bought { item, times: 0, last: at, strength: 0.0, usual_days: 0.0 };
+            let fresh = Bought { orders_since_first: orders_ago as u32, ..Bought::never(item, at) };
             let (entry, _) = items.entry(item).or_insert((fresh, at));
             entry.times += 1;
             entry.last = at;
             entry.strength += weight;
+            entry.orders_ago = orders_ago as u32;
+            entry.lately += LATELY.powi(orders_ago.min(1_000) as i32);
         }
     }
     let mut list: Vec<Bought> = items
@@ -121,16 +191,7 @@ fn sent_back(log: &EventLog, histories: &mut [History]) {
         let Some(customer) = event.customer else { continue };
         let bought = &mut histories[customer.index()].bought;
         if let Err(place) = bought.binary_search_by_key(&event.item, |b| b.item) {
-            bought.insert(
-                place,
-                Bought {
-                    item: event.item,
-                    times: 0,
-                    last: event.at,
-                    strength: 0.0,
-                    usual_days: 0.0,
-                },
-            );
+            bought.insert(place, Bought::never(event.item, event.at));
         }
     }
 }

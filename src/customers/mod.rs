@@ -8,7 +8,7 @@ mod history;
 use serde::{Deserialize, Serialize};
 
 pub use cadence::{Cadence, DueCurve};
-pub use history::{Bought, Glance, History, histories};
+pub use history::{Bought, Drawn, Glance, History, histories};
 
 use crate::error::{Error, Result};
 /// What a customer can do, for those who read a past and have no business with the log.

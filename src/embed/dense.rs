@@ -93,12 +93,6 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums[0] + rest
 }
 
-/// y += factor · x.
-#[inline(always)]
-pub(super) fn add_scaled(y: &mut [f32], factor: f32, x: &[f32]) {
-    y.iter_mut().zip(x).for_each(|(y, x)| *y += factor * x);
-}
-
 /// out += VᵀV of the vectors in `block`.
 pub(super) fn add_gram(block: &[f32], dim: usize, out: &mut [f32]) {
     let rows = block.len() / dim;

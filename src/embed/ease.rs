@@ -17,9 +17,11 @@ use crate::lists::Lists;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EaseOptions {
-    /// Added to the diagonal (λ), in squared weight of interactions: against chance; > 0. Raised by
-    /// itself where f32 cannot carry it.
+    /// Added to the diagonal (λ), in rows of usual weight: against chance; > 0. Raised by itself where
+    /// f32 cannot carry it.
     pub regularization: f32,
+    /// A row of n items weighs n to the power of −`size`, 0 to 2; 0 = all weigh the same.
+    pub size: f32,
     /// How many items take part: those in most rows. Time grows with its third power, memory
     /// (4 bytes times its square) with its second.
     pub head: usize,
@@ -29,7 +31,7 @@ pub struct EaseOptions {
 
 impl Default for EaseOptions {
     fn default() -> Self {
-        Self { regularization: 200.0, head: 8_000, per_item: 200 }
+        Self { regularization: 200.0, size: 0.0, head: 8_000, per_item: 200 }
     }
 }
 
@@ -50,19 +52,56 @@ const SIDE: usize = 256;
 /// P = (XᵀX + λI)⁻¹, B_ij = −P_ij ÷ P_jj, with the weights of `rows` as X. Only pulls above 0 are kept.
 /// For rows that count less the larger they are, see [`Interactions::of_sets`].
 pub fn ease(rows: &Interactions, options: &EaseOptions) -> Lists<Pull> {
-    ease_in_tiles(rows, options, SIDE)
+    Ease::learn(rows, options).pulls(options.per_item)
 }
 
-fn ease_in_tiles(rows: &Interactions, options: &EaseOptions, side: usize) -> Lists<Pull> {
-    let by_item = rows.by_item();
-    let head = head(&by_item, options.head);
-    let side = side.min(head.len()).max(1);
-    let mut pulls = vec![Vec::new(); rows.items()];
-    if let Some(inverse) = regularized_inverse(rows, &by_item, &head, options, side) {
-        let of_head = strongest(&inverse, &head, options.per_item);
-        head.iter().zip(of_head).for_each(|(&item, of_item)| pulls[item as usize] = of_item);
+/// P = (XᵀX + λI)⁻¹ over the head of the catalogue.
+#[derive(Debug)]
+pub struct Ease {
+    items: usize,
+    pub(super) head: Vec<u32>,
+    pub(super) inverse: Option<Tiles>,
+}
+
+impl Ease {
+    /// Learns from `rows`. Memory: twice 4 bytes times the head's square while it learns.
+    pub fn learn(rows: &Interactions, options: &EaseOptions) -> Self {
+        Self::in_tiles(rows, options, SIDE)
     }
-    pulls.into_iter().collect()
+
+    /// Learns from sets of items: baskets, or all that each customer bought. λ is taken times the mean
+    /// weight of the rows, so that it means the same whatever their sizes.
+    pub fn of_sets(sets: &Lists<ItemId>, items: usize, options: &EaseOptions) -> Self {
+        let rows = Interactions::of_sets(sets, items, options.size);
+        let weight = |row: usize| rows.row(row).next().map_or(0.0, |(_, x)| f64::from(x * x));
+        let mean = (0..rows.len()).map(weight).sum::<f64>() / rows.len().max(1) as f64;
+        let regularization = options.regularization * mean as f32;
+        Self::learn(&rows, &EaseOptions { regularization, ..options.clone() })
+    }
+
+    pub(super) fn in_tiles(rows: &Interactions, options: &EaseOptions, side: usize) -> Self {
+        let by_item = rows.by_item();
+        let head = head(&by_item, options.head);
+        let side = side.min(head.len()).max(1);
+        let inverse = regularized_inverse(rows, &by_item, &head, options, side);
+        Self { items: rows.items(), head, inverse }
+    }
+
+    /// All items, those beyond the head too.
+    pub(super) fn items(&self) -> usize {
+        self.items
+    }
+
+    /// Per item its strongest pulls, at most `per_item`; see [`ease`].
+    pub fn pulls(&self, per_item: usize) -> Lists<Pull> {
+        let mut pulls = vec![Vec::new(); self.items];
+        if let Some(inverse) = &self.inverse {
+            let of_head = strongest(inverse, &self.head, per_item);
+            let items = self.head.iter().zip(of_head);
+            items.for_each(|(&item, of_item)| pulls[item as usize] = of_item);
+        }
+        pulls.into_iter().collect()
+    }
 }
 
 /// The `limit` items in most rows, those first, then by id; items in no row are left out.
@@ -154,23 +193,12 @@ fn gram(
 /// For each of the head its pulls, from P.
 fn strongest(inverse: &Tiles, head: &[u32], per_item: usize) -> Vec<Vec<Pull>> {
     let (n, side) = (head.len(), inverse.side());
-    let diagonal: Vec<f32> =
-        (0..n).map(|j| inverse.tile(j / side, j / side)[j % side * (side + 1)]).collect();
+    let diagonal = diagonal(inverse, n);
+    let count = n.div_ceil(side);
+    let width = count * side;
     let of_tiles = |i: usize| {
-        let count = n.div_ceil(side);
-        let width = count * side;
         let mut rows = vec![0.0f32; side * width];
-        for j in 0..count {
-            for (row, out) in rows.chunks_exact_mut(width).enumerate() {
-                let out = &mut out[j * side..(j + 1) * side];
-                if j <= i {
-                    out.copy_from_slice(&inverse.tile(i, j)[row * side..(row + 1) * side]);
-                } else {
-                    let turned = inverse.tile(j, i)[row..].iter().step_by(side);
-                    out.iter_mut().zip(turned).for_each(|(out, x)| *out = *x);
-                }
-            }
-        }
+        whole_rows(inverse, i, &mut rows);
         let mut pulls = Vec::with_capacity(n);
         let ranks = i * side..n.min((i + 1) * side);
         let of_rank = |rank: usize| {
@@ -186,8 +214,30 @@ fn strongest(inverse: &Tiles, head: &[u32], per_item: usize) -> Vec<Vec<Pull>> {
         };
         ranks.map(of_rank).collect::<Vec<_>>()
     };
-    let count = n.div_ceil(side);
     (0..count).into_par_iter().with_max_len(1).flat_map_iter(of_tiles).collect()
+}
+
+/// P_jj of the first `n`.
+pub(super) fn diagonal(inverse: &Tiles, n: usize) -> Vec<f32> {
+    let side = inverse.side();
+    (0..n).map(|j| inverse.tile(j / side, j / side)[j % side * (side + 1)]).collect()
+}
+
+/// The rows of P that the tiles `i` hold, each in one piece: `side` rows, one after the other.
+pub(super) fn whole_rows(inverse: &Tiles, i: usize, rows: &mut [f32]) {
+    let side = inverse.side();
+    let width = rows.len() / side;
+    for j in 0..width / side {
+        for (row, out) in rows.chunks_exact_mut(width).enumerate() {
+            let out = &mut out[j * side..(j + 1) * side];
+            if j <= i {
+                out.copy_from_slice(&inverse.tile(i, j)[row * side..(row + 1) * side]);
+            } else {
+                let turned = inverse.tile(j, i)[row..].iter().step_by(side);
+                out.iter_mut().zip(turned).for_each(|(out, x)| *out = *x);
+            }
+        }
+    }
 }
 
 /// The strongest `limit`, in order.
@@ -245,7 +295,7 @@ mod tests {
     }
 
     fn options(regularization: f32, head: usize) -> EaseOptions {
-        EaseOptions { regularization, head, per_item: 200 }
+        EaseOptions { regularization, head, per_item: 200, ..EaseOptions::default() }
     }
 
     proptest! {
@@ -258,7 +308,7 @@ mod tests {
         ) {
             let rows = sets(&rows, 13, size);
             let exact = by_elimination(&rows, f64::from(ridge));
-            let pulls = ease_in_tiles(&rows, &options(ridge, 100), side);
+            let pulls = Ease::in_tiles(&rows, &options(ridge, 100), side).pulls(200);
             prop_assert_eq!(pulls.len(), 13);
             for (i, exact) in exact.iter().enumerate() {
                 let mut found = [0.0; 13];
@@ -282,8 +332,9 @@ mod tests {
             per_item in 0usize..4,
         ) {
             let rows = vec![rows; copies].concat();
-            let options = EaseOptions { regularization: ridge, head, per_item };
-            let pulls = ease_in_tiles(&sets(&rows, 9, 0.0), &options, 4);
+            let options =
+                EaseOptions { regularization: ridge, head, per_item, ..EaseOptions::default() };
+            let pulls = Ease::in_tiles(&sets(&rows, 9, 0.0), &options, 4).pulls(per_item);
             prop_assert!(pulls.entries().iter().all(|p| p.weight.is_finite() && p.weight > 0.0));
             prop_assert!(pulls.rows().all(|row| row.len() <= per_item.min(head.saturating_sub(1))));
         }
@@ -318,7 +369,8 @@ mod tests {
         let rows = sets(&rows, 90, 0.5);
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            pool.expect("threads").install(|| ease_in_tiles(&rows, &options(2.0, 80), 16))
+            pool.expect("threads")
+                .install(|| Ease::in_tiles(&rows, &options(2.0, 80), 16).pulls(200))
         };
         let alone = on(1);
         assert!(alone.entries().len() > 1000);

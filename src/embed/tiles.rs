@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::dense::dot;
 
 /// The lower triangle of a symmetric (or the whole of a lower triangular) matrix.
+#[derive(Debug)]
 pub(super) struct Tiles {
     /// Rows and columns of one tile.
     side: usize,

@@ -44,9 +44,13 @@ pub(super) fn checked(
     mark_returns(&mut rows, names.orders, notes);
     odd_quantities(&mut rows, options.max_quantity as f32);
     unpriced(&mut rows, account.files.len());
+    settle(&mut rows, account);
+    // Most logs are in order already, and sorting takes half as much memory again.
+    if !rows.is_sorted_by_key(|row| row.at) {
+        rows.par_sort_by_key(|row| row.at);
+    }
     duplicates(&mut rows, timed);
     settle(&mut rows, account);
-    rows.par_sort_by_key(|row| row.at);
     take_back(&mut rows);
     settle(&mut rows, account);
     Ok(rows)
@@ -238,19 +242,21 @@ fn unpriced(rows: &mut [Row], files: usize) {
     }
 }
 
-/// The same event again. Without time only lines of the same order can be told to be the same: a session
-/// may come back to an item, and a customer may buy again.
+/// The same event again, in rows sorted by time. Without time only lines of the same order can be told to
+/// be the same: a session may come back to an item, and a customer may buy again.
 fn duplicates(rows: &mut [Row], timed: bool) {
     let mut seen = FxHashSet::default();
-    seen.reserve(rows.len());
-    for row in rows.iter_mut().filter(|row| row.is_live()) {
-        let is_told = timed || row.order.is_some();
-        let event = (
-            (row.at, row.kind, row.item, row.customer, row.order, row.session),
-            (row.quantity.to_bits(), row.unit_price.map(f32::to_bits)),
-        );
-        if is_told && !seen.insert(event) {
-            row.fate = Some(Cause::Duplicate);
+    for moment in rows.chunk_by_mut(|a, b| a.at == b.at).filter(|moment| moment.len() > 1) {
+        seen.clear();
+        for row in moment.iter_mut().filter(|row| row.is_live()) {
+            let is_told = timed || row.order.is_some();
+            let event = (
+                (row.kind, row.item, row.customer, row.order, row.session),
+                (row.quantity.to_bits(), row.unit_price.map(f32::to_bits)),
+            );
+            if is_told && !seen.insert(event) {
+                row.fate = Some(Cause::Duplicate);
+            }
         }
     }
 }

@@ -149,7 +149,9 @@ impl Words {
     }
 
     pub(super) fn meaning(&self, word: &[u8]) -> Option<Meaning> {
-        self.0.get(&plain(std::str::from_utf8(word).ok()?)).copied()
+        let word = std::str::from_utf8(word).ok()?;
+        // Most words are written plainly: no need to make a plain one.
+        self.0.get(word).or_else(|| self.0.get(&plain(word))).copied()
     }
 }
 

@@ -96,6 +96,8 @@ impl<'a> Intake<'a> {
         self.notes.extend(reader.notes.iter().cloned());
         self.columns.push(reader.report.clone());
         let first = self.rows.len();
+        // Untouched memory costs nothing, and growing needs old and new at once.
+        self.rows.reserve(table.about_rows());
         let mut file = FileAccount { path: path.to_path_buf(), ..FileAccount::default() };
         let mut offences = Vec::new();
         let mut bought = false;
@@ -187,19 +189,20 @@ impl<'a> Intake<'a> {
             &mut self.notes,
         )?;
         self.account.used = rows.len() as u64;
-        let log = log(&rows, &self.keys, timed);
+        let log = log(rows, &self.keys, timed);
         let Self { account, columns, notes, keys, .. } = self;
         Ok((Reading { log, account, columns, notes }, GroupKeys(keys.groups)))
     }
 }
 
 /// The rows as a log of their own ids, given out in the order of first sight.
-fn log(rows: &[Row], keys: &Keys, timed: bool) -> EventLog {
+fn log(rows: Vec<Row>, keys: &Keys, timed: bool) -> EventLog {
     let mut items = Renumbered::new(&keys.items);
     let mut customers = Renumbered::new(&keys.customers);
-    let titles = check::titles(rows, keys.items.len(), &keys.titles);
+    let titles = check::titles(&rows, keys.items.len(), &keys.titles);
+    // Taken by value, so that an event takes the place of its row and the two logs never coexist.
     let events = rows
-        .iter()
+        .into_iter()
         .map(|row| Event {
             at: row.at,
             customer: row.customer.map(|customer| customers.id(customer)),

@@ -1,6 +1,6 @@
 //! Bytes of what is stored: fixed-size entries, little endian, in blocks of many rows.
 
-use crate::customers::{Bought, EventKind, Glance, History};
+use crate::customers::{Bought, Drawn, EventKind, Glance, History};
 use crate::embed::{Neighbour, Pull};
 use crate::ids::{DenseId, ItemId};
 use crate::lists::Lists;
@@ -111,6 +111,9 @@ impl Entry for Bought {
         self.last.put(out);
         self.strength.put(out);
         self.usual_days.put(out);
+        self.orders_ago.put(out);
+        self.orders_since_first.put(out);
+        self.lately.put(out);
     }
     fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
         Some(Self {
@@ -119,7 +122,22 @@ impl Entry for Bought {
             last: Entry::get(bytes)?,
             strength: Entry::get(bytes)?,
             usual_days: Entry::get(bytes)?,
+            orders_ago: Entry::get(bytes)?,
+            orders_since_first: Entry::get(bytes)?,
+            lately: Entry::get(bytes)?,
         })
+    }
+}
+
+impl Entry for Drawn {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.item.put(out);
+        self.weight.put(out);
+        self.by.put(out);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        let (item, weight, by) = (Entry::get(bytes)?, Entry::get(bytes)?, Entry::get(bytes)?);
+        Some(Self { item, weight, by })
     }
 }
 
@@ -198,6 +216,8 @@ fn encode_row<T: Entry>(row: &[T]) -> Vec<u8> {
 pub(super) fn encode_history(history: &History) -> Vec<u8> {
     let mut out = encode_row(&history.bought);
     out.extend(encode_row(&history.glances));
+    out.extend(encode_row(&history.drawn));
+    history.orders.put(&mut out);
     checksum(&out).put(&mut out);
     out
 }
@@ -216,6 +236,10 @@ pub(super) fn decode_history(value: &[u8]) -> Option<History> {
     for _ in 0..bytes.count()? {
         history.glances.push(Entry::get(&mut bytes)?);
     }
+    for _ in 0..bytes.count()? {
+        history.drawn.push(Entry::get(&mut bytes)?);
+    }
+    history.orders = Entry::get(&mut bytes)?;
     bytes.0.is_empty().then_some(history)
 }
 
@@ -237,8 +261,16 @@ mod tests {
                 last: Timestamp(last),
                 strength,
                 usual_days,
+                orders_ago: times,
+                orders_since_first: times * 3,
+                lately: strength / 2.0,
             },
         );
+        let drawn = (0usize..1000, 0f32..9.0, 0usize..1000).prop_map(|(item, weight, by)| Drawn {
+            item: ItemId::new(item),
+            weight,
+            by: ItemId::new(by),
+        });
         let kinds =
             prop_oneof![Just(EventKind::View), Just(EventKind::Cart), Just(EventKind::Favorite)];
         let glance = (0usize..1000, kinds, any::<i64>()).prop_map(|(item, kind, at)| Glance {
@@ -246,8 +278,17 @@ mod tests {
             kind,
             at: Timestamp(at),
         });
-        (prop::collection::vec(bought, 0..20), prop::collection::vec(glance, 0..20))
-            .prop_map(|(bought, glances)| History { bought, glances })
+        let lists = (
+            prop::collection::vec(bought, 0..20),
+            prop::collection::vec(glance, 0..20),
+            prop::collection::vec(drawn, 0..20),
+        );
+        (lists, any::<u32>()).prop_map(|((bought, glances, drawn), orders)| History {
+            bought,
+            glances,
+            drawn,
+            orders,
+        })
     }
 
     proptest! {

@@ -115,6 +115,7 @@ impl Customers {
             .filter(|history| {
                 history.bought.iter().all(|b| known(b.item))
                     && history.glances.iter().all(|g| known(g.item))
+                    && history.drawn.iter().all(|d| known(d.item) && known(d.by))
             })
             .map(Some)
             .ok_or_else(|| self.trees.damaged("customers"))
@@ -260,6 +261,8 @@ impl Loader<'_> {
         trends.recent_buyers = self.vector_of("trends.recent_buyers", count)?;
         trends.share = self.vector_of("trends.share", count)?;
         trends.momentum = self.vector_of("trends.momentum", count)?;
+        trends.latest_momentum = self.vector_of("trends.latest_momentum", count)?;
+        trends.idle_days = self.vector_of("trends.idle_days", count)?;
         trends.ranking = self.vector("trends.ranking")?;
         trends.by_category = self.load("trends.by_category", read_list_block)?;
         let ranked = trends.ranking.iter().chain(trends.by_category.entries());

@@ -214,6 +214,8 @@ impl TreeWriter<'_> {
         self.vector("trends.recent_buyers", &trends.recent_buyers)?;
         self.vector("trends.share", &trends.share)?;
         self.vector("trends.momentum", &trends.momentum)?;
+        self.vector("trends.latest_momentum", &trends.latest_momentum)?;
+        self.vector("trends.idle_days", &trends.idle_days)?;
         self.vector("trends.ranking", &trends.ranking)?;
         self.lists("trends.by_category", &trends.by_category)?;
         self.vector("cadence.return_rate", &cadence.return_rate)?;

@@ -108,6 +108,21 @@ impl Forest {
         self.parts.starts.len() - 1
     }
 
+    /// The first `trees` of its trees: the same as if no more had been grown. What each column gained is
+    /// still that of all.
+    pub fn first(&self, trees: usize) -> Self {
+        let mut parts = self.parts.clone();
+        parts.starts.truncate(trees.min(self.trees()) + 1);
+        let nodes = parts.starts.last().map_or(0, |&end| end as usize);
+        parts.asks.truncate(nodes);
+        parts.thresholds.truncate(nodes);
+        parts.left.truncate(nodes);
+        parts.right.truncate(nodes);
+        parts.values.truncate(nodes + parts.starts.len() - 1);
+        let quick = Quick::new(&parts).expect("part of a sound forest");
+        Self { parts, quick }
+    }
+
     /// For each column, how much all splits on it lowered the loss of what they were grown on.
     pub fn feature_gain(&self) -> Vec<f64> {
         self.parts.gains.iter().copied().map(f64::from).collect()

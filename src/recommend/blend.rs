@@ -65,6 +65,28 @@ pub struct Weights {
 }
 
 impl Weights {
+    /// The sources as the fields are named, in their order.
+    pub const NAMES: [&'static str; SOURCES] = [
+        "bought",
+        "collected",
+        "called",
+        "drawn",
+        "viewed",
+        "next",
+        "onward",
+        "longer",
+        "similar",
+        "own",
+        "glanced",
+        "category",
+        "popular",
+    ];
+
+    /// Popularity and nothing else.
+    pub fn only_popular() -> Self {
+        Self { bought: 0.0, popular: 1.0, momentum: 0.0, ..Self::default() }
+    }
+
     /// The same weights but for those of the sources, given in the order of the fields.
     pub fn with_sources(&self, by_source: [f32; SOURCES]) -> Self {
         let [

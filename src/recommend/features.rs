@@ -2,16 +2,16 @@
 
 use super::blend::SOURCES;
 use super::{Query, Question};
-use crate::customers::History;
+use crate::customers::{Bought, History};
 use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::time::Timestamp;
 
 /// Numbers per candidate: what each source says, and then what is known of the item and of the customer with it.
 pub const FEATURES: usize = SOURCES + OTHERS;
-const OTHERS: usize = 17;
-/// The column with the blend's score: the order that the ranker starts from.
-pub const BLEND_COLUMN: usize = SOURCES;
+const OTHERS: usize = 27;
+/// The column with the blend's score as a share of the best candidate's: the blend's order.
+pub const RELATIVE_BLEND_COLUMN: usize = SOURCES + 1;
 
 /// What all candidates of one query have in common.
 pub(super) struct Features<'a> {
@@ -19,7 +19,11 @@ pub(super) struct Features<'a> {
     history: Option<&'a History>,
     asked: f32,
     pasts: f32,
+    /// Orders.
+    orders: f32,
     latest: Option<Timestamp>,
+    /// Days since the latest order.
+    away: f32,
     top: f32,
 }
 
@@ -32,14 +36,23 @@ impl<'a> Features<'a> {
             Question::Customer { recent, .. } => recent.len(),
         };
         let history = query.history;
+        let latest = history.and_then(|history| history.bought.iter().map(|b| b.last).max());
+        let away = latest.filter(|_| contents.timed);
         Self {
             contents,
             history,
             asked: asked as f32,
             pasts: history.map_or(0.0, |history| history.bought.len() as f32),
-            latest: history.and_then(|history| history.bought.iter().map(|b| b.last).max()),
+            orders: history.map_or(0.0, |history| history.orders as f32),
+            latest,
+            away: away.map_or(f32::NAN, |latest| contents.now.days_since(latest) as f32),
             top: top.max(f32::MIN_POSITIVE),
         }
+    }
+
+    /// Orders from one that held it to the next.
+    fn orders_between(&self, bought: &Bought) -> f32 {
+        (bought.orders_since_first + 1) as f32 / bought.times.max(1) as f32
     }
 
     /// Appends the numbers of one candidate. NaN means that there is none.
@@ -61,10 +74,15 @@ impl<'a> Features<'a> {
             trends.momentum[index],
             trends.share[index],
             trends.recent_buyers[index] as f32,
+            trends.latest_momentum[index],
+            trends.idle_days[index],
             cadence.return_rate[index],
             cadence.usual_days[index],
             self.asked,
             self.pasts,
+            self.orders,
+            self.pasts / self.orders.max(1.0),
+            self.away,
         ]);
         match self.history.and_then(|history| history.bought(item)) {
             Some(bought) => {
@@ -82,10 +100,16 @@ impl<'a> Features<'a> {
                     bought.usual_days,
                     elapsed,
                     bought.times as f32 / self.pasts.max(1.0),
+                    bought.orders_ago as f32,
+                    bought.lately,
+                    bought.times as f32 / (bought.orders_since_first + 1) as f32,
+                    bought.orders_ago as f32 / self.orders_between(bought),
+                    bought.times as f32 / self.orders.max(1.0),
                 ]);
             }
             None => {
                 out.extend([0.0, 0.0, f32::NAN, f32::NAN, f32::NAN, f32::NAN, 0.0]);
+                out.extend([f32::NAN, 0.0, 0.0, f32::NAN, 0.0]);
             }
         }
     }

@@ -12,7 +12,7 @@ mod reason;
 mod sources;
 
 pub use blend::{Blend, SOURCES, Weights};
-pub use features::{BLEND_COLUMN, FEATURES};
+pub use features::{FEATURES, RELATIVE_BLEND_COLUMN};
 pub use pool::Scratch;
 pub use reason::{Association, Reason};
 

@@ -2,7 +2,7 @@
 
 use super::blend::{Source, Weights};
 use super::pool::{Evidence, Pool};
-use crate::customers::{Bought, EventKind, Glance, History};
+use crate::customers::{Bought, History};
 use crate::ids::ItemId;
 use crate::index::Contents;
 
@@ -75,9 +75,11 @@ pub(super) fn customer(
         }
     }
     if let Some(history) = history {
-        for seed in past_seeds(history, visit.len() as u32) {
-            propose(pool, seed);
+        for (number, (item, weight)) in (visit.len() as u32..).zip(history.leanings(HISTORY_SEEDS))
+        {
+            propose_beside_pulls(pool, Seed { number, item, weight });
         }
+        drawn(pool, history);
         glanced(pool, history);
         own(pool, weights.due, history);
     }
@@ -85,6 +87,29 @@ pub(super) fn customer(
 
 /// What goes with one seed, from every source.
 fn propose(pool: &mut Pool<'_>, seed: Seed) {
+    propose_beside_pulls(pool, seed);
+    let Seed { item: by, weight, .. } = seed;
+    if pool.listens_to(Source::Drawn) {
+        for pull in pool.contents.drawn.row(by.index()) {
+            let evidence = Evidence::Called { by, weight: pull.weight, in_orders: false };
+            pool.add(Source::Drawn, pull.item, weight * pull.weight, evidence);
+        }
+    }
+}
+
+/// What all of the customer's past speaks for.
+fn drawn(pool: &mut Pool<'_>, history: &History) {
+    if pool.listens_to(Source::Drawn) {
+        for drawn in &history.drawn {
+            let (by, weight) = (drawn.by, drawn.weight);
+            let evidence = Evidence::Called { by, weight, in_orders: false };
+            pool.add(Source::Drawn, drawn.item, weight, evidence);
+        }
+    }
+}
+
+/// The same, but for pulls between customers' items: of a past, they are summed up already.
+fn propose_beside_pulls(pool: &mut Pool<'_>, seed: Seed) {
     let contents = pool.contents;
     let Seed { number, item: with, weight } = seed;
     let bought_with = contents.bought.lists.row(with.index());
@@ -109,12 +134,6 @@ fn propose(pool: &mut Pool<'_>, seed: Seed) {
         for pull in contents.called.row(with.index()) {
             let evidence = Evidence::Called { by: with, weight: pull.weight, in_orders: true };
             pool.add(Source::Called, pull.item, weight * pull.weight, evidence);
-        }
-    }
-    if pool.listens_to(Source::Drawn) {
-        for pull in contents.drawn.row(with.index()) {
-            let evidence = Evidence::Called { by: with, weight: pull.weight, in_orders: false };
-            pool.add(Source::Drawn, pull.item, weight * pull.weight, evidence);
         }
     }
     if pool.listens_to(Source::Viewed) {
@@ -225,44 +244,11 @@ fn again(pool: &Pool<'_>, due: f32, bought: &Bought) -> f32 {
 fn glanced(pool: &mut Pool<'_>, history: &History) {
     if pool.listens_to(Source::Glanced) {
         for (place, glance) in history.glances.iter().enumerate() {
-            let interest = interest(glance.kind) * 0.95f32.powi(place as i32);
+            let interest = glance.interest() * 0.95f32.powi(place as i32);
             let evidence = Evidence::Glanced { kind: glance.kind, at: glance.at };
             pool.add(Source::Glanced, glance.item, interest, evidence);
         }
     }
-}
-
-/// What an unfinished step foretells, next to a purchase.
-fn interest(kind: EventKind) -> f32 {
-    match kind {
-        EventKind::View => 0.2,
-        EventKind::Cart => 1.0,
-        EventKind::Favorite => 0.7,
-        EventKind::Purchase | EventKind::Return => 0.0,
-    }
-}
-
-/// The part of a customer's past that says what else they may like: purchases by strength, and what
-/// was looked at lately. Weights add up to 1.
-fn past_seeds(history: &History, first_number: u32) -> Vec<Seed> {
-    let mut strong: Vec<&Bought> = history.bought.iter().filter(|b| b.strength > 0.0).collect();
-    let stronger = |a: &&Bought, b: &&Bought| {
-        b.strength.total_cmp(&a.strength).then(b.last.cmp(&a.last)).then(a.item.cmp(&b.item))
-    };
-    if strong.len() > HISTORY_SEEDS {
-        strong.select_nth_unstable_by(HISTORY_SEEDS, stronger);
-        strong.truncate(HISTORY_SEEDS);
-    }
-    strong.sort_unstable_by(stronger);
-    let bought = strong.into_iter().map(|b| (b.item, b.strength.ln_1p()));
-    let latest = |glance: &Glance| (glance.item, 0.5 * interest(glance.kind));
-    let glanced = history.glances.iter().take(HISTORY_SEEDS / 3).map(latest);
-    let seeds: Vec<(ItemId, f32)> = bought.chain(glanced).collect();
-    let total: f32 = seeds.iter().map(|(_, weight)| weight).sum::<f32>().max(f32::MIN_POSITIVE);
-    (first_number..)
-        .zip(seeds)
-        .map(|(number, (item, weight))| Seed { number, item, weight: weight / total })
-        .collect()
 }
 
 /// Popular in the item's category, and in those above it.

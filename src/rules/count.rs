@@ -1,4 +1,4 @@
-//! Counting pairs: an inverted index, and for each source item one pass over the groups it is in.
+//! Counting pairs, testing them, and keeping each item's best.
 //!
 //! A row of counts lives only while its item is looked at, so memory does not grow with the number
 //! of pairs. Measured beside it: sorting packed pairs (4× the memory), a hash map of pairs (10×).
@@ -10,12 +10,15 @@ use rayon::prelude::*;
 use super::gate::Histogram;
 use super::groups::Groups;
 use super::measures::{margin, x_ln_x};
+use super::pairs::Pairs;
 use super::row::{Packing, Row};
+use super::shortlist::{Entry, Place, Shortlist, Shortlists};
 use super::{Rule, RuleOptions, Rules};
 use crate::ids::ItemId;
-use crate::lists::Lists;
 
-const ITEMS_PER_TASK: usize = 64;
+const RANKS_PER_TASK: usize = 64;
+/// Items in so many groups have far more candidates than rules are kept.
+const HEAD_GROUPS: usize = 400;
 
 /// Counts the groups and gives every item its rules.
 ///
@@ -27,8 +30,8 @@ pub fn count(groups: &Groups, item_count: usize, options: &RuleOptions) -> Rules
 /// Groups made ready to be counted, more than once: scores with other options cost one counting pass.
 pub struct GroupIndex<'a> {
     groups: &'a Groups,
-    /// Per item, the groups it is in: a voter's side by side, smallest (heaviest) first.
-    postings: Lists<u32>,
+    /// Postings hold a voter's groups side by side, smallest (heaviest) first.
+    pairs: Pairs,
     /// Per group, a number of its voter.
     voter: Vec<u32>,
     /// Groups of the voter who has most.
@@ -41,20 +44,30 @@ pub struct GroupIndex<'a> {
 impl<'a> GroupIndex<'a> {
     /// Inverts the groups, leaving out those of more than `max_group_items` items.
     pub fn new(groups: &'a Groups, item_count: usize, max_group_items: Option<usize>) -> Self {
+        Self::with_head(groups, item_count, max_group_items, HEAD_GROUPS)
+    }
+
+    fn with_head(
+        groups: &'a Groups,
+        item_count: usize,
+        max_group_items: Option<usize>,
+        head_groups: usize,
+    ) -> Self {
         let largest = max_group_items.unwrap_or(usize::MAX);
+        let length = |group: u32| groups.items().row(group as usize).len();
         let mut voter = vec![0; groups.len()];
         let mut order = Vec::with_capacity(groups.len());
         let mut most_of_one_voter = 0;
         for (number, (_, rows)) in groups.by_voter().enumerate() {
             voter[rows.clone()].fill(number as u32);
             let start = order.len();
-            order.extend(rows.filter(|&row| groups.items().row(row).len() <= largest));
-            order[start..].sort_by_key(|&row| groups.items().row(row).len());
+            order.extend(rows.map(|row| row as u32).filter(|&group| length(group) <= largest));
+            order[start..].sort_by_key(|&group| length(group));
             most_of_one_voter = most_of_one_voter.max(order.len() - start);
         }
         let counted = u32::try_from(order.len()).expect("fewer than 2^32 groups");
         Self {
-            postings: invert(groups, item_count.max(groups.item_bound()), &order),
+            pairs: Pairs::new(groups.items(), item_count, &order, head_groups),
             voter,
             most_of_one_voter,
             counted,
@@ -73,38 +86,28 @@ impl<'a> GroupIndex<'a> {
     /// item that are more often together than by chance, so a list can come out shorter than that.
     pub fn rules(&self, options: &RuleOptions) -> Rules {
         let pass = Pass::new(self, options);
+        let ranks = self.pairs.len();
+        let best = Shortlists::new(ranks, options.per_item);
         let scratches = Mutex::new(Vec::new());
-        let items = self.postings.len();
-        let tasks: Vec<(Vec<Kept>, Vec<usize>)> = (0..items.div_ceil(ITEMS_PER_TASK))
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|task| {
-                let taken = scratches.lock().expect("no task panics").pop();
-                let mut scratch = taken.unwrap_or_else(|| Scratch::new(items));
-                let (mut kept, mut lengths) = (Vec::new(), Vec::with_capacity(ITEMS_PER_TASK));
-                let first = task * ITEMS_PER_TASK;
-                for source in first..(first + ITEMS_PER_TASK).min(items) {
-                    pass.best_of(ItemId::new(source), &mut scratch);
-                    lengths.push(scratch.best.len());
-                    kept.append(&mut scratch.best);
-                }
-                scratches.lock().expect("no task panics").push(scratch);
-                (kept, lengths)
-            })
-            .collect();
+        (0..ranks.div_ceil(RANKS_PER_TASK)).into_par_iter().with_max_len(1).for_each(|task| {
+            let taken = scratches.lock().expect("no task panics").pop();
+            let mut scratch = taken.unwrap_or_else(|| Scratch::new(ranks));
+            let first = task * RANKS_PER_TASK;
+            for source in first..(first + RANKS_PER_TASK).min(ranks) {
+                pass.offer_pairs_of(source, &mut scratch, &best);
+            }
+            scratches.lock().expect("no task panics").push(scratch);
+        });
 
         let mut histogram = Histogram::new();
         let scratches = scratches.into_inner().expect("no task panics");
         scratches.iter().for_each(|scratch| histogram.merge(&scratch.histogram));
         let (gate, lowest_bin) = histogram.gate(pass.tested(), options.false_discovery_rate);
-        let mut lists = Lists::with_capacity(items, tasks.iter().map(|(kept, _)| kept.len()).sum());
-        for (mut kept, lengths) in tasks {
-            for length in lengths {
-                let best = kept.drain(..length).filter(|kept| kept.bin >= lowest_bin);
-                lists.push(best.map(|kept| kept.rule));
-            }
-        }
-        let item_groups = pass.items.iter().map(|item| item.groups).collect();
+        let places = self.pairs.places();
+        let item_groups = places.iter().map(|&rank| pass.totals[rank as usize].groups).collect();
+        let lists = best.into_lists(&places, |kept| {
+            kept.into_iter().filter(|(_, tested)| tested.bin >= lowest_bin).map(rule)
+        });
         Rules { groups: self.counted, item_groups, lists, gate, left_out_groups: self.left_out }
     }
 
@@ -124,31 +127,15 @@ impl<'a> GroupIndex<'a> {
     }
 }
 
-/// Per item the rows of `order` that hold it, in that order.
-fn invert(groups: &Groups, item_count: usize, order: &[usize]) -> Lists<u32> {
-    let mut next = vec![0usize; item_count + 1];
-    for &row in order {
-        groups.items().row(row).iter().for_each(|item| next[item.index() + 1] += 1);
-    }
-    for index in 1..next.len() {
-        next[index] += next[index - 1];
-    }
-    let ends = next[1..].to_vec();
-    let mut rows = vec![0u32; *next.last().expect("one offset more than items")];
-    for &row in order {
-        for item in groups.items().row(row) {
-            let place = &mut next[item.index()];
-            rows[*place] = row as u32;
-            *place += 1;
-        }
-    }
-    let mut start = 0;
-    let mut postings = Lists::with_capacity(item_count, rows.len());
-    for end in ends {
-        postings.push(rows[start..end].iter().copied());
-        start = end;
-    }
-    postings
+/// What is known of a pair that may still fail the gate.
+#[derive(Clone, Copy)]
+struct Tested {
+    together: u32,
+    bin: u16,
+}
+
+fn rule((place, tested): Entry<Tested>) -> Rule {
+    Rule { item: place.item(), together: tested.together, score: place.score() }
 }
 
 /// What the counting pass knows of an item beforehand.
@@ -163,23 +150,16 @@ struct ItemTotals {
     as_target: f64,
 }
 
-/// A rule that may still fail the gate.
-#[derive(Clone, Copy)]
-struct Kept {
-    rule: Rule,
-    bin: u16,
-}
-
 /// What one worker needs, and reuses from item to item.
 struct Scratch {
-    row: Row,
-    best: Vec<Kept>,
+    row: Row<u64>,
+    own: Shortlist<Tested>,
     histogram: Histogram,
 }
 
 impl Scratch {
-    fn new(items: usize) -> Self {
-        Self { row: Row::new(items), best: Vec::new(), histogram: Histogram::new() }
+    fn new(ranks: usize) -> Self {
+        Self { row: Row::new(ranks), own: Shortlist::new(), histogram: Histogram::new() }
     }
 }
 
@@ -190,7 +170,8 @@ struct Pass<'a> {
     packing: Packing,
     /// Per group, its vote.
     votes: Vec<u64>,
-    items: Vec<ItemTotals>,
+    /// Per rank.
+    totals: Vec<ItemTotals>,
     /// x ln x of small counts.
     x_ln_x: Vec<f64>,
     whole: f64,
@@ -211,16 +192,16 @@ impl<'a> Pass<'a> {
             options,
             packing,
             votes: sizes().map(|size| by_size[size]).collect(),
-            items: Vec::new(),
+            totals: Vec::new(),
             x_ln_x: (0..=small).map(x_ln_x).collect(),
             whole: x_ln_x(counted.into()),
         };
-        pass.items = (0..index.postings.len()).into_par_iter().map(|i| pass.totals(i)).collect();
+        pass.totals = (0..index.pairs.len()).into_par_iter().map(|r| pass.totals_of(r)).collect();
         pass
     }
 
-    fn totals(&self, item: usize) -> ItemTotals {
-        let postings = self.index.postings.row(item);
+    fn totals_of(&self, rank: usize) -> ItemTotals {
+        let postings = self.index.pairs.groups_of(rank);
         let mut cell = 0;
         match self.index.limit(self.options) {
             None => cell = postings.iter().map(|&row| self.votes[row as usize]).sum(),
@@ -241,70 +222,66 @@ impl<'a> Pass<'a> {
     /// Pairs of items that could have been together often enough to be a rule.
     fn tested(&self) -> u64 {
         let least = self.options.min_count.max(1);
-        let items = self.items.iter().filter(|item| item.groups >= least).count() as u64;
+        let items = self.totals.iter().filter(|item| item.groups >= least).count() as u64;
         items * items.saturating_sub(1) / 2
     }
 
-    /// Puts the best rules of `source` into `scratch.best`, best first, and its pairs with later items
-    /// into the histogram.
-    fn best_of(&self, source: ItemId, scratch: &mut Scratch) {
-        self.count_row(source, &mut scratch.row);
-        let Scratch { row, best, histogram } = scratch;
-        let capacity = self.options.per_item;
-        let a = &self.items[source.index()];
+    /// Counts the pairs of `source`, puts each pair into the histogram from the rarer of its two items,
+    /// and offers them to the lists.
+    fn offer_pairs_of(&self, source: usize, scratch: &mut Scratch, best: &Shortlists<Tested>) {
+        let Scratch { row, own, histogram } = scratch;
+        self.count_row(source, row);
+        let (pairs, a) = (&self.index.pairs, &self.totals[source]);
         let min_count = self.options.min_count.max(1);
-        let mut floor = 0.0;
-        row.drain(|item, cell| {
+        own.begin();
+        row.drain(|rank, cell| {
             let together = self.packing.count(cell);
-            if together < min_count || item == source {
-                return;
-            }
-            let b = &self.items[item.index()];
+            let b = &self.totals[rank];
             let above_chance = u64::from(together) * u64::from(self.index.counted)
                 > u64::from(a.groups) * u64::from(b.groups);
-            if !above_chance {
+            if rank == source || together < min_count || !above_chance {
                 return;
             }
             let score = self.score(cell, a, b);
-            if source < item || score >= floor {
-                let bin = Histogram::bin(self.llr(together, a, b));
-                if source < item {
-                    histogram.add(bin);
-                }
-                if score >= floor && score > 0.0 {
-                    best.push(Kept { rule: Rule { item, together, score }, bin });
-                    if best.len() >= 4 * capacity.max(16) {
-                        floor = keep_best(best, capacity);
-                    }
+            let place = Place::new(score, pairs.item(rank));
+            let is_wanted = score > 0.0 && own.wants(place);
+            if rank > source && !is_wanted {
+                return;
+            }
+            let tested = Tested { together, bin: Histogram::bin(self.llr(together, a, b)) };
+            if rank < source {
+                histogram.add(tested.bin);
+            }
+            if is_wanted {
+                own.offer(place, tested, self.options.per_item);
+            }
+            if pairs.is_head(rank) {
+                let score = self.score(cell, b, a);
+                let place = Place::new(score, pairs.item(source));
+                if score > 0.0 && best.may_want(rank, place) {
+                    best.offer(rank, place, tested);
                 }
             }
         });
-        keep_best(best, capacity);
-        best.sort_unstable_by(best_first);
+        best.offer_all(source, own);
     }
 
-    fn count_row(&self, source: ItemId, row: &mut Row) {
-        let (index, items) = (self.index, self.index.groups.items());
-        let postings = index.postings.row(source.index());
-        let count_freely = |row: &mut Row, groups: &[u32]| {
-            for &group in groups {
-                let vote = self.votes[group as usize];
-                items.row(group as usize).iter().for_each(|&item| row.add(item, vote));
-            }
+    fn count_row(&self, source: usize, row: &mut Row<u64>) {
+        let pairs = &self.index.pairs;
+        let postings = pairs.groups_of(source);
+        row.begin(pairs.bound(source), postings.len());
+        let count_freely = |row: &mut Row<u64>, groups: &[u32]| {
+            groups.iter().for_each(|&g| row.add(pairs.group(g), self.votes[g as usize]));
         };
-        let Some(limit) = index.limit(self.options) else {
+        let Some(limit) = self.index.limit(self.options) else {
             return count_freely(row, postings);
         };
-        index.for_each_voter(postings, |run| {
+        self.index.for_each_voter(postings, |run| {
             if run.len() <= limit as usize {
                 return count_freely(row, run);
             }
-            for &group in run {
-                let vote = self.votes[group as usize];
-                for &item in items.row(group as usize) {
-                    row.add_limited(item, vote, limit);
-                }
-            }
+            run.iter()
+                .for_each(|&g| row.add_limited(pairs.group(g), self.votes[g as usize], limit));
             row.next_voter();
         });
     }
@@ -333,18 +310,33 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Cuts to the `capacity` best, and gives the score of the worst that is left.
-fn keep_best(kept: &mut Vec<Kept>, capacity: usize) -> f32 {
-    if kept.len() <= capacity {
-        return 0.0;
-    }
-    if capacity > 0 {
-        kept.select_nth_unstable_by(capacity - 1, best_first);
-    }
-    kept.truncate(capacity);
-    kept.last().map_or(0.0, |worst| worst.rule.score)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::CustomerId;
 
-fn best_first(a: &Kept, b: &Kept) -> std::cmp::Ordering {
-    b.rule.score.total_cmp(&a.rule.score).then(a.rule.item.cmp(&b.rule.item))
+    #[test]
+    fn where_the_head_ends_changes_no_rule() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let groups = Groups::new((0..3000).map(|_| {
+            let voter = random.bool().then(|| CustomerId::new(random.usize(0..40)));
+            let row = (0..random.usize(1..9))
+                .map(|_| ItemId::new((random.f64().powi(2) * 80.0) as usize))
+                .collect();
+            (voter, row)
+        }));
+        for votes_per_customer in [None, Some(2)] {
+            let options = RuleOptions {
+                votes_per_customer,
+                per_item: 6,
+                false_discovery_rate: 1.0,
+                ..RuleOptions::default()
+            };
+            let with = |head| GroupIndex::with_head(&groups, 80, None, head).rules(&options);
+            let (all, some, none) = (with(0), with(150), with(usize::MAX));
+            assert!(all.lists.entries().len() > 100, "{:?}", all.gate);
+            assert_eq!(all, some);
+            assert_eq!(all, none);
+        }
+    }
 }

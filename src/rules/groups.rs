@@ -86,16 +86,6 @@ impl Groups {
             (run[0], rows)
         })
     }
-
-    /// One more than the largest item index in any group.
-    pub(super) fn item_bound(&self) -> usize {
-        self.items
-            .rows()
-            .filter_map(|row| row.last())
-            .map(|item| item.index() + 1)
-            .max()
-            .unwrap_or(0)
-    }
 }
 
 #[cfg(test)]

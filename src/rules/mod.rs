@@ -8,6 +8,7 @@
 //!
 //! This room refuses to know prices, times, and what is answered with its rules.
 
+mod cosine;
 mod count;
 mod gate;
 mod groups;
@@ -15,7 +16,9 @@ pub mod longer;
 mod measures;
 pub mod next;
 pub mod onward;
+mod pairs;
 mod row;
+mod shortlist;
 pub mod visits;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ItemId;
 use crate::lists::Lists;
 
+pub use cosine::{Shared, cosines};
 pub use count::{GroupIndex, count};
 pub use gate::Gate;
 pub use groups::Groups;

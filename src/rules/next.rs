@@ -91,7 +91,7 @@ impl Followers<'_> {
         &self,
         item: ItemId,
         places: &[Place],
-        row: &mut Row,
+        row: &mut Row<u64>,
         near: &mut Vec<(ItemId, usize)>,
     ) -> Vec<Rule> {
         let limit = self.options.votes_per_customer.unwrap_or(u32::MAX);
@@ -108,7 +108,7 @@ impl Followers<'_> {
             sessions += u32::from(spent.1 <= limit);
             self.nearest(item, visits, near);
             for &(follower, distance) in near.iter() {
-                row.add_limited(follower, self.votes[distance - 1], limit);
+                row.add_limited(&[follower.index() as u32], self.votes[distance - 1], limit);
             }
         }
         row.next_voter();
@@ -117,7 +117,7 @@ impl Followers<'_> {
             let together = self.packing.count(cell);
             if together >= self.options.min_count {
                 let score = (self.packing.weight(cell) / f64::from(sessions)) as f32;
-                rules.push(Rule { item, together, score });
+                rules.push(Rule { item: ItemId::new(item), together, score });
             }
         });
         rules.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item)));

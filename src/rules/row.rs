@@ -1,7 +1,5 @@
 //! A dense accumulator for one source item, and how a vote and its weight share one integer.
 
-use crate::ids::ItemId;
-
 /// Lays a count and a fixed-point weight into one `u64`, so that one addition counts both.
 ///
 /// The count takes the low bits that N needs; the weight takes the rest, with as many binary places
@@ -40,66 +38,107 @@ impl Packing {
     }
 }
 
-/// What was counted so far beside one source item.
-pub(super) struct Row {
-    cells: Vec<u64>,
-    touched: Vec<ItemId>,
+/// What is added up beside a source item.
+pub(super) trait Cell: Copy + Default + PartialEq + std::ops::AddAssign {}
+
+impl Cell for u32 {}
+impl Cell for u64 {}
+
+/// What was counted so far beside one source item, by rank.
+pub(super) struct Row<T> {
+    /// Only smaller ranks are counted.
+    bound: usize,
+    cells: Vec<T>,
+    /// False if all cells below the source are gone over in the end, and none is listed.
+    is_listed: bool,
+    touched: Vec<u32>,
     touched_len: usize,
     votes: Vec<u32>,
-    voted: Vec<ItemId>,
+    voted: Vec<u32>,
 }
 
-impl Row {
-    pub(super) fn new(items: usize) -> Self {
+impl<T: Cell> Row<T> {
+    /// A row that takes all ranks, until it [begins](Self::begin) with fewer.
+    pub(super) fn new(ranks: usize) -> Self {
         Self {
-            cells: vec![0; items],
-            touched: vec![ItemId::new(0); items + 1],
+            bound: ranks,
+            cells: vec![T::default(); ranks],
+            is_listed: true,
+            touched: vec![0; ranks + 1],
             touched_len: 0,
             votes: Vec::new(),
             voted: Vec::new(),
         }
     }
 
-    /// Counts one vote for `item`.
-    #[inline]
-    pub(super) fn add(&mut self, item: ItemId, vote: u64) {
-        let cell = &mut self.cells[item.index()];
-        // Written always and kept only if new: a branch here would be mispredicted half the time.
-        self.touched[self.touched_len] = item;
-        self.touched_len += usize::from(*cell == 0);
-        *cell += vote;
+    /// Begins a row of the ranks below `bound`, for a source that is in `groups` groups.
+    ///
+    /// Where they are many, going over all cells costs less than keeping a list of those that were added to.
+    pub(super) fn begin(&mut self, bound: usize, groups: usize) {
+        self.bound = bound;
+        self.is_listed = groups * 4 < bound;
     }
 
-    /// Counts one vote for `item`, unless the current voter has spent all `limit` of theirs on it.
-    pub(super) fn add_limited(&mut self, item: ItemId, vote: u64, limit: u32) {
-        if self.votes.is_empty() {
-            self.votes = vec![0; self.cells.len()];
-        }
-        let votes = &mut self.votes[item.index()];
-        if *votes == limit {
+    /// Counts one vote for each rank of an ascending group that is below the bound.
+    #[inline]
+    pub(super) fn add(&mut self, group: &[u32], vote: T) {
+        let cells = &mut self.cells[..self.bound];
+        if !self.is_listed {
+            for &rank in group {
+                let Some(cell) = cells.get_mut(rank as usize) else { return };
+                *cell += vote;
+            }
             return;
         }
-        if *votes == 0 {
-            self.voted.push(item);
+        for &rank in group {
+            let Some(cell) = cells.get_mut(rank as usize) else { return };
+            // Written always and kept only if new: a branch here would be mispredicted half the time.
+            self.touched[self.touched_len] = rank;
+            self.touched_len += usize::from(*cell == T::default());
+            *cell += vote;
         }
-        *votes += 1;
-        self.add(item, vote);
+    }
+
+    /// The same for a group of the current voter, who has `limit` votes for each rank.
+    pub(super) fn add_limited(&mut self, group: &[u32], vote: T, limit: u32) {
+        self.votes.resize(self.cells.len(), 0);
+        let bound = self.bound;
+        for &rank in group.iter().take_while(|&&rank| (rank as usize) < bound) {
+            let votes = &mut self.votes[rank as usize];
+            if *votes == limit {
+                continue;
+            }
+            if *votes == 0 {
+                self.voted.push(rank);
+            }
+            *votes += 1;
+            self.add(&[rank], vote);
+        }
     }
 
     /// Gives the next voter all their votes.
     pub(super) fn next_voter(&mut self) {
-        for item in self.voted.drain(..) {
-            self.votes[item.index()] = 0;
+        for rank in self.voted.drain(..) {
+            self.votes[rank as usize] = 0;
         }
     }
 
-    /// Hands over every counted item with its cell and clears the row.
+    /// Hands over every counted rank with its cell, in no order, and clears the row.
     #[inline]
-    pub(super) fn drain(&mut self, mut with: impl FnMut(ItemId, u64)) {
-        for &item in &self.touched[..self.touched_len] {
-            with(item, std::mem::take(&mut self.cells[item.index()]));
+    pub(super) fn drain(&mut self, mut with: impl FnMut(usize, T)) {
+        if self.is_listed {
+            for &rank in &self.touched[..self.touched_len] {
+                with(rank as usize, std::mem::take(&mut self.cells[rank as usize]));
+            }
+            self.touched_len = 0;
+            return;
         }
-        self.touched_len = 0;
+        for (rank, cell) in self.cells[..self.bound].iter_mut().enumerate() {
+            let cell = std::mem::take(cell);
+            if cell != T::default() {
+                with(rank, cell);
+            }
+        }
     }
 }
 

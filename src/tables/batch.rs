@@ -31,6 +31,14 @@ impl Batch {
         Self { width, ..Self::default() }
     }
 
+    /// Forgets its rows, not its memory.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.lines.clear();
+        self.broken.clear();
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.bytes.len() >= BATCH_BYTES || self.lines.len() >= BATCH_ROWS
     }

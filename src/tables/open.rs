@@ -73,6 +73,18 @@ impl Table {
         })
     }
 
+    /// About how many rows there are, rather too many than too few; only a hint.
+    pub fn about_rows(&self) -> usize {
+        let bytes = self.path.metadata().map_or(0, |file| file.len()) as usize;
+        let sampled: usize = (0..self.names.len())
+            .flat_map(|column| self.sample.column(column))
+            .map(|text| text.len() + 1)
+            .sum();
+        // Shorter rows may come after the sample.
+        let a_row = (sampled / self.sample.len().max(1)).max(self.names.len()).max(1);
+        bytes / a_row + bytes / a_row / 4
+    }
+
     /// Reads all rows of `columns` (positions in `names`), batch by batch, in the order of the file.
     ///
     /// A second thread unpacks and splits ahead; `visit` runs on this one.
@@ -84,12 +96,16 @@ impl Table {
         mut visit: impl FnMut(&Batch) -> Result<()>,
     ) -> Result<()> {
         std::thread::scope(|scope| {
-            let (sender, receiver) = sync_channel(WAITING);
+            let (sender, receiver) = sync_channel::<Batch>(WAITING);
+            // Used batches go back: fresh memory for each would be cleared page by page.
+            let (give_back, used) = std::sync::mpsc::channel::<Batch>();
             let reader = scope.spawn(move || {
                 guarded(&self.path, || {
                     let mut rows = self.rows(columns)?;
                     loop {
-                        let mut batch = Batch::new(columns.len());
+                        let mut batch =
+                            used.try_recv().unwrap_or_else(|_| Batch::new(columns.len()));
+                        batch.clear();
                         let more = rows.fill(&mut batch, usize::MAX)?;
                         if sender.send(batch).is_err() || !more {
                             return Ok(()); // the receiver goes first only if `visit` failed
@@ -99,6 +115,8 @@ impl Table {
             });
             for batch in receiver {
                 visit(&batch)?;
+                // The reader may have read all there is and gone.
+                let _ = give_back.send(batch);
             }
             reader.join().unwrap_or_else(|_| Err(damaged(&self.path, "its reader gave up")))
         })

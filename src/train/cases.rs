@@ -71,9 +71,10 @@ impl Split {
         }
     }
 
-    /// Cuts the log so that its end can be asked about. Without times, every tenth order or visit.
-    pub(super) fn of(log: &EventLog, zone: &TimeZone, session_gap_minutes: u32) -> Self {
-        let later = Later::of(log);
+    /// Cuts the log so that its end can be asked about. Without times, the `nth` tenth of its orders and
+    /// visits.
+    pub(super) fn of(log: &EventLog, nth: u64, zone: &TimeZone, session_gap_minutes: u32) -> Self {
+        let later = Later::of(log, nth);
         let past = log.only(|event| !later.holds(event));
         let future = log.only(|event| later.holds(event));
         let mut split = Self {
@@ -198,27 +199,27 @@ fn thin(cases: &mut Vec<Case>, limit: usize) {
 /// What belongs to the later part of a log.
 enum Later {
     From(Timestamp),
-    /// Every tenth group.
-    Tenth,
+    /// One tenth of the groups.
+    Tenth(u64),
 }
 
 impl Later {
-    fn of(log: &EventLog) -> Self {
+    fn of(log: &EventLog, nth: u64) -> Self {
         match (log.events.first(), log.events.last()) {
             (Some(first), Some(last)) if log.timed && last.at > first.at => {
                 let days = (last.at.days_since(first.at) * LARGEST_SHARE).min(LONGEST_DAYS);
                 let ms = (days * crate::time::DAY_MS as f64) as i64;
                 Self::From(Timestamp(last.at.0 - ms))
             }
-            _ => Self::Tenth,
+            _ => Self::Tenth(nth),
         }
     }
 
     fn holds(&self, event: &Event) -> bool {
         match self {
             Self::From(moment) => event.at > *moment,
-            Self::Tenth => {
-                event.group.is_some_and(|group| scrambled(0, group.index()).is_multiple_of(10))
+            Self::Tenth(nth) => {
+                event.group.is_some_and(|group| scrambled(0, group.index()) % 10 == *nth)
             }
         }
     }

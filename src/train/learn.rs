@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 
-use super::TrainOptions;
+use super::{TrainOptions, pulls};
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::{Cadence, History, histories};
-use crate::embed::{Factors, Interactions, Pull, ease, neighbours};
+use crate::embed::{Factors, Interactions, neighbours};
 use crate::events::{EventLog, Sessions, baskets, sessions};
 use crate::ids::ItemId;
 use crate::index::Contents;
-use crate::lists::Lists;
 use crate::recommend::Blend;
 use crate::rules::onward::OnwardOptions;
 use crate::rules::visits::Visits;
@@ -63,8 +62,6 @@ pub fn learn(
     watch("counting what is bought together");
     let bought = rules::count(&orders, count, &options.bought);
     let collected = collected(&orders, log, count, &options.collected);
-    watch("learning what calls for what");
-    let (called, drawn) = pulls(&orders, log, count, options);
     watch("counting what is looked at together");
     let viewed = rules::count(&Groups::from_sessions(&sessions), count, &options.viewed);
     let next = rules::next::count_next(&sessions, count, &options.next);
@@ -97,8 +94,6 @@ pub fn learn(
         items,
         bought,
         collected,
-        called,
-        drawn,
         viewed,
         next,
         visits,
@@ -109,23 +104,14 @@ pub fn learn(
         cadence,
         ..Contents::default()
     };
-    Learnt { contents: contents.finish(), histories, blend: Blend::default(), lesson }
-}
-
-/// Pulls learnt from orders, and from customers where the shop knows them.
-fn pulls(
-    orders: &Groups,
-    log: &EventLog,
-    count: usize,
-    options: &TrainOptions,
-) -> (Lists<Pull>, Lists<Pull>) {
-    let sets = |groups: &Groups| Interactions::of_sets(groups.items(), count, 0.0);
-    let called = ease(&sets(orders), &options.called);
-    let drawn = match log.customers.is_empty() {
-        true => Lists::new(),
-        false => ease(&sets(&orders.one_per_customer()), &options.drawn),
-    };
-    (called, drawn)
+    let contents = contents.finish();
+    let mut learnt = Learnt { contents, histories, blend: Blend::default(), lesson };
+    watch("learning what calls for what");
+    pulls::call(&mut learnt, &orders, &options.called);
+    if !log.customers.is_empty() {
+        pulls::draw(&mut learnt, &orders.one_per_customer(), &options.drawn);
+    }
+    learnt
 }
 
 /// Per item: visits that saw it, each halved by every two days of its age, plus ½, over all its visits.
@@ -191,11 +177,6 @@ impl Learnt {
             notes.push(
                 "longer rules: only the most frequent were kept, within train.longer.max_sets"
                     .into(),
-            );
-        }
-        if bought.lists.entries().is_empty() {
-            notes.push(
-                "no two items are bought together often enough to tell it from chance yet".into(),
             );
         }
         notes

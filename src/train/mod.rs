@@ -11,8 +11,11 @@
 
 mod cases;
 mod damping;
+mod lacking;
 mod learn;
 mod options;
+mod price;
+mod pulls;
 mod ranker;
 mod tune;
 
@@ -25,13 +28,35 @@ use jiff::tz::TimeZone;
 use rustc_hash::FxHashSet;
 
 use self::cases::Split;
-use self::ranker::{Rehearsal, learn_rankers};
+use self::lacking::Cases;
 use crate::catalog::{Catalog, CatalogReading, Item};
 use crate::error::{Error, Result};
 use crate::events::{EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
 use crate::index::{Description, Index, Manifest, TrainingLock};
+use crate::recommend::Kind;
 use crate::rules::Groups;
+
+/// So many stretches of weeks are held back to tune on, each before the other, or without times so many
+/// tenths of the log: what suits one of them only does not suit the next.
+const STRETCHES: usize = 4;
+
+/// Of every question that is asked at all so many cases are enough: a large shop needs two stretches only.
+const CASES: usize = 6_000;
+
+/// A stretch of held-out weeks, and what was learnt before it.
+struct Rehearsal {
+    learnt: Learnt,
+    split: Split,
+}
+
+fn are_enough(rehearsals: &[Rehearsal]) -> bool {
+    rehearsals.len() > 1
+        && Kind::ALL.iter().all(|&kind| {
+            let cases: usize = rehearsals.iter().map(|r| r.split.cases(kind).len()).sum();
+            cases == 0 || cases >= CASES
+        })
+}
 
 /// What a training run starts from.
 #[derive(Clone, Debug)]
@@ -67,10 +92,11 @@ pub fn train(
         )));
     }
     let items = stock(&mut log, &catalog.catalog);
-    let Tuned { learnt, how } = learn_tuned(&log, items, &time_zone, options, &mut watch);
+    let Tuned { learnt, how, lacking } = learn_tuned(&log, items, &time_zone, options, &mut watch);
     watch("publishing");
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
+    notes.extend(lacking.iter().map(|line| format!("not learnt yet: {line}")));
     let description = Description {
         counts: learnt.counts(&log),
         account: serde_json::to_value(&reading.account)
@@ -91,6 +117,8 @@ pub struct Tuned {
     /// The blend, the rules' damping and the rankers that were chosen, and how good they are, for the
     /// manifest.
     pub how: serde_json::Value,
+    /// What could not be learnt yet, and how much more of what it takes: a line each.
+    pub lacking: Vec<String>,
 }
 
 /// Learns from the log up to its last weeks, tunes on these, and learns once more from all of it. `items` is
@@ -103,8 +131,9 @@ pub fn learn_tuned(
     watch: &mut impl FnMut(&str),
 ) -> Tuned {
     let mut options = options.clone();
+    let gap = options.session_gap_minutes;
     watch("holding back the last weeks, to tune on");
-    let split = Split::of(log, zone, options.session_gap_minutes);
+    let split = Split::of(log, 0, zone, gap);
     let mut learnt = learn(&split.past, items.clone(), zone, &options, watch);
     watch("tuning the rules");
     let orders = Groups::from_baskets(&baskets(&split.past, zone));
@@ -112,28 +141,40 @@ pub fn learn_tuned(
     if !log.customers.is_empty() {
         options.collected = damping::of_customers(&mut learnt, &split, &orders, &options.collected);
     }
-    watch("tuning the blend");
-    let (blend, scores) = tune::tune(&learnt, &split);
+    pulls::tune(&mut learnt, &split, &orders, log, &mut options);
 
-    let (mut rankers, mut worths) = Default::default();
-    if log.timed {
-        watch("holding back some weeks more, to learn ranking from");
-        let late = Rehearsal { learnt, split };
-        let split = Split::of(&late.split.past, zone, options.session_gap_minutes);
+    let mut rehearsals = vec![Rehearsal { learnt, split }];
+    while rehearsals.len() < STRETCHES && !are_enough(&rehearsals) {
+        watch("holding back some more");
+        let before = &rehearsals[rehearsals.len() - 1].split.past;
+        let nth = rehearsals.len() as u64;
+        let split = Split::of(if log.timed { before } else { log }, nth, zone, gap);
         let learnt = learn(&split.past, items.clone(), zone, &options, watch);
-        watch("learning to rank");
-        (rankers, worths) = learn_rankers(&Rehearsal { learnt, split }, &late, &blend);
+        rehearsals.push(Rehearsal { learnt, split });
     }
+    watch("tuning the blend");
+    let (blend, scores) = tune::tune(&rehearsals);
+    watch("learning to rank");
+    let (rankers, worths) = ranker::learn_rankers(&rehearsals, &blend);
+    let cases = Cases::of(&rehearsals);
+    rehearsals[0].learnt.contents.rankers = rankers.clone();
+    let price = price::milliseconds(&rehearsals[0], &blend);
+    drop(rehearsals);
+
     watch("learning from the whole log");
     let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
     learnt.contents.rankers = rankers;
+    let orders = Groups::from_baskets(&baskets(log, zone));
+    let lacking = lacking::lines(log, &learnt, &orders, &cases);
     let how = serde_json::json!({
         "blend": learnt.blend,
         "held_out": scores,
         "rankers": worths,
+        "milliseconds": price,
         "rules": { "bought": options.bought, "collected": options.collected },
+        "pulls": { "called": options.called, "drawn": options.drawn },
     });
-    Tuned { learnt, how }
+    Tuned { learnt, how, lacking }
 }
 
 /// What the catalogue says of every item of the log, in the order of their ids. Items of the catalogue

@@ -51,8 +51,13 @@ impl Default for TrainOptions {
             bought: RuleOptions::default(),
             // A customer's whole past is a far larger group than an order.
             collected: RuleOptions { max_group_items: Some(2_000), ..RuleOptions::default() },
-            called: EaseOptions { head: 6_000, ..EaseOptions::default() },
-            drawn: EaseOptions { head: 6_000, ..EaseOptions::default() },
+            called: EaseOptions {
+                head: 6_000,
+                regularization: 150.0,
+                size: 0.5,
+                ..EaseOptions::default()
+            },
+            drawn: EaseOptions { head: 6_000, regularization: 1_000.0, ..EaseOptions::default() },
             viewed: RuleOptions { per_item: 100, ..RuleOptions::default() },
             next: NextOptions::default(),
             longer: LongRuleOptions {
@@ -97,6 +102,10 @@ impl TrainOptions {
                     "train.{name}.votes_per_customer must be at least 1"
                 )));
             }
+        }
+        for (name, pulls) in [("called", &self.called), ("drawn", &self.drawn)] {
+            within(&format!("{name}.regularization"), f64::from(pulls.regularization), 1e-9, 1e9)?;
+            within(&format!("{name}.size"), f64::from(pulls.size), 0.0, 2.0)?;
         }
         within("session_gap_minutes", f64::from(self.session_gap_minutes), 1.0, 10_080.0)?;
         within("longer.min_support", self.longer.min_support, 0.0, 1.0)?;

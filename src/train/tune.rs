@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::Learnt;
-use super::cases::{Case, Split};
+use super::cases::Case;
+use super::{Learnt, Rehearsal};
 use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::recommend::{Blend, Kind, Query, SOURCES, Scratch, Weights, gathered};
@@ -21,6 +21,10 @@ pub struct Score {
     pub cases: usize,
     /// By popularity alone.
     pub popularity: f64,
+    /// The source that does best alone …
+    pub best_source: &'static str,
+    /// … and how well.
+    pub single: f64,
     /// By the blend it started from.
     pub before: f64,
     /// By the blend that was found.
@@ -77,16 +81,18 @@ impl Metric {
 }
 
 /// Fewer cases than this say nothing: the blend stays what it was.
-const LEAST_CASES: usize = 30;
+pub(super) const LEAST_CASES: usize = 30;
 /// More cases than this say nothing new.
-const MOST_CASES: usize = 2_400;
+const MOST_CASES: usize = 3_200;
 /// Candidates kept per case by each source's own order …
 const PER_SOURCE: usize = 60;
 /// … and by the blend that is started from.
 const BY_BLEND: usize = 150;
 /// A step must raise the figure by at least this much.
 const LEAST_GAIN: f64 = 2e-5;
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 6;
+/// A weight below this, in units of its source beside the loudest, is as good as none.
+const LEAST_WEIGHT: f32 = 1e-3;
 
 /// One case with its candidates.
 struct Trial {
@@ -101,20 +107,26 @@ struct Candidate {
     says: [f32; SOURCES],
 }
 
-/// Tunes every question that has enough cases; the others keep what they had.
-pub(super) fn tune(learnt: &Learnt, split: &Split) -> (Blend, BTreeMap<&'static str, Score>) {
-    let mut blend = learnt.blend.clone();
+/// Tunes every question that has enough cases, on all rehearsals at once; the others keep what they had.
+pub(super) fn tune(rehearsals: &[Rehearsal]) -> (Blend, BTreeMap<&'static str, Score>) {
+    let mut blend = Blend::default();
     let mut scores = BTreeMap::new();
     for kind in Kind::ALL {
-        let cases = split.cases(kind);
-        if cases.len() < LEAST_CASES {
+        let cases: usize = rehearsals.iter().map(|r| r.split.cases(kind).len()).sum();
+        if cases < LEAST_CASES {
             continue;
         }
+        let step = cases.div_ceil(MOST_CASES);
+        let trials = |heard: &Weights, start: &Weights| -> Vec<Trial> {
+            let of =
+                |r: &Rehearsal| trials(&r.learnt, kind, r.split.cases(kind), step, heard, start);
+            rehearsals.iter().flat_map(of).collect()
+        };
         let metric = Metric::of_question(kind);
         let weights = blend.of_mut(kind);
         let found = starts(kind, weights).into_iter().map(|start| {
             let heard = start.with_sources([1.0; SOURCES]);
-            climb(&trials(learnt, kind, cases, &heard, &start), start, metric)
+            climb_from_all(&trials(&heard, &start), start, metric)
         });
         let best = found.reduce(|a, b| if b.1.after > a.1.after { b } else { a });
         if let Some((best, score)) = best {
@@ -144,15 +156,17 @@ pub(super) fn figure(
     weights: &Weights,
     metric: Metric,
 ) -> f64 {
-    mean(&trials(learnt, kind, cases, weights, weights), weights, metric)
+    let step = cases.len().div_ceil(MOST_CASES).max(1);
+    mean(&trials(learnt, kind, cases, step, weights, weights), weights, metric)
 }
 
-/// The cases with the candidates that `heard` listens to and `start` or one source puts near its top; of
-/// very many cases an even share.
+/// Every `step`th case with the candidates that `heard` listens to and `start` or one source puts near its
+/// top.
 fn trials(
     learnt: &Learnt,
     kind: Kind,
     cases: &[Case],
+    step: usize,
     heard: &Weights,
     start: &Weights,
 ) -> Vec<Trial> {
@@ -164,7 +178,7 @@ fn trials(
         };
         Trial::new(&learnt.contents, heard, start, &query, &case.truth, scratch)
     };
-    let asked: Vec<&Case> = cases.iter().step_by(cases.len().div_ceil(MOST_CASES)).collect();
+    let asked: Vec<&Case> = cases.iter().step_by(step).collect();
     asked.par_iter().map_init(Scratch::default, trial).collect()
 }
 
@@ -243,27 +257,65 @@ fn mean(trials: &[Trial], weights: &Weights, metric: Metric) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64 // in order: the same on any number of threads
 }
 
-/// Coordinate ascent: one weight at a time is made smaller, larger, or nothing, as long as it helps.
-fn climb(trials: &[Trial], start: Weights, metric: Metric) -> (Weights, Score) {
+/// The best of several climbs: from what the blend was, and from the source that does best alone.
+fn climb_from_all(trials: &[Trial], start: Weights, metric: Metric) -> (Weights, Score) {
+    let units = units(trials);
     let figure = |weights: &Weights| mean(trials, weights, metric);
-    let popular = Weights { bought: 0.0, popular: 1.0, ..Weights::default() };
-    let before = figure(&start);
-    let mut best = (start, before);
+    let alone = |source: usize| {
+        let mut by_source = [0.0; SOURCES];
+        by_source[source] = units[source];
+        start.with_sources(by_source)
+    };
+    let heard = (0..SOURCES).filter(|&source| units[source] > 0.0);
+    let (single, source) = heard
+        .map(|source| (figure(&alone(source)), source))
+        .fold((0.0, 0), |best, next| if next.0 > best.0 { next } else { best });
+    let (before, from_start) = (figure(&start), climb(trials, &units, start.clone(), metric));
+    let from_single = climb(trials, &units, alone(source), metric);
+    let (weights, after) = if from_single.1 > from_start.1 { from_single } else { from_start };
+    let score = Score {
+        metric: metric.name(),
+        cases: trials.len(),
+        popularity: figure(&Weights::only_popular()),
+        best_source: Weights::NAMES[source],
+        single,
+        before,
+        after,
+    };
+    (weights, score)
+}
+
+/// Per source the weight with which what it says most loudly of a case is 1, in the mean over the cases in
+/// which it is heard; 0 if it never is.
+fn units(trials: &[Trial]) -> [f32; SOURCES] {
+    std::array::from_fn(|source| {
+        let loudest = |t: &Trial| t.candidates.iter().map(|c| c.says[source]).fold(0.0, f32::max);
+        let heard: Vec<f32> = trials.iter().map(loudest).filter(|says| *says > 0.0).collect();
+        let mean = heard.iter().sum::<f32>() / heard.len().max(1) as f32;
+        if mean > 0.0 { 1.0 / mean } else { 0.0 }
+    })
+}
+
+/// Coordinate ascent: one weight at a time is made smaller, larger, or nothing, as long as it helps.
+fn climb(
+    trials: &[Trial],
+    units: &[f32; SOURCES],
+    start: Weights,
+    metric: Metric,
+) -> (Weights, f64) {
+    let figure = |weights: &Weights| mean(trials, weights, metric);
+    let mut best = (start.clone(), figure(&start));
     for _ in 0..ROUNDS {
         let round = best.1;
-        for source in 0..SOURCES {
-            let weight = best.0.by_source()[source];
-            let heard = trials.iter().any(|t| t.candidates.iter().any(|c| c.says[source] > 0.0));
-            if !heard {
-                continue;
-            }
-            let steps: &[f32] = if weight > 1e-5 {
-                &[0.0, 0.25, 0.5, 0.75, 1.4, 2.0, 4.0]
+        for source in (0..SOURCES).filter(|&source| units[source] > 0.0) {
+            let present = best.0.by_source();
+            let unit = units[source] * loudest(&present, units);
+            let steps: Vec<f32> = if present[source] > LEAST_WEIGHT * unit {
+                [0.0, 0.25, 0.5, 0.75, 1.4, 2.0, 4.0].map(|step| step * present[source]).into()
             } else {
-                &[0.01, 0.05, 0.3]
+                [0.02, 0.06, 0.2, 0.6].map(|step| step * unit).into()
             };
-            for step in steps {
-                let value = if weight > 1e-5 { weight * step } else { *step };
+            for value in steps {
                 let mut by_source = best.0.by_source();
                 by_source[source] = value;
                 let tried = best.0.with_sources(by_source);
@@ -284,12 +336,11 @@ fn climb(trials: &[Trial], start: Weights, metric: Metric) -> (Weights, Score) {
             break;
         }
     }
-    let score = Score {
-        metric: metric.name(),
-        cases: trials.len(),
-        popularity: figure(&popular),
-        before,
-        after: best.1,
-    };
-    (best.0, score)
+    best
+}
+
+/// How loud the loudest source is, where 1 is a source with the weight of its unit.
+fn loudest(by_source: &[f32; SOURCES], units: &[f32; SOURCES]) -> f32 {
+    let loud = by_source.iter().zip(units).filter(|(_, unit)| **unit > 0.0);
+    loud.map(|(weight, unit)| weight / unit).fold(f32::MIN_POSITIVE, f32::max)
 }

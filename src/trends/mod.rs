@@ -58,6 +58,11 @@ pub struct Trends {
     pub share: Vec<f32>,
     /// Per item: recent sales over what its share of all sales would predict, 1.0 = as ever.
     pub momentum: Vec<f32>,
+    /// The same of the last quarter of the recent days.
+    pub latest_momentum: Vec<f32>,
+    /// Per item: days since it was last sold (or looked at, where nothing is ever sold); infinite if it
+    /// never was, or if the log has no time.
+    pub idle_days: Vec<f32>,
     /// Every item that was ever sold (or looked at), most popular first.
     pub ranking: Vec<ItemId>,
     /// The same per category, cut to `per_category`; a category holds the items of those below it.
@@ -81,17 +86,25 @@ pub fn measure(
         EventKind::View | EventKind::Cart | EventKind::Favorite => !sold,
         EventKind::Return => false,
     };
-    let since = if log.timed { now.plus_days(-i64::from(options.recent_days)) } else { now };
+    let days_back = |days: u32| if log.timed { now.plus_days(-i64::from(days)) } else { now };
+    let since = days_back(options.recent_days);
+    let since_latest = days_back(options.recent_days.div_ceil(4));
     let is_recent = |event: &Event| !log.timed || event.at > since;
 
     let mut decayed = vec![0.0f64; item_count];
+    let mut idle_days = vec![f32::INFINITY; item_count];
     let (mut all, mut recent) = (vec![0u32; item_count], vec![0u32; item_count]);
+    let mut latest = vec![0u32; item_count];
     for event in log.events.iter().filter(counted) {
         let item = event.item.index();
         let age = if log.timed { now.days_since(event.at) } else { 0.0 };
         decayed[item] += 0.5f64.powf(age / options.half_life_days);
         all[item] += 1;
         recent[item] += u32::from(is_recent(event));
+        latest[item] += u32::from(!log.timed || event.at > since_latest);
+        if log.timed {
+            idle_days[item] = idle_days[item].min(age as f32);
+        }
     }
     let glances = glances(log, item_count);
 
@@ -110,6 +123,8 @@ pub fn measure(
             .map(|&d| if total > 0.0 { (d / total) as f32 } else { 0.0 })
             .collect(),
         momentum: momentum(&all, &recent),
+        latest_momentum: momentum(&all, &latest),
+        idle_days,
         by_category: by_category(&ranking, categories, options.per_category),
         ranking,
     }

@@ -43,6 +43,7 @@ pub(super) fn page(report: &Report) -> String {
     for task in &report.tasks {
         page.push_str(&section(report, task));
     }
+    page.push_str(&tuned(&report.learnt));
     page.push_str(&footer());
     page.push_str("</main></body></html>\n");
     page
@@ -106,6 +107,55 @@ fn overview(report: &Report) -> String {
             escape(best.map_or("", |best| &best.name)),
             figure(task.of("popularity")),
             name = task.task.name(),
+        );
+    }
+    html + "</tbody></table></div></section>"
+}
+
+/// What the trainer chose for each question, and what it gained on the weeks it tuned on.
+fn tuned(learnt: &serde_json::Value) -> String {
+    let Some(questions) = learnt["held_out"].as_object().filter(|all| !all.is_empty()) else {
+        return String::new();
+    };
+    let mut html = String::from(
+        "<section id=\"tuned\"><h2>What the trainer chose</h2><p class=\"dim\">On held-out parts of what it \
+         learnt from, so before anything judged above.</p><div class=\"wide\"><table><thead><tr>\
+         <th>question</th><th>figure</th><th class=\"n\">blend</th><th class=\"n\">popularity</th>\
+         <th class=\"n\">best source alone</th><th></th><th class=\"n\">ranker, of blend</th>\
+         <th class=\"n\">ms an answer</th><th>weights</th></tr></thead><tbody>",
+    );
+    for (question, score) in questions {
+        let number = |value: &serde_json::Value| value.as_f64().map_or("–".to_owned(), three);
+        let ranker = &learnt["rankers"][question];
+        let gain =
+            match (ranker["trees"].as_u64(), ranker["ranker"].as_f64(), ranker["blend"].as_f64()) {
+                (Some(1..), Some(ranked), Some(blend)) if blend > 0.0 => {
+                    format!("{:+.1} %", 100.0 * (ranked / blend - 1.0))
+                }
+                _ => "none".to_owned(),
+            };
+        let mut weights: Vec<(&String, f64)> = learnt["blend"][question]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, weight)| Some((name, weight.as_f64().filter(|w| *w > 0.0)?)))
+            .collect();
+        weights.sort_by(|a, b| a.0.cmp(b.0));
+        let weights: Vec<String> =
+            weights.iter().map(|(name, weight)| format!("{name} {weight:.3}")).collect();
+        let _ = write!(
+            html,
+            "<tr><td>{}</td><td>{}</td><td class=\"n own\">{}</td><td class=\"n\">{}</td>\
+             <td class=\"n\">{}</td><td class=\"dim\">{}</td><td class=\"n\">{gain}</td>\
+             <td class=\"n\">{}</td><td class=\"dim\">{}</td></tr>",
+            escape(&question.replace('_', " ")),
+            escape(score["metric"].as_str().unwrap_or_default()),
+            number(&score["after"]),
+            number(&score["popularity"]),
+            number(&score["single"]),
+            escape(score["best_source"].as_str().unwrap_or_default()),
+            number(&learnt["milliseconds"][question]),
+            escape(&weights.join(", ")),
         );
     }
     html + "</tbody></table></div></section>"

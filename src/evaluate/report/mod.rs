@@ -21,6 +21,9 @@ pub struct Report {
     pub tasks: Vec<TaskReport>,
     /// What the shop should know of the figures.
     pub notes: Vec<String>,
+    /// How the system under test was tuned, as a manifest has it: blends, what they gained on held-out weeks
+    /// before those judged here, and what an answer costs; null if it says nothing.
+    pub learnt: serde_json::Value,
 }
 
 /// The two parts of the log.
@@ -110,7 +113,7 @@ impl Report {
                 ));
             }
         }
-        Self { window, subjects, tasks, notes }
+        Self { window, subjects, tasks, notes, learnt: serde_json::Value::Null }
     }
 
     /// The task's part, if it was asked for.

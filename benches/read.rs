@@ -1,0 +1,83 @@
+//! What reading a log costs: rows and megabytes per second, of the file's own bytes.
+//!
+//! - *split*: a CSV split into columns, nothing made of them. Checked: the number of rows.
+//! - *log*: the same file read, checked and sorted into a log. Checked: every row is used.
+//!
+//! ```text
+//! cargo bench --bench read                              two million rows
+//! cargo bench --bench read -- --events 200000
+//! ```
+//!
+//! Two threads share the work, so `log` is at most a second core's worth quicker than one. Tried: giving
+//! used batches back to the thread that reads, for fresh memory is cleared page by page (a third of the time
+//! in a profile; before and after overlapped); telling duplicates within one moment only, not over the whole
+//! log, for less memory.
+
+#![allow(clippy::print_stdout, reason = "a bench reports on stdout")]
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::time::Instant;
+
+use cartwright::bench::shop::{self, Size};
+use cartwright::events::{self, ReadOptions};
+use cartwright::tables::Table;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> cartwright::Result<()> {
+    // `cargo bench` says so; `cargo test --benches` doesn't, and only wants to see it run.
+    let full = std::env::args().any(|argument| argument == "--bench");
+    let mut asked = std::env::args().skip_while(|argument| argument != "--events").skip(1);
+    let default = if full { 2_000_000 } else { 5_000 };
+    let events = asked.next().map_or(default, |text| text.parse().expect("a whole number"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("events.csv");
+    let size = Size { items: 20_000, customers: 100_000, events };
+    let file = File::create(&path).expect("a file in the temporary folder");
+    shop::write(size, BufWriter::new(file)).expect("a written log");
+    let megabytes = path.metadata().map_or(0.0, |file| file.len() as f64 / 1e6);
+
+    let table = Table::open(&path)?;
+    let all: Vec<usize> = (0..table.names.len()).collect();
+    median_of_five("split", events, megabytes, || {
+        let mut rows = 0;
+        table.read(&all, |batch| {
+            rows += batch.len() as u64;
+            Ok(())
+        })?;
+        assert_eq!(rows, events);
+        Ok(())
+    })?;
+    median_of_five("log", events, megabytes, || {
+        let reading = events::read(std::slice::from_ref(&path), &ReadOptions::default())?;
+        let twice = reading.account.set_aside.values().sum::<u64>();
+        assert_eq!(reading.account.used + twice, events);
+        assert!(twice * 10 < events, "{twice} of {events} rows are set aside");
+        Ok(())
+    })
+}
+
+fn median_of_five(
+    name: &str,
+    events: u64,
+    megabytes: f64,
+    mut run: impl FnMut() -> cartwright::Result<()>,
+) -> cartwright::Result<()> {
+    let mut seconds = Vec::new();
+    for _ in 0..5 {
+        let started = Instant::now();
+        run()?;
+        seconds.push(started.elapsed().as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
+    let median = seconds[2];
+    println!(
+        "{name:6} {:>6.0} ms, {:.2} M rows/s, {:.0} MB/s",
+        median * 1e3,
+        events as f64 / median / 1e6,
+        megabytes / median
+    );
+    Ok(())
+}

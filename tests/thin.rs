@@ -1,0 +1,116 @@
+//! Shops that have hardly begun: sensible answers all the same, and a plain line on what is missing.
+
+mod common;
+
+use std::fmt::Write as _;
+
+use cartwright::index::{Index, Snapshot};
+use cartwright::recommend::{Blend, Query, Question, Scratch, answer};
+use common::{folder, publish};
+
+/// Trains on the rows of a CSV with these columns, asks all there is to ask, and gives the notes.
+fn notes_of(columns: &str, rows: &[String]) -> Vec<String> {
+    let place = folder();
+    let events = place.path().join("events.csv");
+    let text = rows.iter().fold(format!("{columns}\n"), |mut text, row| {
+        let _ = writeln!(text, "{row}");
+        text
+    });
+    std::fs::write(&events, text).expect("the folder can be written");
+    let index = Index::at(place.path().join("index"));
+    let manifest = publish(&index, &events, None).expect("a thin shop can be learnt");
+    let snapshot = Snapshot::open_current(&index).expect("what was published can be read");
+    let contents = &snapshot.contents;
+    let blend = Blend::learnt(&manifest.learnt).expect("the blend can be read");
+    let keys: Vec<&str> = contents.keys.keys().collect();
+    let history = snapshot.customers.history("c0").expect("a readable index");
+    for &item in &keys {
+        let recent = vec![item];
+        let questions = [
+            Question::Related { item },
+            Question::Basket { items: vec![item] },
+            Question::Customer { recent, exclude_purchased: false },
+            Question::Customer { recent: Vec::new(), exclude_purchased: true },
+        ];
+        for question in questions {
+            let query = Query { question, history: history.as_ref(), limit: 10 };
+            let found = answer(contents, &blend, &query, &mut Scratch::default());
+            assert!(found.iter().all(|one| one.score.is_finite() && !one.reasons.is_empty()));
+            if matches!(query.question, Question::Related { .. }) {
+                assert_eq!(found.len(), (keys.len() - 1).min(10), "all others fill the answer");
+            }
+        }
+    }
+    manifest
+        .notes
+        .into_iter()
+        .filter_map(|n| Some(n.strip_prefix("not learnt yet: ")?.to_owned()))
+        .collect()
+}
+
+fn day(nth: usize) -> String {
+    format!("2025-{:02}-{:02}T10:00:00Z", 1 + nth / 28 % 12, 1 + nth % 28)
+}
+
+fn has(lines: &[String], start: &str, end: &str) -> bool {
+    lines.iter().any(|line| line.starts_with(start) && line.contains(end))
+}
+
+const WITH_CUSTOMERS: &str = "customer_id,item_id,timestamp,order_id";
+
+#[test]
+fn fifty_orders_say_how_many_more_it_takes() {
+    // Any two items meet in two orders at most.
+    let rows: Vec<String> = (0..50)
+        .flat_map(|order| {
+            [order % 10, (order / 10 + order) % 10]
+                .map(|item| format!("c{},i{item},{},o{order}", order % 20, day(order)))
+        })
+        .collect();
+    let lines = notes_of(WITH_CUSTOMERS, &rows);
+    assert!(has(&lines, "related items from rules: about ", " more orders"), "{lines:?}");
+    assert!(has(&lines, "tuning of ", " more orders"), "{lines:?}");
+}
+
+#[test]
+fn one_customer_and_one_item_are_a_shop_too() {
+    let rows: Vec<String> = (0..30).map(|n| format!("c0,i{},{},o{n}", n % 7, day(n * 2))).collect();
+    assert!(has(&notes_of(WITH_CUSTOMERS, &rows), "related items from rules: no two items", ""));
+    let rows: Vec<String> = (0..30).map(|n| format!("c{n},i0,{},o{n}", day(n))).collect();
+    assert!(has(&notes_of(WITH_CUSTOMERS, &rows), "related items from rules: no two items", ""));
+}
+
+#[test]
+fn where_nobody_comes_back_buying_again_is_not_learnt() {
+    let rows: Vec<String> = (0..60).map(|n| format!("c{n},i{},{},o{n}", n % 5, day(n))).collect();
+    assert!(has(&notes_of(WITH_CUSTOMERS, &rows), "buying again: ", ""));
+}
+
+#[test]
+fn orders_that_are_all_alike_tell_nothing_of_one_item_beside_another() {
+    let rows: Vec<String> = (0..60)
+        .flat_map(|n| (0..3).map(move |item| format!("c{n},i{item},{},o{n}", day(n))))
+        .collect();
+    assert!(has(
+        &notes_of(WITH_CUSTOMERS, &rows),
+        "related items from rules: all orders are alike",
+        ""
+    ));
+}
+
+#[test]
+fn looks_alone_say_what_is_looked_at_and_that_nothing_is_bought() {
+    let rows: Vec<String> =
+        (0..80).map(|n| format!("c{},i{},{},view", n % 9, n * 7 % 12, day(n))).collect();
+    let lines = notes_of("customer_id,item_id,timestamp,event_type", &rows);
+    assert!(has(&lines, "what is bought: ", "purchase"), "{lines:?}");
+}
+
+#[test]
+fn orders_without_customers_say_which_column_is_missing() {
+    let rows: Vec<String> = (0..40)
+        .flat_map(|order| [order % 6, order % 7 + 6].map(|item| format!("i{item},o{order}")))
+        .collect();
+    let lines = notes_of("item_id,order_id", &rows);
+    assert!(has(&lines, "items for a customer: ", "customer_id"), "{lines:?}");
+}
