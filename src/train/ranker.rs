@@ -96,11 +96,11 @@ fn options((objective, base_column): (Objective, Option<usize>), trees: usize) -
     }
 }
 
-/// Of more cases than this, an even share is learnt from: a ranker gains most in the basket.
+/// Of more cases of a stretch than this, an even share is learnt from: a ranker gains most in the basket.
 fn most_cases(kind: Kind) -> usize {
     match kind {
-        Kind::Basket => 2_500,
-        Kind::Related | Kind::Customer | Kind::CustomerNew | Kind::Session => 1_200,
+        Kind::Basket => 1_600,
+        Kind::Related | Kind::Customer | Kind::CustomerNew | Kind::Session => 800,
     }
 }
 

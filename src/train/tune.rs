@@ -83,7 +83,7 @@ impl Metric {
 /// Fewer cases than this say nothing: the blend stays what it was.
 pub(super) const LEAST_CASES: usize = 30;
 /// More cases than this say nothing new.
-const MOST_CASES: usize = 3_200;
+const MOST_CASES: usize = 2_400;
 /// Candidates kept per case by each source's own order …
 const PER_SOURCE: usize = 60;
 /// … and by the blend that is started from.
@@ -257,22 +257,27 @@ fn mean(trials: &[Trial], weights: &Weights, metric: Metric) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64 // in order: the same on any number of threads
 }
 
-/// The best of several climbs: from what the blend was, and from the source that does best alone.
+/// The better of two climbs: from what the blend was, and, where it does better, from the best source alone.
 fn climb_from_all(trials: &[Trial], start: Weights, metric: Metric) -> (Weights, Score) {
     let units = units(trials);
     let figure = |weights: &Weights| mean(trials, weights, metric);
+    let plain = start.clone();
     let alone = |source: usize| {
         let mut by_source = [0.0; SOURCES];
         by_source[source] = units[source];
-        start.with_sources(by_source)
+        plain.with_sources(by_source)
     };
     let heard = (0..SOURCES).filter(|&source| units[source] > 0.0);
     let (single, source) = heard
         .map(|source| (figure(&alone(source)), source))
         .fold((0.0, 0), |best, next| if next.0 > best.0 { next } else { best });
-    let (before, from_start) = (figure(&start), climb(trials, &units, start.clone(), metric));
-    let from_single = climb(trials, &units, alone(source), metric);
-    let (weights, after) = if from_single.1 > from_start.1 { from_single } else { from_start };
+    let before = figure(&start);
+    let mut best = climb(trials, &units, start, metric);
+    if single > before {
+        let from_single = climb(trials, &units, alone(source), metric);
+        best = if from_single.1 > best.1 { from_single } else { best };
+    }
+    let (weights, after) = best;
     let score = Score {
         metric: metric.name(),
         cases: trials.len(),
