@@ -1,8 +1,9 @@
 //! The nightly line: the order of the rooms, rehearsed on the last weeks before it is played.
 //!
 //! ```text
-//! log + catalogue → learn up to the last weeks → try on them: damping, blend, rankers
-//!                 → learn from all of it, so tuned → publish
+//! log + catalogue → learn up to the last weeks → try on them: damping, pulls
+//!                 → learn up to the weeks before, and those before them → try on all: blend, rankers
+//!                 → learn from the whole log, so tuned → publish
 //!
 //! learn: baskets, sessions → counts → rules, pulls ┐
 //!                          → factors → neighbours  ├→ contents + histories
