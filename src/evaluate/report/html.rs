@@ -122,8 +122,9 @@ fn tuned(learnt: &serde_json::Value) -> String {
          learnt from, so before anything judged above.</p><div class=\"wide\"><table><thead><tr>\
          <th>question</th><th>figure</th><th class=\"n\">blend</th><th class=\"n\">popularity</th>\
          <th class=\"n\">best source alone</th><th></th><th class=\"n\">ranker, of blend</th>\
-         <th class=\"n\">ms an answer</th><th>weights</th></tr></thead><tbody>",
+         <th class=\"n\">ms an answer</th></tr></thead><tbody>",
     );
+    let mut blends = String::new();
     for (question, score) in questions {
         let number = |value: &serde_json::Value| value.as_f64().map_or("–".to_owned(), three);
         let ranker = &learnt["rankers"][question];
@@ -147,7 +148,7 @@ fn tuned(learnt: &serde_json::Value) -> String {
             html,
             "<tr><td>{}</td><td>{}</td><td class=\"n own\">{}</td><td class=\"n\">{}</td>\
              <td class=\"n\">{}</td><td class=\"dim\">{}</td><td class=\"n\">{gain}</td>\
-             <td class=\"n\">{}</td><td class=\"dim\">{}</td></tr>",
+             <td class=\"n\">{}</td></tr>",
             escape(&question.replace('_', " ")),
             escape(score["metric"].as_str().unwrap_or_default()),
             number(&score["after"]),
@@ -155,10 +156,15 @@ fn tuned(learnt: &serde_json::Value) -> String {
             number(&score["single"]),
             escape(score["best_source"].as_str().unwrap_or_default()),
             number(&learnt["milliseconds"][question]),
-            escape(&weights.join(", ")),
+        );
+        let _ = write!(
+            blends,
+            "<p class=\"dim\"><b>{}</b>: {}</p>",
+            escape(&question.replace('_', " ")),
+            escape(&weights.join(", "))
         );
     }
-    html + "</tbody></table></div></section>"
+    html + "</tbody></table></div>" + &blends + "</section>"
 }
 
 fn section<'a>(report: &Report, task: &'a TaskReport) -> String {
