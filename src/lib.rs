@@ -29,7 +29,7 @@
 //! | [`evaluate`] | replay of held-out weeks: how good are the answers, beside simple and strong baselines |
 //! | [`grpc`] | the counter |
 //! | [`demo`] | a made-up shop, to try and to test against |
-//! | [`bench`] | how fast it is here: shops of any size, load for the counter, and servers to hold it against |
+//! | [`mod@bench`] | how fast it is here: shops of any size, load for the counter, and servers to hold it against |
 //! | [`config`], [`cli`] | every knob; one file per command |
 //!
 //! Beside them stand [`ids`], [`lists`], [`time`] and [`error`], which every room may use. Who else may
