@@ -20,7 +20,7 @@
 use std::time::{Duration, Instant};
 
 use cartwright::embed::{
-    EaseOptions, FactorOptions, Factors, Interactions, NeighbourOptions, Pull, Vectors, ease,
+    Ease, EaseOptions, FactorOptions, Factors, Interactions, NeighbourOptions, Pull, Vectors,
     neighbours, recall,
 };
 use cartwright::ids::{CustomerId, ItemId};
@@ -152,7 +152,7 @@ fn bench_ease(shop: &Shop, items: usize) {
     let rows = Interactions::of_sets(&sets, items, 0.5);
     for head in [4_000, 8_000] {
         let options = EaseOptions { regularization: 50.0, head, ..EaseOptions::default() };
-        let (time, pulls) = best_of_three(|| ease(&rows, &options));
+        let (time, pulls) = best_of_three(|| Ease::learn(&rows, &options).pulls(options.per_item));
         let ms = time.as_secs_f64() * 1e3;
         println!("ease        {head} of {items} items, {} rows: {ms:.0} ms", rows.len());
         for target in [1, items.min(head) / 2] {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use cartwright::embed::{
-    EaseOptions, FactorOptions, Factors, Interactions, NeighbourOptions, Vectors, ease, neighbours,
+    Ease, EaseOptions, FactorOptions, Factors, Interactions, NeighbourOptions, Vectors, neighbours,
     recall,
 };
 use cartwright::ids::{Interner, ItemId};
@@ -85,7 +85,7 @@ fn the_green_teacup_resembles_the_other_regency_teacups() {
 fn the_green_teacup_pulls_the_other_regency_teacups() {
     let Some((interactions, items)) = online_retail() else { return };
     let started = std::time::Instant::now();
-    let pulls = ease(&interactions, &EaseOptions::default());
+    let pulls = Ease::learn(&interactions, &EaseOptions::default()).pulls(200);
     println!("{} rows, {} items: {:?}", interactions.len(), items.len(), started.elapsed());
     let green = items.get("22697").expect("the green teacup is sold");
     let near: Vec<&str> = pulls.row(green.index()).iter().map(|p| items.key(p.item)).collect();

@@ -47,24 +47,16 @@ pub struct Pull {
 /// Tiles of this side: their product fits the cache, and few of them leave no thread idle.
 const SIDE: usize = 256;
 
-/// Per item its strongest pulls, best first, then by id; empty beyond the head.
-///
-/// P = (XᵀX + λI)⁻¹, B_ij = −P_ij ÷ P_jj, with the weights of `rows` as X. Only pulls above 0 are kept.
-/// For rows that count less the larger they are, see [`Interactions::of_sets`].
-pub fn ease(rows: &Interactions, options: &EaseOptions) -> Lists<Pull> {
-    Ease::learn(rows, options).pulls(options.per_item)
-}
-
-/// P = (XᵀX + λI)⁻¹ over the head of the catalogue.
+/// P = (XᵀX + λI)⁻¹ over the head of the catalogue, with the weights of the rows as X.
 #[derive(Debug)]
 pub struct Ease {
-    items: usize,
+    pub(super) items: usize, // those beyond the head too
     pub(super) head: Vec<u32>,
     pub(super) inverse: Option<Tiles>,
 }
 
 impl Ease {
-    /// Learns from `rows`. Memory: twice 4 bytes times the head's square while it learns.
+    /// Learns from `rows`; for rows that count less the larger they are, see [`Interactions::of_sets`]. Memory: twice 4 bytes times the head's square while it learns.
     pub fn learn(rows: &Interactions, options: &EaseOptions) -> Self {
         Self::in_tiles(rows, options, SIDE)
     }
@@ -87,12 +79,8 @@ impl Ease {
         Self { items: rows.items(), head, inverse }
     }
 
-    /// All items, those beyond the head too.
-    pub(super) fn items(&self) -> usize {
-        self.items
-    }
-
-    /// Per item its strongest pulls, at most `per_item`; see [`ease`].
+    /// Per item its strongest pulls B_ij = −P_ij ÷ P_jj above 0, at most `per_item`, best first, then by id;
+    /// empty beyond the head.
     pub fn pulls(&self, per_item: usize) -> Lists<Pull> {
         let mut pulls = vec![Vec::new(); self.items];
         if let Some(inverse) = &self.inverse {
@@ -296,6 +284,10 @@ mod tests {
 
     fn options(regularization: f32, head: usize) -> EaseOptions {
         EaseOptions { regularization, head, per_item: 200, ..EaseOptions::default() }
+    }
+
+    fn ease(rows: &Interactions, options: &EaseOptions) -> Lists<Pull> {
+        Ease::learn(rows, options).pulls(options.per_item)
     }
 
     proptest! {

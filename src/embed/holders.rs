@@ -32,7 +32,7 @@ pub struct Sum {
 impl From<&Ease> for Holders {
     fn from(ease: &Ease) -> Self {
         let Ease { head, inverse, .. } = ease;
-        let mut rank = vec![u32::MAX; ease.items()];
+        let mut rank = vec![u32::MAX; ease.items];
         let Some(inverse) = inverse.as_ref().filter(|_| !head.is_empty()) else {
             let (head, rows, diagonal) = Default::default();
             return Self { head, rank, rows, width: 0, diagonal };

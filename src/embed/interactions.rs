@@ -86,7 +86,7 @@ impl Interactions {
 
     /// From sets of items, one row each (a basket, a session, or all that a customer had): a row of n
     /// distinct items weighs n to the power of −`size` wherever products of its items are summed, as in
-    /// [`ease()`](super::ease()); 0 = all rows weigh 1.
+    /// [`Ease`](super::Ease); 0 = all rows weigh 1.
     ///
     /// Panics if an item is out of range.
     pub fn of_sets(sets: &Lists<ItemId>, items: usize, size: f32) -> Self {

@@ -3,7 +3,7 @@
 //!
 //! [`Interactions`] says how strongly each customer (or basket, or session) is tied to which items;
 //! [`Factors`] are learnt from them by iALS; [`neighbours()`] lists for each item those closest to it;
-//! [`ease()`] says how much one item of the head speaks for another beside all others, and [`Holders`] how much
+//! [`Ease`] says how much one item of the head speaks for another beside all others, and [`Holders`] how much
 //! all that somebody holds does. Only `neighbours.rs` knows hnsw_rs.
 //!
 //! This room refuses to know what was bought *together* in one basket, and what is answered.
@@ -18,7 +18,7 @@ mod solve;
 mod tiles;
 
 pub use dense::Vectors;
-pub use ease::{Ease, EaseOptions, Pull, ease};
+pub use ease::{Ease, EaseOptions, Pull};
 pub use factors::{FactorOptions, Factors};
 pub use holders::{Holders, Sum};
 pub use interactions::{Interactions, KindWeights};

@@ -19,40 +19,16 @@ use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 use tracing::debug;
 
+use super::served_pb::recommendation_service_server::{
+    RecommendationService, RecommendationServiceServer,
+};
 use super::server::ServeOptions;
 
-/// A service whose requests take no detour.
-pub(super) trait Quick:
-    tonic::codegen::Service<
-        Request<Incoming>,
-        Response = Response<Body>,
-        Error = Infallible,
-        Future = BoxFuture<Response<Body>, Infallible>,
-    > + Clone
-    + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<S> Quick for S where
-    S: tonic::codegen::Service<
-            Request<Incoming>,
-            Response = Response<Body>,
-            Error = Infallible,
-            Future = BoxFuture<Response<Body>, Infallible>,
-        > + Clone
-        + Send
-        + Sync
-        + 'static
-{
-}
-
 /// What stands open on a connection.
-#[derive(Clone, Debug)]
-pub(super) struct Door<S> {
-    /// The recommendations.
-    pub(super) quick: S,
+#[derive(Debug)]
+pub(super) struct Door<T> {
+    /// The recommendations: requests take no detour.
+    pub(super) quick: RecommendationServiceServer<T>,
     /// Everything else: health, reflection.
     pub(super) rest: Routes,
     pub(super) streams_per_connection: u32,
@@ -61,22 +37,34 @@ pub(super) struct Door<S> {
 /// Where the methods of the quick service are.
 const QUICK: &str = "/cartwright.v1.RecommendationService/";
 
-impl<S> Door<S> {
+impl<T> Clone for Door<T> {
+    fn clone(&self) -> Self {
+        let Self { quick, rest, streams_per_connection } = self;
+        let (quick, rest) = (quick.clone(), rest.clone());
+        Self { quick, rest, streams_per_connection: *streams_per_connection }
+    }
+}
+
+impl<T> Door<T> {
     /// A door to the recommendations, and to `rest` for whatever else is asked.
-    pub(super) fn new(quick: S, rest: Routes, options: &ServeOptions) -> Self {
+    pub(super) fn new(
+        quick: RecommendationServiceServer<T>,
+        rest: Routes,
+        options: &ServeOptions,
+    ) -> Self {
         let streams_per_connection = options.streams_per_connection;
         Self { quick, rest, streams_per_connection }
     }
 }
 
-impl<S: Quick> Service<Request<Incoming>> for Door<S> {
+impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<Response<Body>, Infallible>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         if request.uri().path().starts_with(QUICK) {
-            self.quick.clone().call(request)
+            tonic::codegen::Service::call(&mut self.quick.clone(), request)
         } else {
             let mut rest = self.rest.clone();
             Box::pin(async move { tonic::codegen::Service::call(&mut rest, request).await })
@@ -86,9 +74,9 @@ impl<S: Quick> Service<Request<Incoming>> for Door<S> {
 
 /// Serves one connection until the other side hangs up, or until it has finished what it was at once
 /// `stopped` says true.
-pub(super) async fn serve_connection<S: Quick>(
+pub(super) async fn serve_connection<T: RecommendationService>(
     connection: TcpStream,
-    door: Door<S>,
+    door: Door<T>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut connection = pin!(

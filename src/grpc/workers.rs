@@ -14,7 +14,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use super::door::{Door, Quick, serve_connection};
+use super::door::{Door, serve_connection};
+use super::served_pb::recommendation_service_server::RecommendationService;
 use crate::error::{Error, Result};
 
 /// The threads that serve.
@@ -29,9 +30,9 @@ impl Workers {
     /// Opens `door` on `count` threads to whoever connects to `listener`.
     ///
     /// Errors: a thread or its runtime can't be started.
-    pub(super) fn start<S: Quick>(
+    pub(super) fn start<T: RecommendationService>(
         listener: TcpListener,
-        door: &Door<S>,
+        door: &Door<T>,
         count: usize,
     ) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
@@ -98,9 +99,9 @@ async fn deal(listener: TcpListener, lanes: Vec<UnboundedSender<std::net::TcpStr
     }
 }
 
-fn work<S: Quick>(
+fn work<T: RecommendationService>(
     number: usize,
-    door: Door<S>,
+    door: Door<T>,
     mut connections: UnboundedReceiver<std::net::TcpStream>,
     mut stopped: watch::Receiver<bool>,
     end: oneshot::Sender<Result<()>>,

@@ -2,7 +2,7 @@
 
 use super::Learnt;
 use super::cases::{Case, Split};
-use super::tune::{Metric, figure};
+use super::tune::{A_LITTLE, Metric, figure};
 use crate::recommend::{Kind, Weights};
 use crate::rules::{GroupIndex, Groups, RuleOptions, Rules};
 
@@ -15,9 +15,6 @@ const TRIED: [(f64, f64, f64); 6] = [
     (1.0, 0.5, 0.5),
     (0.0, 0.8, 0.1),
 ];
-
-/// Weight of popularity beside the rules: enough to fill a list, too little to lead it.
-const A_LITTLE: f32 = 0.005;
 
 /// The damping of rules over baskets that completes baskets and relates items best; `learnt` is left with
 /// rules so damped.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::cases::Split;
-use super::tune::{Metric, figure};
+use super::tune::{A_LITTLE, Metric, figure};
 use super::{Learnt, TrainOptions};
 use crate::customers::{Drawn, History};
 use crate::embed::{Ease, EaseOptions, Holders};
@@ -25,9 +25,6 @@ const DRAWN_AGAIN: usize = 40;
 
 /// Power of an item's momentum by which it gets among them.
 const TIMELY: f32 = 0.75;
-
-/// Weight of popularity beside the pulls: enough to fill a list, too little to lead it.
-const A_LITTLE: f32 = 0.005;
 
 /// Learns `called` from the orders; none of what was there before is left.
 pub(super) fn call(learnt: &mut Learnt, orders: &Groups, options: &EaseOptions) {

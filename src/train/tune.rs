@@ -148,6 +148,9 @@ fn starts(kind: Kind, weights: &Weights) -> Vec<Weights> {
     }
 }
 
+/// Weight of popularity beside a source that is tried alone: enough to fill a list, too little to lead it.
+pub(super) const A_LITTLE: f32 = 0.005;
+
 /// How well these weights answer the cases.
 pub(super) fn figure(
     learnt: &Learnt,
