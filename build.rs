@@ -4,22 +4,37 @@ use std::path::PathBuf;
 
 use prost::Message;
 
+/// The questions of the shop: its messages can be written as JSON, and its server's replies come encoded.
+const QUESTIONS: &str = "cartwright/v1/recommendation.proto";
+/// All protos.
+const PROTOS: [&str; 3] =
+    [QUESTIONS, "cartwright/v1/catalog.proto", "cartwright/v1/merchandising.proto"];
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = protox::compile(["cartwright/v1/recommendation.proto"], ["proto"])?;
+    let files = protox::compile(PROTOS, ["proto"])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), files.encode_to_vec())?; // for reflection
-    tonic_prost_build::configure()
-        // For `ask --json`: the reply as JSON, a reason under its own name.
-        .message_attribute(".", "#[derive(serde::Serialize)]")
-        .enum_attribute(".", "#[derive(serde::Serialize)] #[serde(rename_all = \"snake_case\")]")
+    let mut builder = tonic_prost_build::configure();
+    let questions = files.file.iter().find(|file| file.name() == QUESTIONS);
+    let questions = questions.ok_or("the questions were compiled")?;
+    // For `ask --json`: the reply as JSON, a reason under its own name.
+    let messages = questions.message_type.iter().map(|message| message.name());
+    for name in messages.chain(questions.enum_type.iter().map(|kind| kind.name())) {
+        let path = format!(".cartwright.v1.{name}");
+        let snake = "#[derive(serde::Serialize)] #[serde(rename_all = \"snake_case\")]";
+        builder = builder
+            .message_attribute(&path, "#[derive(serde::Serialize)]")
+            .enum_attribute(&path, snake);
+    }
+    builder
         .field_attribute("cartwright.v1.Reason.why", "#[serde(flatten)]")
         .compile_fds(files.clone())?;
-    serving(files, out.join("served"))?;
+    serving(protox::compile([QUESTIONS], ["proto"])?, out.join("served"))?;
     Ok(())
 }
 
-/// The service once more, for the server: its replies come encoded.
+/// The questions once more, for the server: its replies come encoded.
 fn serving(files: prost_types::FileDescriptorSet, out: PathBuf) -> std::io::Result<()> {
     std::fs::create_dir_all(&out)?;
     let mut service = tonic_prost_build::configure()

@@ -40,6 +40,9 @@ pub enum Error {
     /// A request breaks the contract, field by field.
     #[error("invalid request: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     InvalidRequest(Vec<Violation>),
+    /// It can't be done now, and may be later; the message says why.
+    #[error("{0}")]
+    Unavailable(String),
     /// The server could not start or stopped.
     #[error("server: {0}")]
     Server(String),
@@ -77,7 +80,11 @@ impl Error {
         match self {
             Self::Refused(_) => 3,
             Self::Config(_) | Self::InvalidRequest(_) => 2,
-            Self::Io { .. } | Self::Input(_) | Self::Index { .. } | Self::Server(_) => 1,
+            Self::Io { .. }
+            | Self::Input(_)
+            | Self::Index { .. }
+            | Self::Unavailable(_)
+            | Self::Server(_) => 1,
         }
     }
 }

@@ -24,6 +24,9 @@
 //! | [`customers`] | who buys: pasts, and how soon people come back |
 //! | [`index`] | the book on disk: generations, written once, read by many |
 //! | [`rank`] | learning an order from rows of numbers: boosted trees |
+//! | [`filter`] | conditions in words: `price < current.price and brand = "Acme"` |
+//! | [`live`] | what changed since last night: stock, prices, hidden and new items; durable |
+//! | [`merchandising`] | the shop's own rules: pin, boost, bury, hide, promote |
 //! | [`recommend`] | question → candidates → ranking → answer; pure |
 //! | [`train`] | the nightly line: the order of the rooms |
 //! | [`evaluate`] | replay of held-out weeks: how good are the answers, beside simple and strong baselines |
@@ -45,10 +48,13 @@ pub mod embed;
 pub mod error;
 pub mod evaluate;
 pub mod events;
+pub mod filter;
 pub mod grpc;
 pub mod ids;
 pub mod index;
 pub mod lists;
+pub mod live;
+pub mod merchandising;
 pub mod rank;
 pub mod recommend;
 pub mod rules;

@@ -3,7 +3,10 @@
 //! This room knows what the shop says of its goods. It refuses to know who bought them.
 
 mod category;
+mod columns;
+mod listing;
 mod read;
+mod shelf;
 mod tree;
 
 pub use read::{CatalogAccount, CatalogOptions, CatalogReading, read};
@@ -12,6 +15,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use listing::{Absence, Listing};
+pub use shelf::{CHUNK, Change, Near, Shelf, ShelfRow};
 pub use tree::CategoryTree;
 
 use crate::time::Timestamp;

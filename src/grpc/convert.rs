@@ -1,11 +1,14 @@
 //! Messages ↔ the library's own types: requests are checked on the way in, answers named on the way out.
 
 use super::pb;
+use crate::catalog::Shelf;
 use crate::customers::EventKind;
 use crate::error::{Error, Result, Violation};
 use crate::ids::ItemId;
 use crate::index::Contents;
-use crate::recommend::{Association, Question, Reason, Recommendation};
+use crate::recommend::{
+    Association, Dropped, Ledger, Objective, PriceBand, Question, Reason, Recommendation, RuleAct, Source,
+};
 use crate::time::Timestamp;
 
 /// Longest answer.
@@ -25,6 +28,44 @@ pub(super) struct Asked<'a> {
     pub(super) question: Question<'a>,
     pub(super) customer: Option<&'a str>,
     pub(super) limit: usize,
+    pub(super) wishes: Wishes<'a>,
+}
+
+/// What else a request asks of its answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Wishes<'a> {
+    /// Not parsed yet; empty is none.
+    pub(super) filter: &'a str,
+    pub(super) objective: Objective,
+    pub(super) diversity: u8,
+    pub(super) allow_variants: bool,
+    /// Empty is the question's own.
+    pub(super) placement: &'a str,
+    pub(super) up_sell: Option<PriceBand>,
+    pub(super) order_value: Option<WantedValue>,
+}
+
+/// What an order should be worth.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct WantedValue {
+    pub(super) target: f64,
+    /// Of each line of the basket: units, and the price of one if the request says.
+    pub(super) lines: Vec<(f64, Option<f64>)>,
+}
+
+/// The wishes that every request can have, checked.
+macro_rules! wishes {
+    ($check:expr, $request:expr) => {
+        Wishes {
+            filter: &$request.filter,
+            objective: $check.objective($request.objective),
+            diversity: $check.diversity($request.diversity),
+            allow_variants: $request.allow_variants,
+            placement: $check.placement(&$request.placement),
+            up_sell: None,
+            order_value: None,
+        }
+    };
 }
 
 impl<'a> TryFrom<&'a pb::RelatedItemsRequest> for Asked<'a> {
@@ -35,11 +76,10 @@ impl<'a> TryFrom<&'a pb::RelatedItemsRequest> for Asked<'a> {
         check.key("item_id", &request.item_id);
         let customer = check.customer(request.customer_id.as_deref());
         let limit = check.limit(request.limit);
-        check.passed(Self {
-            question: Question::Related { item: &request.item_id },
-            customer,
-            limit,
-        })
+        let up_sell = request.up_sell.as_ref().map(|band| check.price_band(band));
+        let wishes = Wishes { up_sell, ..wishes!(check, request) };
+        let question = Question::Related { item: &request.item_id };
+        check.passed(Self { question, customer, limit, wishes })
     }
 }
 
@@ -59,8 +99,14 @@ impl<'a> TryFrom<&'a pb::BasketUpsellRequest> for Asked<'a> {
         }
         let customer = check.customer(request.customer_id.as_deref());
         let limit = check.limit(request.limit);
+        check.amount("order_value_target", request.order_value_target);
+        let order_value = (request.order_value_target > 0.0).then(|| WantedValue {
+            target: request.order_value_target,
+            lines: request.basket.iter().map(|line| (units(line), line.unit_price)).collect(),
+        });
+        let wishes = Wishes { order_value, ..wishes!(check, request) };
         let items = request.basket.iter().map(|line| line.item_id.as_str()).collect();
-        check.passed(Self { question: Question::Basket { items }, customer, limit })
+        check.passed(Self { question: Question::Basket { items }, customer, limit, wishes })
     }
 }
 
@@ -83,12 +129,15 @@ impl<'a> TryFrom<&'a pb::ForCustomerRequest> for Asked<'a> {
         let limit = check.limit(request.limit);
         let recent = request.recent_item_ids.iter().map(String::as_str).collect();
         let exclude_purchased = request.exclude_purchased;
-        check.passed(Self {
-            question: Question::Customer { recent, exclude_purchased },
-            customer,
-            limit,
-        })
+        let question = Question::Customer { recent, exclude_purchased };
+        let wishes = wishes!(check, request);
+        check.passed(Self { question, customer, limit, wishes })
     }
+}
+
+/// Units on a line of a cart: 0 means 1.
+fn units(line: &pb::BasketLine) -> f64 {
+    if line.quantity == 0.0 { 1.0 } else { line.quantity }
 }
 
 /// The length of an answer that `asked` means: 0 is 10, more than 500 is 500.
@@ -102,7 +151,7 @@ pub fn limit(asked: i32) -> Result<usize> {
 
 /// Collects what breaks the contract, so that a client learns of everything at once.
 #[derive(Default)]
-struct Check {
+pub(super) struct Check {
     violations: Vec<Violation>,
 }
 
@@ -110,23 +159,23 @@ impl Check {
     /// After so many violations nobody reads on.
     const ENOUGH: usize = 20;
 
-    fn is_enough(&self) -> bool {
+    pub(super) fn is_enough(&self) -> bool {
         self.violations.len() >= Self::ENOUGH
     }
 
-    fn fail(&mut self, field: &str, description: impl Into<String>) {
+    pub(super) fn fail(&mut self, field: &str, description: impl Into<String>) {
         self.violations
             .push(Violation { field: field.to_owned(), description: description.into() });
     }
 
-    fn key(&mut self, field: &str, key: &str) {
+    pub(super) fn key(&mut self, field: &str, key: &str) {
         if key.is_empty() {
             self.fail(field, "must not be empty");
         }
         self.key_length(field, key);
     }
 
-    fn key_length(&mut self, field: &str, key: &str) {
+    pub(super) fn key_length(&mut self, field: &str, key: &str) {
         if key.len() > MAX_KEY_BYTES {
             let length = key.len();
             self.fail(
@@ -136,26 +185,88 @@ impl Check {
         }
     }
 
+    /// Keys in a list: `{list}[{place}]{field}` is named where one is not good.
+    pub(super) fn keys<'a>(
+        &mut self,
+        list: &str,
+        field: &str,
+        keys: impl Iterator<Item = &'a str>,
+    ) {
+        for (place, key) in keys.enumerate() {
+            if key.is_empty() || key.len() > MAX_KEY_BYTES {
+                self.key(&format!("{list}[{place}]{field}"), key);
+            }
+            if self.is_enough() {
+                break;
+            }
+        }
+    }
+
+    fn objective(&mut self, objective: i32) -> Objective {
+        match pb::Objective::try_from(objective) {
+            Ok(pb::Objective::Unspecified | pb::Objective::Relevance) => Objective::Relevance,
+            Ok(pb::Objective::Revenue) => Objective::Revenue,
+            Ok(pb::Objective::Margin) => Objective::Margin,
+            Err(_) => {
+                self.fail(
+                    "objective",
+                    format!("must be RELEVANCE (1), REVENUE (2) or MARGIN (3), and is {objective}"),
+                );
+                Objective::Relevance
+            }
+        }
+    }
+
+    fn diversity(&mut self, level: i32) -> u8 {
+        match u8::try_from(level) {
+            Ok(level) if level <= 5 => level,
+            _ => {
+                self.fail("diversity", format!("must be from 0 to 5, and is {level}"));
+                0
+            }
+        }
+    }
+
+    fn placement<'a>(&mut self, placement: &'a str) -> &'a str {
+        let sign = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if placement.len() > 100 || !placement.chars().all(sign) {
+            self.fail("placement", "must be at most 100 letters, digits, hyphens and underscores");
+        }
+        placement
+    }
+
+    fn price_band(&mut self, band: &pb::PriceBand) -> PriceBand {
+        let least = if band.least == 0.0 { 1.05 } else { band.least };
+        let most = if band.most == 0.0 { 1.5 * least.max(1.0) } else { band.most };
+        if !(least.is_finite() && least >= 1.0) {
+            self.fail("up_sell.least", format!("must be finite and at least 1, and is {least}"));
+        }
+        if !(most.is_finite() && most > least) {
+            self.fail("up_sell.most", format!("must be finite and above {least}, and is {most}"));
+        }
+        PriceBand { least, most }
+    }
+
     /// An empty key means that the customer is not known.
-    fn customer<'a>(&mut self, key: Option<&'a str>) -> Option<&'a str> {
+    pub(super) fn customer<'a>(&mut self, key: Option<&'a str>) -> Option<&'a str> {
         let key = key.filter(|key| !key.is_empty())?;
         self.key_length("customer_id", key);
         Some(key)
     }
 
-    fn count(&mut self, field: &str, found: usize, least: usize, most: usize) {
+    pub(super) fn count(&mut self, field: &str, found: usize, least: usize, most: usize) {
         if !(least..=most).contains(&found) {
             self.fail(field, format!("must have from {least} to {most} entries, and has {found}"));
         }
     }
 
-    fn amount(&mut self, field: &str, amount: f64) {
+    pub(super) fn amount(&mut self, field: &str, amount: f64) {
         if !amount.is_finite() || amount < 0.0 {
             self.fail(field, format!("must be finite and not negative, and is {amount}"));
         }
     }
 
-    fn limit(&mut self, asked: i32) -> usize {
+    pub(super) fn limit(&mut self, asked: i32) -> usize {
         match usize::try_from(asked) {
             Ok(0) => DEFAULT_LIMIT,
             Ok(limit) => limit.min(MAX_LIMIT),
@@ -166,7 +277,7 @@ impl Check {
         }
     }
 
-    fn passed<T>(self, value: T) -> Result<T> {
+    pub(super) fn passed<T>(self, value: T) -> Result<T> {
         if self.violations.is_empty() {
             Ok(value)
         } else {
@@ -176,20 +287,60 @@ impl Check {
 }
 
 /// The recommendations of one answer as messages, with the shop's keys.
-pub fn reply(contents: &Contents, answer: &[Recommendation]) -> Vec<pb::Recommendation> {
+pub fn reply(
+    contents: &Contents,
+    shelf: &Shelf,
+    answer: &[Recommendation],
+) -> Vec<pb::Recommendation> {
     answer
         .iter()
         .map(|recommended| pb::Recommendation {
-            item_id: contents.keys.key(recommended.item).to_owned(),
+            item_id: shelf.key(recommended.item).to_owned(),
             score: f64::from(recommended.score),
-            reasons: recommended.reasons.iter().map(|why| reason(contents, why)).collect(),
+            reasons: recommended.reasons.iter().map(|why| reason(contents, shelf, why)).collect(),
+            source: source(recommended.source) as i32,
+            fallback: recommended.fallback,
         })
         .collect()
 }
 
+fn source(source: Source) -> pb::Source {
+    match source {
+        Source::BoughtTogether => pb::Source::BoughtTogether,
+        Source::SameCustomers => pb::Source::SameCustomers,
+        Source::CalledFor => pb::Source::CalledFor,
+        Source::ViewedTogether => pb::Source::ViewedTogether,
+        Source::VisitsLikeThis => pb::Source::VisitsLikeThis,
+        Source::Similar => pb::Source::Similar,
+        Source::BoughtBefore => pb::Source::BoughtBefore,
+        Source::SeenBefore => pb::Source::SeenBefore,
+        Source::Category => pb::Source::Category,
+        Source::Popular => pb::Source::Popular,
+        Source::NewArrival => pb::Source::NewArrival,
+        Source::Rule => pb::Source::Rule,
+    }
+}
+
+/// What became of the candidates, as a message.
+pub fn ledger(ledger: &Ledger) -> pb::Ledger {
+    let dropped = |why| ledger.dropped_for(why);
+    pb::Ledger {
+        requested: ledger.requested,
+        returned: ledger.returned,
+        in_basket: dropped(Dropped::Asked),
+        purchased: dropped(Dropped::Purchased),
+        substitutes: dropped(Dropped::Substitute),
+        hidden: dropped(Dropped::Hidden),
+        out_of_stock: dropped(Dropped::OutOfStock),
+        filtered: dropped(Dropped::Filtered),
+        variants: dropped(Dropped::Variant),
+        duplicates: dropped(Dropped::Duplicate),
+    }
+}
+
 /// One reason as a message.
-pub fn reason(contents: &Contents, reason: &Reason) -> pb::Reason {
-    let key = |item: ItemId| contents.keys.key(item).to_owned();
+pub fn reason(contents: &Contents, shelf: &Shelf, reason: &Reason) -> pb::Reason {
+    let key = |item: ItemId| shelf.key(item).to_owned();
     let why = match reason {
         Reason::BoughtTogether { with, counted } => {
             let &Association { together, support, confidence, lift } = counted;
@@ -259,11 +410,31 @@ pub fn reason(contents: &Contents, reason: &Reason) -> pb::Reason {
             window_days: *window_days,
             fallback: *fallback,
         }),
+        Reason::New { like, cosine } => Why::NewArrival(pb::NewArrival {
+            like_item_id: like.map_or(String::new(), key),
+            cosine: f64::from(*cosine),
+        }),
+        Reason::UpSell { from, price_ratio } => {
+            Why::UpSell(pb::UpSell { from_item_id: key(*from), price_ratio: *price_ratio })
+        }
+        Reason::Rule { id, act } => {
+            let act = rule_act(*act) as i32;
+            Why::RuleApplied(pb::RuleApplied { rule_id: id.to_string(), act })
+        }
     };
-    pb::Reason { why: Some(why), text: reason.text(contents) }
+    pb::Reason { why: Some(why), text: reason.text(contents, shelf) }
 }
 
 use pb::reason::Why;
+
+fn rule_act(act: RuleAct) -> pb::rule_applied::Act {
+    match act {
+        RuleAct::Pinned => pb::rule_applied::Act::Pinned,
+        RuleAct::Boosted => pb::rule_applied::Act::Boosted,
+        RuleAct::Buried => pb::rule_applied::Act::Buried,
+        RuleAct::Promoted => pb::rule_applied::Act::Promoted,
+    }
+}
 
 fn seen_kind(kind: EventKind) -> pb::seen_before::Kind {
     match kind {

@@ -4,13 +4,18 @@
 use std::cell::RefCell;
 
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
 
-use super::convert::{Asked, reply};
+use super::convert::{Asked, WantedValue, ledger, reply};
 use super::remembered::Remembered;
-use super::served::Served;
+use super::served::{Generation, Served};
 use super::wire;
+use crate::catalog::Shelf;
 use crate::customers::History;
-use crate::recommend::{Query, Question, Scratch, answer};
+use crate::error::{Error, Result, Violation};
+use crate::filter::Filter;
+use crate::recommend::{OrderValue, PriceBand, Query, Question, Scratch, Terms, answer};
+use crate::time::Timestamp;
 
 /// Working memory for answers, and answers that may be given again.
 #[derive(Debug, Default)]
@@ -19,53 +24,155 @@ pub(super) struct Desk {
     remembered: Remembered,
     /// The question at hand, as [`Remembered`] knows it.
     key: Vec<u8>,
+    /// The state of the shop that the filters were parsed for.
+    state: u64,
+    filters: FxHashMap<Box<str>, Filter>,
 }
+
+/// After so many different filters they are parsed anew.
+const MOST_FILTERS: usize = 1_000;
+const MINUTE_MS: i64 = 60_000;
 
 thread_local! {
     static DESK: RefCell<Desk> = RefCell::default();
 }
 
-/// Answers at this thread's desk: the recommendations, encoded. Answers take at most `most_bytes` of
+/// Answers at this thread's desk: what was worked out, encoded. Answers take at most `most_bytes` of
 /// memory, about.
-pub(super) fn answer_at_desk(served: &Served, asked: Asked<'_>, most_bytes: usize) -> Bytes {
+///
+/// Errors: the filter can't be understood.
+pub(super) fn answer_at_desk(
+    served: &Served,
+    asked: Asked<'_>,
+    most_bytes: usize,
+) -> Result<Bytes> {
     DESK.with_borrow_mut(|desk| desk.answer(served, asked, most_bytes))
 }
 
 impl Desk {
-    fn answer(&mut self, served: &Served, asked: Asked<'_>, most_bytes: usize) -> Bytes {
-        let snapshot = &served.snapshot;
-        let generation = snapshot.manifest.generation;
+    fn answer(&mut self, served: &Served, asked: Asked<'_>, most_bytes: usize) -> Result<Bytes> {
+        if self.state != served.number {
+            self.state = served.number;
+            self.filters.clear();
+        }
+        // The shop's rules begin and end by the day: a minute's delay is none.
+        let now = match served.rules.is_empty() {
+            true => Timestamp::default(),
+            false => Timestamp(jiff::Timestamp::now().as_millisecond() / MINUTE_MS * MINUTE_MS),
+        };
         if most_bytes > 0 {
-            write_key(&asked, &mut self.key);
-            if let Some(answer) = self.remembered.get(generation, &self.key) {
-                return answer;
+            write_key(&asked, now, &mut self.key);
+            if let Some(answer) = self.remembered.get(served.number, &self.key) {
+                return Ok(answer);
             }
         }
+        let snapshot = &served.generation.snapshot;
         let past = asked.customer.map(|customer| snapshot.customers.history(customer));
         let past = past.transpose().map(Option::flatten);
         if let Err(error) = &past {
             tracing::error!(%error, "a customer's past can't be read; answering without it");
         }
-        let answer = self.work_out(served, asked, past.as_ref().ok().and_then(Option::as_ref));
+        let history = past.as_ref().ok().and_then(Option::as_ref);
+        let answer = self.work_out(served, asked, now, history)?;
         if past.is_ok() && most_bytes > 0 {
             self.remembered.keep(&self.key, answer.clone(), most_bytes);
         }
-        answer
+        Ok(answer)
     }
 
-    fn work_out(&mut self, served: &Served, asked: Asked<'_>, history: Option<&History>) -> Bytes {
-        let contents = &served.snapshot.contents;
-        let query = Query { question: asked.question, history, limit: asked.limit };
-        let answer = answer(contents, &served.blend, &query, &mut self.scratch);
-        wire::encoded(reply(contents, &answer))
+    fn work_out(
+        &mut self,
+        served: &Served,
+        asked: Asked<'_>,
+        now: Timestamp,
+        history: Option<&History>,
+    ) -> Result<Bytes> {
+        let Generation { snapshot, blend } = &*served.generation;
+        let (contents, shelf) = (&snapshot.contents, &served.shelf);
+        let Asked { question, wishes, .. } = asked;
+        let filter = match wishes.filter {
+            "" => None,
+            text => Some(filter(&mut self.filters, shelf, &question, text)?),
+        };
+        let order_value = wishes.order_value.map(|wanted| OrderValue {
+            now: worth(shelf, &question, &wanted.lines),
+            target: wanted.target,
+        });
+        let terms = Terms {
+            shelf: Some(shelf),
+            filter,
+            shown: &[],
+            rules: Some(&served.rules),
+            placement: wishes.placement,
+            now,
+            objective: wishes.objective,
+            diversity: wishes.diversity,
+            allow_variants: wishes.allow_variants,
+            up_sell: wishes.up_sell,
+            order_value,
+        };
+        let query = Query { question, history, limit: asked.limit, terms };
+        let answer = answer(contents, blend, &query, &mut self.scratch);
+        let recommendations = reply(contents, shelf, &answer.recommendations);
+        Ok(wire::encoded(recommendations, ledger(&answer.ledger), answer.expected_order_value))
     }
 }
 
-/// All that a question's answer depends on, beside the generation; no two questions write the same.
-fn write_key(asked: &Asked<'_>, key: &mut Vec<u8>) {
+/// The filter with this text, parsed now if it was not of late.
+fn filter<'a>(
+    known: &'a mut FxHashMap<Box<str>, Filter>,
+    shelf: &Shelf,
+    question: &Question<'_>,
+    text: &str,
+) -> Result<&'a Filter> {
+    let invalid = |description: String| {
+        Error::InvalidRequest(vec![Violation { field: "filter".into(), description }])
+    };
+    if known.len() >= MOST_FILTERS {
+        known.clear();
+    }
+    if !known.contains_key(text) {
+        let parsed = Filter::parse(text, shelf).map_err(|wrong| invalid(wrong.to_string()))?;
+        known.insert(text.into(), parsed);
+    }
+    let filter = &known[text];
+    match question {
+        Question::Related { .. } => Ok(filter),
+        _ if !filter.needs_current() => Ok(filter),
+        _ => Err(invalid("`current` is the item on a page: only RelatedItems has one".into())),
+    }
+}
+
+/// What a basket is worth: by the prices of the request, else of the catalogue; 0 where neither is known.
+fn worth(shelf: &Shelf, question: &Question<'_>, lines: &[(f64, Option<f64>)]) -> f64 {
+    let Question::Basket { items } = question else { return 0.0 };
+    let priced = items.iter().zip(lines).map(|(item, (units, price))| {
+        let listed = || shelf.price(shelf.get(item)?);
+        units * price.or_else(listed).unwrap_or(0.0)
+    });
+    priced.sum()
+}
+
+/// All that a question's answer depends on, beside the state of the shop; no two questions write the same.
+fn write_key(asked: &Asked<'_>, now: Timestamp, key: &mut Vec<u8>) {
     key.clear();
-    let Asked { question, customer, limit } = asked;
+    let Asked { question, customer, limit, wishes } = asked;
     key.extend((*limit as u32).to_le_bytes()); // at most MAX_LIMIT
+    key.extend(now.0.to_le_bytes());
+    key.extend([wishes.objective as u8, wishes.diversity, u8::from(wishes.allow_variants)]);
+    let mut amount = |amount: f64| key.extend(amount.to_le_bytes());
+    // No band begins at 0, and no target is 0.
+    let band = wishes.up_sell.unwrap_or(PriceBand { least: 0.0, most: 0.0 });
+    [band.least, band.most].map(&mut amount);
+    match &wishes.order_value {
+        None => amount(0.0),
+        Some(WantedValue { target, lines }) => {
+            amount(*target);
+            for (units, price) in lines {
+                [*units, price.unwrap_or(-1.0)].map(&mut amount);
+            }
+        }
+    }
     key.push(match question {
         Question::Related { .. } => 0,
         Question::Basket { .. } => 1,
@@ -78,6 +185,8 @@ fn write_key(asked: &Asked<'_>, key: &mut Vec<u8>) {
     };
     // No customer has an empty key.
     put(customer.unwrap_or_default());
+    put(wishes.filter);
+    put(wishes.placement);
     match question {
         Question::Related { item } => put(item),
         Question::Basket { items } | Question::Customer { recent: items, .. } => {
@@ -90,7 +199,9 @@ fn write_key(asked: &Asked<'_>, key: &mut Vec<u8>) {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::convert::Wishes;
     use super::*;
+    use crate::recommend::Objective;
 
     #[test]
     fn no_two_questions_share_an_answer() {
@@ -114,9 +225,22 @@ mod tests {
             for (customer, limit) in [(None, 10), (None, 11), (Some("ab"), 10), (Some("a"), 10)] {
                 let mut key = vec![7];
                 let question = question.clone();
-                write_key(&Asked { question, customer, limit }, &mut key);
-                keys.insert(key);
-                asked += 1;
+                let wished = |wishes| Asked { question: question.clone(), customer, limit, wishes };
+                let all_wishes = [
+                    Wishes::default(),
+                    Wishes { filter: "ab", ..Wishes::default() },
+                    Wishes { placement: "ab", ..Wishes::default() },
+                    Wishes { diversity: 1, ..Wishes::default() },
+                    Wishes { allow_variants: true, ..Wishes::default() },
+                    Wishes { objective: Objective::Revenue, ..Wishes::default() },
+                ];
+                for wishes in all_wishes {
+                    for now in [0, 60_000] {
+                        write_key(&wished(wishes.clone()), Timestamp(now), &mut key);
+                        keys.insert(key.clone());
+                        asked += 1;
+                    }
+                }
             }
         }
         assert_eq!(keys.len(), asked);

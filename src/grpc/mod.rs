@@ -2,10 +2,13 @@
 //!
 //! tonic and prost live here (the load of `bench` is made of prost messages too). This room refuses to know how an answer comes about.
 
+mod catalog;
+mod catalog_convert;
 mod convert;
 mod desk;
 mod door;
 mod remembered;
+mod rules;
 mod served;
 mod server;
 mod service;
@@ -29,6 +32,6 @@ mod served_pb {
 }
 
 pub use convert::{MAX_BASKET_LINES, MAX_KEY_BYTES, MAX_LIMIT, MAX_RECENT};
-pub use convert::{limit, reason, reply};
+pub use convert::{ledger, limit, reason, reply};
 pub use server::{ServeOptions, run};
 pub use twin::run_twin;

@@ -1,4 +1,4 @@
-//! Answers kept ready for whoever asks the same again before the generation ends: the product pages that
+//! Answers kept ready for whoever asks the same again before anything changes: the product pages that
 //! everybody looks at, a cart that is shown on every page, a home page that is opened twice.
 
 use bytes::Bytes;
@@ -7,13 +7,13 @@ use rustc_hash::FxHashMap;
 /// What an answer takes beside its own bytes and those of its key, about.
 const OVERHEAD_BYTES: usize = 100;
 
-/// The answers of one generation: those of late, and those from before that.
+/// The answers from one state of the shop: those of late, and those from before that.
 ///
 /// Once the new ones fill half of the memory, the old ones go and the new ones are old. What is asked
 /// for again in the meantime counts as new, so that the popular stay.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
-    generation: u64,
+    state: u64,
     new: Answers,
     new_bytes: usize,
     old: Answers,
@@ -23,9 +23,9 @@ type Answers = FxHashMap<Box<[u8]>, Bytes>;
 
 impl Remembered {
     /// The answer to the question with this key, if it is still known.
-    pub(super) fn get(&mut self, generation: u64, key: &[u8]) -> Option<Bytes> {
-        if self.generation != generation {
-            *self = Self { generation, ..Self::default() };
+    pub(super) fn get(&mut self, state: u64, key: &[u8]) -> Option<Bytes> {
+        if self.state != state {
+            *self = Self { state, ..Self::default() };
         }
         if let Some(answer) = self.new.get(key) {
             return Some(answer.clone());
@@ -35,7 +35,7 @@ impl Remembered {
         Some(answer)
     }
 
-    /// Keeps an answer of the generation that was asked for last, in at most `most_bytes`, about.
+    /// Keeps an answer from the state that was asked for last, in at most `most_bytes`, about.
     pub(super) fn keep(&mut self, key: &[u8], answer: Bytes, most_bytes: usize) {
         if self.new_bytes > most_bytes / 2 {
             self.old = std::mem::take(&mut self.new);
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_given_again_until_the_generation_ends() {
+    fn an_answer_is_given_again_until_something_changes() {
         let mut remembered = Remembered::default();
         assert_eq!(remembered.get(1, b"tea"), None);
         remembered.keep(b"tea", "cup".into(), 1000);

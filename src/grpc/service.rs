@@ -30,8 +30,8 @@ impl Recommendations {
             .counter
             .served()
             .ok_or_else(|| Status::unavailable("the index is still being loaded"))?;
-        let generation = served.snapshot.manifest.generation;
-        let recommendations = answer_at_desk(&served, asked, self.desk_bytes);
+        let generation = served.generation.snapshot.manifest.generation;
+        let recommendations = answer_at_desk(&served, asked, self.desk_bytes)?;
         Ok(Response::new(Reply::Answer {
             recommendations,
             number: self.counter.number(),

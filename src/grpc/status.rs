@@ -21,6 +21,7 @@ impl From<Error> for Status {
                 let details = ErrorDetails::with_bad_request(fields);
                 Status::with_error_details(Code::InvalidArgument, summary, details)
             }
+            Error::Unavailable(why) => Status::unavailable(why),
             // What went wrong inside is for the log, not for the client.
             Error::Io { .. }
             | Error::Input(_)

@@ -34,10 +34,20 @@ pub(super) enum Reply {
     Whole(Bytes),
 }
 
-/// `recommendations` as a response that has nothing else.
-pub(super) fn encoded(recommendations: Vec<pb::Recommendation>) -> Bytes {
-    // The three responses are alike on the wire.
-    pb::RelatedItemsResponse { recommendations, ..Default::default() }.encode_to_vec().into()
+/// What was worked out, as a response that has no token and no generation yet.
+pub(super) fn encoded(
+    recommendations: Vec<pb::Recommendation>,
+    ledger: pb::Ledger,
+    expected_order_value: f64,
+) -> Bytes {
+    // The three responses are alike on the wire; the other two never have an order's value.
+    let response = pb::BasketUpsellResponse {
+        recommendations,
+        ledger: Some(ledger),
+        expected_order_value,
+        ..Default::default()
+    };
+    response.encode_to_vec().into()
 }
 
 /// `{generation}-{number in hexadecimal}`.
@@ -69,7 +79,7 @@ impl AsRef<[u8]> for Short {
     }
 }
 
-/// Appends `reply` to `out`. Proto3 leaves out a generation of 0, and so does this.
+/// Appends `reply` to `out`: fields may come in any order. Proto3 leaves out a generation of 0, and so does this.
 fn put(reply: &Reply, out: &mut impl BufMut) {
     match reply {
         Reply::Whole(message) => out.put_slice(message),
@@ -158,11 +168,14 @@ mod tests {
                 recommendations: vec![recommendation.clone(); 3],
                 attribution_token: format!("{generation}-00000000000000ff"),
                 generation,
+                ledger: Some(pb::Ledger { requested: 10, returned: 3, ..Default::default() }),
             };
-            let recommendations = encoded(response.recommendations.clone());
+            let ledger = pb::Ledger { requested: 10, returned: 3, ..Default::default() };
+            let recommendations = encoded(response.recommendations.clone(), ledger, 0.0);
             let mut bytes = Vec::new();
             put(&Reply::Answer { recommendations, number: 255, generation }, &mut bytes);
-            assert_eq!(bytes, response.encode_to_vec());
+            let read = pb::RelatedItemsResponse::decode(bytes.as_slice());
+            assert_eq!(read.expect("a response"), response);
         }
     }
 }

@@ -2,8 +2,9 @@
 //! and the server that read them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::catalog::{CategoryTree, Item};
+use crate::catalog::{CategoryTree, Item, Shelf};
 use crate::customers::Cadence;
 use crate::embed::{Neighbour, Pull};
 use crate::ids::{Interner, ItemId};
@@ -23,9 +24,9 @@ pub struct Contents {
     /// False if the log has no time.
     pub timed: bool,
     /// The shop's keys.
-    pub keys: Interner<ItemId>,
+    pub keys: Arc<Interner<ItemId>>,
     /// What the catalogue says of each item.
-    pub items: Vec<Item>,
+    pub items: Arc<Vec<Item>>,
     /// The categories that these span.
     pub categories: CategoryTree,
     /// Bought in the same basket.
@@ -56,8 +57,10 @@ pub struct Contents {
     pub rankers: BTreeMap<String, Forest>,
     /// Rows of `longer` by the first (lowest) item on the left; derived.
     pub(crate) longer_by_first: Lists<u32>,
-    /// By item, whether the catalogue says that it is out of stock; derived, to have it at hand.
-    pub(crate) sold_out: Vec<bool>,
+    /// Every item: what sells best first, then what never sold; derived.
+    pub(crate) by_popularity: Vec<ItemId>,
+    /// What can be offered, as the catalogue filled it; derived.
+    pub shelf: Shelf,
     /// `trends.momentum` to powers that will be asked for; derived.
     pub(crate) raised_momentum: Vec<(f32, Vec<f32>)>,
 }
@@ -94,8 +97,12 @@ impl Contents {
                 rows[first.index()].push(number as u32);
             }
         }
-        self.sold_out = self.items.iter().map(|item| item.in_stock == Some(false)).collect();
+        self.shelf = Shelf::new(self.keys.clone(), self.items.clone());
         self.longer_by_first = rows.into_iter().collect();
+        let mut ranked = vec![false; self.items.len()];
+        self.trends.ranking.iter().for_each(|item| ranked[item.index()] = true);
+        let unranked = (0..ranked.len()).filter(|&item| !ranked[item]).map(ItemId::new);
+        self.by_popularity = self.trends.ranking.iter().copied().chain(unranked).collect();
         self
     }
 
@@ -138,6 +145,15 @@ impl Contents {
             .flat_map(|first| self.longer_by_first.row(first.index()))
             .map(|&number| (number, &self.longer[number as usize]))
             .filter(|(_, rule)| rule.left.iter().all(|item| items.binary_search(item).is_ok()))
+    }
+
+    /// The cosine of two items, if one is among the neighbours of the other.
+    pub fn cosine(&self, a: ItemId, b: ItemId) -> Option<f32> {
+        let among = |of: ItemId, item: ItemId| {
+            let near = self.neighbours.row(of.index()).iter().find(|near| near.item == item)?;
+            Some(near.cosine)
+        };
+        among(a, b).or_else(|| among(b, a))
     }
 
     /// What customers read: the title, or the key where there is none.

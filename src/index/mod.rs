@@ -16,12 +16,14 @@ mod codec;
 mod contents;
 mod generations;
 mod manifest;
+mod opened;
 mod read;
 mod write;
 
 pub use contents::{Contents, Momentum};
 pub use generations::{Generation, Index};
 pub use manifest::{FORMAT, Manifest, TreeDigest};
+pub use opened::Opened;
 pub use read::{Customers, Snapshot, Verified};
 pub use write::{Description, TrainingLock};
 

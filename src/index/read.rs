@@ -2,11 +2,12 @@
 //! read one by one.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::codec::{Entry, decode_history, read_list_block, read_vector_block};
 use super::manifest::{Digester, TreeDigest};
+use super::opened::Opened;
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
 use crate::customers::{DueCurve, History};
@@ -136,15 +137,12 @@ const CACHE_BYTES: u64 = 64 << 20;
 /// sled, opened on one generation.
 #[derive(Debug)]
 pub(super) struct Trees {
-    db: sled::Db,
+    opened: Opened,
     directory: PathBuf,
-    /// Where sled works, if not in the generation itself. Removed when dropped, after sled.
-    _copy: Option<tempfile::TempDir>,
 }
 
 impl Trees {
-    /// Opens the generation where it is. sled wants it for itself, and to write: where another process
-    /// has it open, or it is read-only, a private copy is opened instead.
+    /// Opens the generation, beside a server that may have it open.
     pub(super) fn open(directory: &Path) -> Result<Self> {
         let place = directory.join(SLED);
         if !place.is_dir() {
@@ -153,25 +151,8 @@ impl Trees {
                 "its folder `sled` is missing; train again, or go back to an earlier generation",
             ));
         }
-        match open_sled(&place) {
-            Ok(db) => return Ok(Self { db, directory: directory.to_path_buf(), _copy: None }),
-            Err(sled::Error::Io(_)) => {}
-            Err(error) => {
-                return Err(Error::index(
-                    directory,
-                    format!(
-                        "sled can't open it: {error}; train again, or go back to an earlier generation"
-                    ),
-                ));
-            }
-        }
-        let copy = tempfile::TempDir::with_prefix("cartwright-")
-            .map_err(Error::io("create", std::env::temp_dir()))?;
-        copy_dir(&place, copy.path())?;
-        let db = open_sled(copy.path()).map_err(|error| {
-            Error::index(directory, format!("sled can't open a copy of it: {error}"))
-        })?;
-        Ok(Self { db, directory: directory.to_path_buf(), _copy: Some(copy) })
+        let opened = Opened::at(&place, directory, CACHE_BYTES)?;
+        Ok(Self { opened, directory: directory.to_path_buf() })
     }
 
     /// Entries and digest of what is in the tree now.
@@ -185,7 +166,7 @@ impl Trees {
     }
 
     fn tree(&self, name: &str) -> Result<sled::Tree> {
-        self.db.open_tree(name).map_err(|error| self.failed(name, &error))
+        self.opened.db.open_tree(name).map_err(|error| self.failed(name, &error))
     }
 
     /// Walks the tree in key order; `None` from `visit` means that the bytes make no sense.
@@ -209,24 +190,6 @@ impl Trees {
             ),
         )
     }
-}
-
-fn open_sled(place: &Path) -> sled::Result<sled::Db> {
-    sled::Config::new().path(place).cache_capacity(CACHE_BYTES).flush_every_ms(None).open()
-}
-
-fn copy_dir(from: &Path, to: &Path) -> Result<()> {
-    for entry in fs::read_dir(from).map_err(Error::io("list", from))? {
-        let entry = entry.map_err(Error::io("list", from))?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() {
-            fs::create_dir(&target).map_err(Error::io("create", &target))?;
-            copy_dir(&source, &target)?;
-        } else {
-            fs::copy(&source, &target).map_err(Error::io("copy", &source))?;
-        }
-    }
-    Ok(())
 }
 
 /// Reads trees into memory, comparing digests as the bytes pass.
@@ -291,13 +254,14 @@ impl Loader<'_> {
             rows.extend(block);
             Some(())
         })?;
-        contents.keys = Interner::new();
+        let (mut keys, mut items) = (Interner::<ItemId>::new(), Vec::with_capacity(rows.len()));
         for (number, (key, item)) in rows.into_iter().enumerate() {
-            if contents.keys.intern(&key).index() != number {
+            if keys.intern(&key).index() != number {
                 return Err(self.trees.damaged("items"));
             }
-            contents.items.push(item);
+            items.push(item);
         }
+        (contents.keys, contents.items) = (Arc::new(keys), Arc::new(items));
         Ok(())
     }
 

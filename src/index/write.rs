@@ -272,7 +272,7 @@ impl TreeWriter<'_> {
 }
 
 fn item_blocks(contents: &Contents) -> impl Iterator<Item = Vec<u8>> {
-    let rows: Vec<_> = contents.keys.keys().zip(&contents.items).collect();
+    let rows: Vec<_> = contents.keys.keys().zip(contents.items.iter()).collect();
     let blocks: Vec<_> = rows
         .chunks(BLOCK)
         .map(|block| serde_json::to_vec(block).expect("items have string keys only"))

@@ -62,6 +62,10 @@ pub struct Weights {
     pub decay: f32,
     /// Power of how due an item is, in what the customer bought before; 0 ignores it.
     pub due: f32,
+    /// Power of the price that multiplies every score where revenue is the objective.
+    pub revenue: f32,
+    /// Power of the margin that multiplies every score where margin is the objective.
+    pub margin: f32,
 }
 
 impl Weights {
@@ -165,6 +169,8 @@ impl Default for Weights {
             momentum: 0.0,
             decay: 0.8,
             due: 0.5,
+            revenue: 0.0,
+            margin: 0.0,
         }
     }
 }
@@ -183,6 +189,8 @@ pub struct Blend {
     pub customer_new: Weights,
     /// [`Kind::Session`].
     pub session: Weights,
+    /// The chance that an item of a basket's answer is bought, by its place: the first place first.
+    pub acceptance: Vec<f32>,
 }
 
 impl Default for Blend {
@@ -238,6 +246,7 @@ impl Default for Blend {
                 decay: 0.6,
                 ..Weights::default()
             },
+            acceptance: Vec::new(),
         }
     }
 }

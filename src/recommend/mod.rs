@@ -4,24 +4,31 @@
 //! arguments. The server asks here, the command line asks here, and the trainer tunes with the very
 //! same code.
 
+mod arrange;
 mod blend;
 mod features;
+mod merchandise;
 mod pool;
 mod ranking;
 mod reason;
+mod sieve;
 mod sources;
+mod terms;
 
 pub use blend::{Blend, SOURCES, Weights};
 pub use features::{FEATURES, RELATIVE_BLEND_COLUMN};
 pub use pool::Scratch;
-pub use reason::{Association, Reason};
+pub use reason::{Association, Reason, RuleAct, Source};
+pub use terms::{Dropped, Ledger, Objective, OrderValue, PriceBand, Terms};
 
+use crate::catalog::Shelf;
 use crate::customers::History;
 use crate::ids::ItemId;
 use crate::index::Contents;
 use features::Features;
-use pool::Pool;
-use ranking::Side;
+use merchandise::Acting;
+use pool::{Gate, Pool};
+use sieve::Sieves;
 
 /// What is asked. Keys are the shop's; those it does not know are passed over.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,8 +52,19 @@ pub enum Question<'a> {
     },
 }
 
+impl Question<'_> {
+    /// What the shop's rules call the place where it is asked.
+    pub fn placement(&self) -> &'static str {
+        match self {
+            Self::Related { .. } => "related_items",
+            Self::Basket { .. } => "basket_upsell",
+            Self::Customer { .. } => "for_customer",
+        }
+    }
+}
+
 /// A question with everything that is needed to answer it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Query<'a> {
     /// What is asked.
     pub question: Question<'a>,
@@ -54,6 +72,19 @@ pub struct Query<'a> {
     pub history: Option<&'a History>,
     /// Greatest length of the answer.
     pub limit: usize,
+    /// What else it is to be like.
+    pub terms: Terms<'a>,
+}
+
+/// What is recommended, and what became of the other candidates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// Best first.
+    pub recommendations: Vec<Recommendation>,
+    /// What was dropped, and why.
+    pub ledger: Ledger,
+    /// What the order will be worth, if the items are taken as such items are; 0 unless a target was given.
+    pub expected_order_value: f64,
 }
 
 /// One recommended item.
@@ -63,6 +94,10 @@ pub struct Recommendation {
     pub item: ItemId,
     /// Higher is better; comparable within one answer only.
     pub score: f32,
+    /// Where it comes from.
+    pub source: Source,
+    /// It stands in because nothing nearer is known, or can be offered.
+    pub fallback: bool,
     /// Why, the strongest first; never empty.
     pub reasons: Vec<Reason>,
 }
@@ -111,7 +146,12 @@ impl Kind {
     }
 }
 
-impl Query<'_> {
+impl<'a> Query<'a> {
+    /// A question on no special terms.
+    pub fn new(question: Question<'a>, history: Option<&'a History>, limit: usize) -> Self {
+        Self { question, history, limit, terms: Terms::default() }
+    }
+
     /// Which kind of question this is.
     pub fn kind(&self) -> Kind {
         match &self.question {
@@ -129,16 +169,18 @@ impl Query<'_> {
 }
 
 /// Answers the query, best first: never more than its limit, never an item twice, never the item asked
-/// about or one in the basket, never one that is out of stock. Shorter only when nothing is left.
+/// about or one in the basket, never one that can't be offered, is filtered out, or is a second variant of a
+/// product. Shorter only when nothing is left that may be answered.
 pub fn answer(
     contents: &Contents,
     blend: &Blend,
     query: &Query<'_>,
     scratch: &mut Scratch,
-) -> Vec<Recommendation> {
+) -> Answer {
     let kind = query.kind();
     let weights = blend.of(kind);
-    let mut pool = gather(contents, weights, query, scratch);
+    let (acting, gate) = terms_of(contents, query, &mut scratch.sieves);
+    let mut pool = gather(contents, gate, weights, query, scratch);
     let mut scored = pool.scored(weights);
     let ranker = contents.rankers.get(kind.name());
     if let Some(ranker) = ranker.filter(|ranker| ranker.columns() == FEATURES) {
@@ -146,30 +188,63 @@ pub fn answer(
         let features = shortlist_features(&pool, query, &first);
         scored = ranking::reordered(first, rest, ranker, &features);
     }
-    let ranked = match (&query.question, query.history) {
-        (Question::Customer { exclude_purchased: false, .. }, Some(history)) => {
-            pool.mark_past(history);
-            let known = |item| if pool.is_past(item) { Side::One } else { Side::Other };
-            ranking::best_of_both(scored, query.limit, query.limit.div_ceil(10), known)
-        }
-        (Question::Related { .. }, _) => {
-            let side = |item| match (pool.is_bought_with(item), pool.is_viewed_with(item)) {
-                (true, _) => Side::One,
-                (false, true) => Side::Other,
-                (false, false) => Side::Neither,
-            };
-            ranking::best_of_both(scored, query.limit, query.limit.div_ceil(4), side)
-        }
-        _ => ranking::best(scored, query.limit),
+    let recommendations = arrange::arranged(&mut pool, blend, query, &acting, scored);
+    let ledger = Ledger {
+        requested: query.limit as u32, // at most some hundreds
+        returned: recommendations.len() as u32,
+        ..pool.ledger
     };
-    ranked
-        .into_iter()
-        .map(|(item, score)| Recommendation {
-            item,
-            score,
-            reasons: reason::reasons(contents, query.history, item, pool.evidence(item)),
-        })
-        .collect()
+    let expected_order_value = query.terms.order_value.map_or(0.0, |value| {
+        value.now + expected_value(pool.gate.shelf, &blend.acceptance, &recommendations)
+    });
+    Answer { recommendations, ledger, expected_order_value }
+}
+
+/// Σ chance that the item is taken × its price.
+fn expected_value(shelf: &Shelf, acceptance: &[f32], answer: &[Recommendation]) -> f64 {
+    let priced = answer.iter().map(|recommended| shelf.price(recommended.item).unwrap_or(0.0));
+    priced
+        .enumerate()
+        .map(|(place, price)| f64::from(arrange::chance_at(acceptance, place)) * price)
+        .sum()
+}
+
+/// The shop's rules that act on the query, and what keeps items out of its answer.
+fn terms_of<'a>(
+    contents: &'a Contents,
+    query: &Query<'a>,
+    sieves: &mut Sieves,
+) -> (Acting, Gate<'a>) {
+    let terms = &query.terms;
+    let shelf = terms.shelf.unwrap_or(&contents.shelf);
+    sieves.begin(shelf);
+    let asked = match &query.question {
+        Question::Related { item } => shelf.get(item).into_iter().collect(),
+        Question::Basket { items } => items.iter().filter_map(|item| shelf.get(item)).collect(),
+        Question::Customer { .. } => Vec::new(),
+    };
+    let placement = match terms.placement {
+        "" => query.question.placement(),
+        named => named,
+    };
+    let mut acting = Acting::of(terms, placement, shelf, &asked, sieves);
+    let current = match &query.question {
+        Question::Related { .. } => asked.first().map(|item| shelf.row(*item)),
+        _ => None,
+    };
+    let filter = terms.filter.map(|filter| sieves.condition(filter, current.as_ref()));
+    let better = terms.up_sell.map(|band| sieves.better_of_the_same_kind(shelf, band, current.as_ref()));
+    let gate = Gate {
+        shelf,
+        shown: terms.shown,
+        must_hold: filter.into_iter().chain(better).collect(),
+        must_not_hold: std::mem::take(&mut acting.hides),
+        groups_asked: match terms.allow_variants {
+            true => Vec::new(),
+            false => asked.iter().filter_map(|item| shelf.group(*item)).collect(),
+        },
+    };
+    (acting, gate)
 }
 
 /// So many of the blend's best are put in order by the ranker.
@@ -191,7 +266,8 @@ pub fn shortlist(
     query: &Query<'_>,
     scratch: &mut Scratch,
 ) -> Shortlist {
-    let pool = gather(contents, weights, query, scratch);
+    let (_, gate) = terms_of(contents, query, &mut scratch.sieves);
+    let mut pool = gather(contents, gate, weights, query, scratch);
     let (first, _) = ranking::parted(pool.scored(weights), SHORTLIST);
     let features = shortlist_features(&pool, query, &first);
     Shortlist { items: first.into_iter().map(|(item, _)| item).collect(), features }
@@ -224,19 +300,25 @@ pub fn gathered(
     query: &Query<'_>,
     scratch: &mut Scratch,
 ) -> Gathered {
-    let pool = gather(contents, weights, query, scratch);
-    let (items, says) = pool.candidates().map(|(item, says)| (item, *says)).unzip();
-    Gathered { items, says }
+    let (_, gate) = terms_of(contents, query, &mut scratch.sieves);
+    let mut pool = gather(contents, gate, weights, query, scratch);
+    let mut gathered = Gathered::default();
+    pool.for_each(|item, says| {
+        gathered.items.push(item);
+        gathered.says.push(*says);
+    });
+    gathered
 }
 
 /// Every candidate for the query, from every source that is listened to.
 fn gather<'a>(
     contents: &'a Contents,
+    gate: Gate<'a>,
     weights: &Weights,
     query: &Query<'_>,
     scratch: &'a mut Scratch,
 ) -> Pool<'a> {
-    let mut pool = Pool::new(contents, weights, scratch);
+    let mut pool = Pool::new(contents, gate, weights, scratch);
     match &query.question {
         Question::Related { item } => sources::related(&mut pool, item),
         Question::Basket { items } => sources::basket(&mut pool, weights.due, items, query.history),

@@ -2,6 +2,10 @@
 
 use super::blend::{SOURCES, Source, Weights};
 use super::ranking::Scored;
+use super::reason;
+use super::sieve::{Condition, Sieves};
+use super::terms::{Dropped, Ledger};
+use crate::catalog::{Absence, Shelf};
 use crate::customers::{EventKind, History};
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
@@ -37,7 +41,7 @@ struct Slot {
     /// The largest single contribution.
     strongest: f32,
     item: ItemId,
-    blocked: bool,
+    dropped: Option<Dropped>,
     /// Bought before by the customer who asks.
     past: bool,
 }
@@ -60,13 +64,63 @@ pub struct Scratch {
     places: Vec<u32>,
     slots: Vec<Slot>,
     asides: Vec<Aside>,
+    /// New arrivals that are close to a seed: how much, and to which.
+    arrivals: Vec<Arrival>,
     /// For finding visits like the visitor's.
     onward: OnwardScratch,
+    pub(super) sieves: Sieves,
+}
+
+/// A new arrival that is close to something that stands for what is wanted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Arrival {
+    pub(super) item: ItemId,
+    /// Cosine × weight of the seed.
+    pub(super) says: f32,
+    pub(super) like: ItemId,
+    pub(super) cosine: f32,
+}
+
+/// What keeps items out of an answer, whatever the sources say.
+#[derive(Debug)]
+pub(super) struct Gate<'a> {
+    pub(super) shelf: &'a Shelf,
+    /// Shown elsewhere on the page; ascending.
+    pub(super) shown: &'a [ItemId],
+    pub(super) must_hold: Vec<Condition>,
+    pub(super) must_not_hold: Vec<Condition>,
+    /// Products of which a variant is what was asked about.
+    pub(super) groups_asked: Vec<u32>,
+}
+
+impl Gate<'_> {
+    /// Why the item can't be answered, if so.
+    #[inline]
+    pub(super) fn drops(&self, sieves: &mut Sieves, item: ItemId) -> Option<Dropped> {
+        match self.shelf.absence(item) {
+            Some(Absence::SoldOut) => return Some(Dropped::OutOfStock),
+            Some(Absence::Hidden | Absence::Deleted) => return Some(Dropped::Hidden),
+            None => {}
+        }
+        let mut holds = |condition| sieves.holds(condition, self.shelf, item);
+        match () {
+            () if self.shown.binary_search(&item).is_ok() => Some(Dropped::Duplicate),
+            () if self.must_not_hold.iter().any(&mut holds) => Some(Dropped::Hidden),
+            () if !self.must_hold.iter().all(&mut holds) => Some(Dropped::Filtered),
+            () if !self.groups_asked.is_empty() => {
+                let group = self.shelf.group(item)?;
+                self.groups_asked.contains(&group).then_some(Dropped::Variant)
+            }
+            () => None,
+        }
+    }
 }
 
 /// The candidates of one answer.
 pub(super) struct Pool<'a> {
     pub(super) contents: &'a Contents,
+    pub(super) gate: Gate<'a>,
+    pub(super) ledger: Ledger,
     weights: [f32; SOURCES],
     scratch: &'a mut Scratch,
 }
@@ -77,13 +131,38 @@ impl Drop for Pool<'_> {
             self.scratch.places[slot.item.index()] = 0;
         }
         self.scratch.asides.clear();
+        self.scratch.arrivals.clear();
+    }
+}
+
+impl Evidence {
+    /// What proposed the item.
+    pub(super) fn source(self) -> reason::Source {
+        use reason::Source;
+        match self {
+            Self::Bought { .. } | Self::Longer { .. } => Source::BoughtTogether,
+            Self::Collected { .. } => Source::SameCustomers,
+            Self::Called { .. } => Source::CalledFor,
+            Self::Viewed { .. } | Self::Next { .. } => Source::ViewedTogether,
+            Self::Onward { .. } => Source::VisitsLikeThis,
+            Self::Similar { .. } => Source::Similar,
+            Self::Own => Source::BoughtBefore,
+            Self::Glanced { .. } | Self::ThisVisit => Source::SeenBefore,
+            Self::Category { .. } => Source::Category,
+            Self::Popular { .. } => Source::Popular,
+        }
     }
 }
 
 impl<'a> Pool<'a> {
-    pub(super) fn new(contents: &'a Contents, weights: &Weights, scratch: &'a mut Scratch) -> Self {
-        scratch.places.resize(contents.len(), 0);
-        Self { contents, weights: weights.by_source(), scratch }
+    pub(super) fn new(
+        contents: &'a Contents,
+        gate: Gate<'a>,
+        weights: &Weights,
+        scratch: &'a mut Scratch,
+    ) -> Self {
+        scratch.places.resize(gate.shelf.len(), 0);
+        Self { contents, gate, ledger: Ledger::default(), weights: weights.by_source(), scratch }
     }
 
     /// Whether the source is listened to at all.
@@ -92,9 +171,53 @@ impl<'a> Pool<'a> {
     }
 
     /// Keeps the item out of the answer.
-    pub(super) fn block(&mut self, item: ItemId) {
+    pub(super) fn block(&mut self, item: ItemId, why: Dropped) {
         let place = self.place(item);
-        self.scratch.slots[place].blocked = true;
+        self.scratch.slots[place].dropped.get_or_insert(why);
+    }
+
+    /// Whether the item was kept out of the answer.
+    pub(super) fn is_blocked(&self, item: ItemId) -> bool {
+        self.known(item).is_some_and(|place| self.scratch.slots[place].dropped.is_some())
+    }
+
+    /// Whether the item is a candidate, or was kept out.
+    pub(super) fn is_known(&self, item: ItemId) -> bool {
+        self.known(item).is_some()
+    }
+
+    /// Whether the item may be answered at all, and was not kept out.
+    pub(super) fn may_answer(&mut self, item: ItemId) -> bool {
+        !self.is_blocked(item) && self.gate.drops(&mut self.scratch.sieves, item).is_none()
+    }
+
+    /// Whether an item that is no candidate yet may become one; the ledger hears if not.
+    pub(super) fn passes_gate(&mut self, item: ItemId) -> bool {
+        let why = self.gate.drops(&mut self.scratch.sieves, item);
+        why.inspect(|why| self.ledger.drop(*why)).is_none()
+    }
+
+    /// Whether a condition holds for the item.
+    pub(super) fn holds(&mut self, condition: &Condition, item: ItemId) -> bool {
+        self.scratch.sieves.holds(condition, self.gate.shelf, item)
+    }
+
+    /// Notes which new arrivals are close to a seed.
+    pub(super) fn add_arrivals(&mut self, like: ItemId, weight: f32) {
+        let close = self.gate.shelf.arrivals_close_to(like);
+        let arrival =
+            |&(item, cosine): &(ItemId, f32)| Arrival { item, says: weight * cosine, like, cosine };
+        self.scratch.arrivals.extend(close.iter().map(arrival));
+    }
+
+    /// The new arrivals that were noted, each once, the closest first.
+    pub(super) fn arrivals(&mut self) -> Vec<Arrival> {
+        let mut arrivals = std::mem::take(&mut self.scratch.arrivals);
+        arrivals.sort_unstable_by(|a, b| a.item.cmp(&b.item).then(b.says.total_cmp(&a.says)));
+        arrivals.dedup_by_key(|arrival| arrival.item);
+        arrivals.retain(|arrival| self.may_answer(arrival.item));
+        arrivals.sort_unstable_by(|a, b| b.says.total_cmp(&a.says).then(a.item.cmp(&b.item)));
+        arrivals
     }
 
     /// Makes the item a candidate, of which no source has said anything yet.
@@ -174,9 +297,15 @@ impl<'a> Pool<'a> {
         let trends = &contents.trends;
         let top = trends.ranking.first().map_or(0.0, |item| trends.share[item.index()]);
         // Never 0: what fills up the answer still has an order.
-        let popularity =
-            |item: ItemId| (trends.share[item.index()] / top.max(f32::MIN_POSITIVE)).max(1e-9);
-        let fallback = !self.scratch.slots.iter().any(|slot| !slot.blocked && slot.strongest > 0.0);
+        let popularity = |item: ItemId| {
+            let share = trends.share.get(item.index()).copied().unwrap_or(0.0);
+            (share / top.max(f32::MIN_POSITIVE)).max(1e-9)
+        };
+        let fallback = !self
+            .scratch
+            .slots
+            .iter()
+            .any(|slot| slot.dropped.is_none() && slot.strongest > 0.0);
         for place in 0..self.scratch.slots.len() {
             let says = popularity(self.scratch.slots[place].item);
             self.add_at(place, Source::Popular, says, Evidence::Popular { fallback });
@@ -186,7 +315,10 @@ impl<'a> Pool<'a> {
             if wanted == 0 {
                 break;
             }
-            if self.known(item).is_none() && !self.is_sold_out(item) {
+            if self.known(item).is_some() {
+                continue;
+            }
+            if self.passes_gate(item) {
                 self.add(Source::Popular, item, popularity(item), Evidence::Popular { fallback });
                 wanted -= 1;
             }
@@ -204,22 +336,32 @@ impl<'a> Pool<'a> {
         says[Source::Viewed as usize] > 0.0 || says[Source::Next as usize] > 0.0
     }
 
-    /// All candidates that may be answered, with what each source says of them.
-    pub(super) fn candidates(&self) -> impl Iterator<Item = (ItemId, &[f32; SOURCES])> {
-        let slots = self.scratch.slots.iter();
-        slots
-            .filter(|slot| !slot.blocked && !self.is_sold_out(slot.item))
-            .map(|slot| (slot.item, &slot.says))
+    /// All candidates that may be answered, with what each source says of them; the others go into the
+    /// ledger.
+    pub(super) fn for_each(
+        &mut self,
+        mut visit: impl FnMut(ItemId, &[f32; SOURCES]),
+    ) {
+        let Scratch { slots, sieves, .. } = &mut *self.scratch;
+        for slot in slots {
+            match slot.dropped.or_else(|| self.gate.drops(sieves, slot.item)) {
+                Some(why) => self.ledger.drop(why),
+                None => visit(slot.item, &slot.says),
+            }
+        }
     }
 
     /// All candidates with a score above 0, in no order.
-    pub(super) fn scored(&self, weights: &Weights) -> Vec<Scored> {
+    pub(super) fn scored(&mut self, weights: &Weights) -> Vec<Scored> {
         let by_source = weights.by_source();
         let momentum = self.contents.momentum_to(weights.momentum);
-        let score = |item: ItemId, says| Weights::sum(&by_source, says) * momentum.of(item);
         let mut scored = Vec::with_capacity(self.scratch.slots.len());
-        let candidates = self.candidates().map(|(item, says)| (item, score(item, says)));
-        scored.extend(candidates.filter(|(_, score)| *score > 0.0));
+        self.for_each(|item, says| {
+            let score = Weights::sum(&by_source, says) * momentum.of(item);
+            if score > 0.0 {
+                scored.push((item, score));
+            }
+        });
         scored
     }
 
@@ -232,10 +374,6 @@ impl<'a> Pool<'a> {
     pub(super) fn evidence(&self, item: ItemId) -> Evidence {
         let aside = self.known(item).map(|place| self.scratch.asides[place]);
         aside.map_or(Evidence::Popular { fallback: true }, |aside| aside.evidence)
-    }
-
-    fn is_sold_out(&self, item: ItemId) -> bool {
-        self.contents.sold_out[item.index()]
     }
 
     /// The item's slot, if it has one.
@@ -260,7 +398,7 @@ impl<'a> Pool<'a> {
             says: [0.0; SOURCES],
             strongest: 0.0,
             item,
-            blocked: false,
+            dropped: None,
             past: false,
         });
         let evidence = Evidence::Popular { fallback: true };

@@ -85,7 +85,8 @@ pub(super) fn reordered(
     first
 }
 
-fn better(a: &Scored, b: &Scored) -> std::cmp::Ordering {
+/// The better of two comes first; ties fall to the lower id.
+pub(super) fn better(a: &Scored, b: &Scored) -> std::cmp::Ordering {
     b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
 }
 

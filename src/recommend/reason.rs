@@ -1,6 +1,9 @@
 //! Why an item is recommended: the evidence of the strongest source, in figures and in words.
 
+use std::sync::Arc;
+
 use super::pool::Evidence;
+use crate::catalog::Shelf;
 use crate::customers::{Bought, EventKind, History};
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
@@ -91,6 +94,69 @@ pub enum Reason {
         /// Stands in because nothing nearer is known.
         fallback: bool,
     },
+    /// It came after the index was trained, or shortly before.
+    New {
+        /// What it is close to by category, brand and title, if that is why it is here.
+        like: Option<ItemId>,
+        /// How close, -1 to 1.
+        cosine: f32,
+    },
+    /// A better one of the same kind.
+    UpSell {
+        /// Than this.
+        from: ItemId,
+        /// Its price as a multiple of that one's.
+        price_ratio: f64,
+    },
+    /// A rule of the shop acted.
+    Rule {
+        /// Which.
+        id: Arc<str>,
+        /// What it did.
+        act: RuleAct,
+    },
+}
+
+/// What a rule of the shop did to an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleAct {
+    /// Put it at a place.
+    Pinned,
+    /// Raised its score.
+    Boosted,
+    /// Lowered its score.
+    Buried,
+    /// Kept a place for it.
+    Promoted,
+}
+
+/// What proposed an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Rules over orders.
+    BoughtTogether,
+    /// Rules over customers.
+    SameCustomers,
+    /// What calls for what (EASE).
+    CalledFor,
+    /// Rules over visits.
+    ViewedTogether,
+    /// Visits like this one.
+    VisitsLikeThis,
+    /// Neighbours in the embedding space.
+    Similar,
+    /// The customer's own purchases.
+    BoughtBefore,
+    /// What the customer looked at.
+    SeenBefore,
+    /// What is popular in the category.
+    Category,
+    /// What is popular in the shop.
+    Popular,
+    /// What has just come, and is close by content.
+    NewArrival,
+    /// A rule of the shop.
+    Rule,
 }
 
 /// How often two things go together.
@@ -162,7 +228,7 @@ fn bought_before(contents: &Contents, bought: &Bought) -> Reason {
 fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
     let popular = |category, fallback| Reason::Popular {
         category,
-        count: contents.trends.recent_buyers[item.index()],
+        count: contents.trends.recent_buyers.get(item.index()).copied().unwrap_or(0),
         window_days: contents.trends.recent_days,
         fallback,
     };
@@ -232,8 +298,8 @@ fn called(contents: &Contents, item: ItemId, by: ItemId, weight: f32, in_orders:
 
 impl Reason {
     /// The reason in words, for people. Never names a customer.
-    pub fn text(&self, contents: &Contents) -> String {
-        let title = |item: &ItemId| contents.title(*item);
+    pub fn text(&self, contents: &Contents, shelf: &Shelf) -> String {
+        let title = |item: &ItemId| shelf.title(*item);
         match self {
             Self::BoughtTogether { with, counted } => format!(
                 "bought with {} in {} orders: {:.0}% of its orders, {:.1}× chance",
@@ -301,6 +367,23 @@ impl Reason {
                 let stands_in =
                     if *fallback { ", standing in: nothing nearer is known" } else { "" };
                 format!("popular in {place}: {count} buyers{window}{stands_in}")
+            }
+            Self::New { like: None, .. } => "new in the shop".to_owned(),
+            Self::New { like: Some(like), .. } => {
+                format!("new in the shop, and much like {}", title(like))
+            }
+            Self::UpSell { from, price_ratio } => {
+                let dearer = 100.0 * (price_ratio - 1.0);
+                format!("a step up from {}, for {dearer:.0}% more", title(from))
+            }
+            Self::Rule { id, act } => {
+                let act = match act {
+                    RuleAct::Pinned => "put here",
+                    RuleAct::Boosted => "raised",
+                    RuleAct::Buried => "lowered",
+                    RuleAct::Promoted => "promoted",
+                };
+                format!("{act} by the shop's rule {id}")
             }
         }
     }

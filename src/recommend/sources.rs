@@ -2,6 +2,7 @@
 
 use super::blend::{Source, Weights};
 use super::pool::{Evidence, Pool};
+use super::terms::Dropped;
 use crate::customers::{Bought, History};
 use crate::ids::ItemId;
 use crate::index::Contents;
@@ -23,8 +24,11 @@ const SELDOM: f64 = 0.25;
 
 /// Candidates for a product page.
 pub(super) fn related(pool: &mut Pool<'_>, item: &str) {
-    let Some(item) = pool.contents.keys.get(item) else { return };
-    pool.block(item);
+    let Some(item) = pool.gate.shelf.get(item) else { return };
+    pool.block(item, Dropped::Asked);
+    if is_arrival(pool, item) {
+        return stand_ins(pool, 0, item, 1.0);
+    }
     pool.mark_bought_with(0, pool.contents.bought.lists.row(item.index()));
     propose(pool, Seed { number: 0, item, weight: 1.0 });
     category(pool, item);
@@ -32,14 +36,18 @@ pub(super) fn related(pool: &mut Pool<'_>, item: &str) {
 
 /// Candidates for a cart.
 pub(super) fn basket(pool: &mut Pool<'_>, due: f32, items: &[&str], history: Option<&History>) {
-    let items = known_distinct(pool, items);
-    items.iter().for_each(|&item| pool.block(item));
+    let mut items = known_distinct(pool, items);
+    items.iter().for_each(|&item| pool.block(item, Dropped::Asked));
+    let arrivals = items.split_off(items.partition_point(|&item| !is_arrival(pool, item)));
     for (number, &item) in (0..).zip(&items) {
         block_substitutes(pool, Seed { number, item, weight: 1.0 });
     }
     // Marks of the first walk are of no use to the second: seeds go on counting.
     for (number, &item) in (items.len() as u32..).zip(&items) {
         propose(pool, Seed { number, item, weight: 1.0 });
+    }
+    for (number, &item) in (0..).zip(&arrivals) {
+        stand_ins(pool, (2 * items.len() + STAND_INS * number) as u32, item, 1.0);
     }
     longer(pool, &items);
     if let Some(history) = history {
@@ -57,10 +65,10 @@ pub(super) fn customer(
 ) {
     let visit = latest_first(pool, recent);
     if let Some(&latest) = visit.first() {
-        pool.block(latest);
+        pool.block(latest, Dropped::Asked);
     }
     if exclude_purchased && let Some(history) = history {
-        history.bought.iter().for_each(|bought| pool.block(bought.item));
+        history.bought.iter().for_each(|bought| pool.block(bought.item, Dropped::Purchased));
     }
     if pool.listens_to(Source::Onward) {
         let clicks: Vec<ItemId> =
@@ -69,6 +77,10 @@ pub(super) fn customer(
     }
     for (number, &item) in (0..).zip(&visit) {
         let weight = weights.decay.powi(number as i32);
+        if is_arrival(pool, item) {
+            stand_ins(pool, FAR + number * STAND_INS as u32, item, weight);
+            continue;
+        }
         propose(pool, Seed { number, item, weight });
         if pool.listens_to(Source::Glanced) {
             pool.add(Source::Glanced, item, weight, Evidence::ThisVisit);
@@ -82,6 +94,28 @@ pub(super) fn customer(
         drawn(pool, history);
         glanced(pool, history);
         own(pool, weights.due, history);
+    }
+}
+
+/// At most so many trained items stand in for one that the trainer has not seen.
+const STAND_INS: usize = 3;
+/// Beyond the numbers of all other seeds.
+const FAR: u32 = 1 << 20;
+
+/// Whether the trainer has not seen the item.
+fn is_arrival(pool: &Pool<'_>, item: ItemId) -> bool {
+    item.index() >= pool.contents.len()
+}
+
+/// For an item that the trainer has not seen: what is close to it, and what goes with that.
+fn stand_ins(pool: &mut Pool<'_>, first_number: u32, arrival: ItemId, weight: f32) {
+    let near = pool.gate.shelf.near(arrival).to_vec();
+    for &(item, cosine) in &near {
+        let evidence = Evidence::Similar { to: arrival, cosine, alternative: true };
+        pool.add(Source::Similar, item, weight * cosine, evidence);
+    }
+    for (number, &(item, cosine)) in (first_number..).zip(near.iter().take(STAND_INS)) {
+        propose(pool, Seed { number, item, weight: weight * cosine });
     }
 }
 
@@ -112,6 +146,7 @@ fn drawn(pool: &mut Pool<'_>, history: &History) {
 fn propose_beside_pulls(pool: &mut Pool<'_>, seed: Seed) {
     let contents = pool.contents;
     let Seed { number, item: with, weight } = seed;
+    pool.add_arrivals(with, weight);
     let bought_with = contents.bought.lists.row(with.index());
     if tells_alternatives(pool, with) {
         pool.mark_bought_with(number, bought_with);
@@ -198,14 +233,14 @@ fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
         let other_category = same_category(pool, with, rule.item) == Some(false);
         let passed_over = occasions >= TELLING && orders < SELDOM * occasions && !other_category;
         if passed_over || is_alternative(pool, number, with, rule.item) {
-            pool.block(rule.item);
+            pool.block(rule.item, Dropped::Substitute);
         }
     }
     let orders = f64::from(contents.bought.groups.max(1));
     for near in contents.neighbours.row(with.index()) {
         let by_chance = orders_of(with) * orders_of(near.item) / orders;
         if by_chance >= TELLING && is_alternative(pool, number, with, near.item) {
-            pool.block(near.item);
+            pool.block(near.item, Dropped::Substitute);
         }
     }
 }
@@ -270,10 +305,10 @@ fn category(pool: &mut Pool<'_>, item: ItemId) {
     }
 }
 
-/// The items that the shop knows, ascending and distinct.
+/// The items that the shop knows, ascending (new arrivals last) and distinct.
 fn known_distinct(pool: &Pool<'_>, keys: &[&str]) -> Vec<ItemId> {
     let mut items: Vec<ItemId> =
-        keys.iter().filter_map(|key| pool.contents.keys.get(key)).collect();
+        keys.iter().filter_map(|key| pool.gate.shelf.get(key)).collect();
     items.sort_unstable();
     items.dedup();
     items
@@ -282,7 +317,7 @@ fn known_distinct(pool: &Pool<'_>, keys: &[&str]) -> Vec<ItemId> {
 /// The items of a visit that the shop knows, each at its latest place, latest first.
 fn latest_first(pool: &Pool<'_>, keys: &[&str]) -> Vec<ItemId> {
     let mut items: Vec<ItemId> = Vec::new();
-    for item in keys.iter().rev().filter_map(|key| pool.contents.keys.get(key)) {
+    for item in keys.iter().rev().filter_map(|key| pool.gate.shelf.get(key)) {
         if !items.contains(&item) {
             items.push(item);
         }

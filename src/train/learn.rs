@@ -1,6 +1,7 @@
 //! From a log to everything that answers are made of.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
@@ -46,11 +47,12 @@ pub struct Lesson {
 /// what a day is.
 pub fn learn(
     log: &EventLog,
-    items: Vec<Item>,
+    items: impl Into<Arc<Vec<Item>>>,
     zone: &TimeZone,
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
 ) -> Learnt {
+    let items = items.into();
     let count = items.len();
     let now = log.events.last().map(|event| event.at).unwrap_or_default();
 
@@ -90,7 +92,7 @@ pub fn learn(
     let contents = Contents {
         now,
         timed: log.timed,
-        keys: log.items.clone(),
+        keys: Arc::new(log.items.clone()),
         items,
         bought,
         collected,

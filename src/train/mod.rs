@@ -25,6 +25,8 @@ pub use options::TrainOptions;
 pub use ranker::Worth;
 pub use tune::Score;
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use rustc_hash::FxHashSet;
 
@@ -131,6 +133,7 @@ pub fn learn_tuned(
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
 ) -> Tuned {
+    let items = Arc::new(items);
     let mut options = options.clone();
     let gap = options.session_gap_minutes;
     watch("holding back the last weeks, to tune on");

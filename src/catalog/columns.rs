@@ -1,0 +1,220 @@
+//! The columns of a shelf, a chunk of items at a time.
+
+use std::sync::Arc;
+
+use super::shelf::{CHUNK, number};
+use super::{Absence, Item, Listing};
+use crate::ids::{DenseId, Interner};
+
+/// Texts that many items share, by number.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Texts {
+    /// As of last night.
+    settled: Arc<Interner<Text>>,
+    /// Since then: few, so that a change copies little.
+    added: Arc<Interner<Text>>,
+}
+
+/// A text that many items share.
+#[derive(Clone, Copy, Debug)]
+struct Text(u32);
+
+impl DenseId for Text {
+    fn new(index: usize) -> Self {
+        Self(u32::try_from(index).expect("fewer than 2^32 texts"))
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Texts {
+    fn number(&mut self, text: &str) -> u32 {
+        if let Some(known) = self.settled.get(text) {
+            return known.0;
+        }
+        let added = match self.added.get(text) {
+            Some(known) => known,
+            None => Arc::make_mut(&mut self.added).intern(text),
+        };
+        self.settled.len() as u32 + added.0
+    }
+
+    /// The text with this number.
+    pub(super) fn get(&self, number: u32) -> Option<&str> {
+        let number = number as usize;
+        let (settled, added) = (self.settled.len(), self.added.len());
+        match number.checked_sub(settled) {
+            None => Some(self.settled.key(Text::new(number))),
+            Some(number) => (number < added).then(|| self.added.key(Text::new(number))),
+        }
+    }
+
+    /// The same texts, all as of last night.
+    pub(super) fn settled(self) -> Self {
+        debug_assert!(self.settled.is_empty(), "nothing else was settled before");
+        Self { settled: self.added, added: Arc::default() }
+    }
+}
+
+/// No text, or no item.
+const NONE: u32 = u32::MAX;
+
+/// The columns of up to [`CHUNK`] items.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chunk {
+    /// The version of the shelf that changed it last.
+    pub(super) version: u64,
+    state: Vec<State>,
+    price: Vec<f64>,
+    cost: Vec<f64>,
+    brand: Vec<u32>,
+    category: Vec<u32>,
+    group: Vec<u32>,
+    attributes: Vec<Column>,
+    /// What was said of an item since last night; empty if nothing was of any.
+    listings: Vec<Option<Arc<Listing>>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    absence: Option<Absence>,
+    in_stock: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Column {
+    texts: Vec<u32>,
+    numbers: Vec<f64>,
+}
+
+impl Chunk {
+    pub(super) fn with_columns(attributes: usize) -> Self {
+        let mut chunk = Self::default();
+        chunk.widen(attributes);
+        chunk
+    }
+
+    /// Makes room for one more item, and gives its place.
+    pub(super) fn push(&mut self) -> usize {
+        let place = self.state.len();
+        debug_assert!(place < CHUNK);
+        self.state.push(State::default());
+        self.price.push(f64::NAN);
+        self.cost.push(f64::NAN);
+        for column in [&mut self.brand, &mut self.category, &mut self.group] {
+            column.push(NONE);
+        }
+        self.attributes.iter_mut().for_each(|column| column.resize(place + 1));
+        if !self.listings.is_empty() {
+            self.listings.push(None);
+        }
+        place
+    }
+
+    /// Makes room for more attributes.
+    pub(super) fn widen(&mut self, attributes: usize) {
+        let count = self.state.len();
+        while self.attributes.len() < attributes {
+            let mut column = Column::default();
+            column.resize(count);
+            self.attributes.push(column);
+        }
+    }
+
+    /// Puts down what the catalogue says of the item at `place`.
+    pub(super) fn set(
+        &mut self,
+        place: usize,
+        item: &Item,
+        attributes: &[(usize, &str)],
+        texts: &mut Texts,
+    ) {
+        let sold_out = item.in_stock == Some(false);
+        self.state[place] = State {
+            absence: sold_out.then_some(Absence::SoldOut),
+            in_stock: item.in_stock,
+        };
+        self.price[place] = item.price.unwrap_or(f64::NAN);
+        self.cost[place] = item.cost.unwrap_or(f64::NAN);
+        let mut text = |text: Option<&str>| text.map_or(NONE, |text| texts.number(text));
+        self.brand[place] = text(item.brand.as_deref());
+        self.group[place] = text(item.group_id.as_deref());
+        let path = (!item.category.is_empty()).then(|| item.category.join(" > "));
+        self.category[place] = text(path.as_deref());
+        for column in &mut self.attributes {
+            (column.texts[place], column.numbers[place]) = (NONE, f64::NAN);
+        }
+        for &(column, value) in attributes {
+            let column = &mut self.attributes[column];
+            column.texts[place] = text(Some(value));
+            column.numbers[place] = number(value).unwrap_or(f64::NAN);
+        }
+    }
+
+    /// Keeps the listing of the item at `place`, and puts down its stock and whether it can be offered.
+    pub(super) fn list(&mut self, place: usize, listing: Listing) {
+        self.state[place] = State { absence: listing.absence(), in_stock: listing.in_stock() };
+        self.listings.resize(self.state.len(), None);
+        self.listings[place] = Some(Arc::new(listing));
+    }
+
+    pub(super) fn listing(&self, place: usize) -> Option<&Listing> {
+        self.listings.get(place)?.as_deref()
+    }
+
+    #[inline]
+    pub(super) fn absence(&self, place: usize) -> Option<Absence> {
+        self.state[place].absence
+    }
+
+    pub(super) fn in_stock(&self, place: usize) -> Option<bool> {
+        self.state[place].in_stock
+    }
+
+    pub(super) fn price(&self, place: usize) -> Option<f64> {
+        some(self.price[place])
+    }
+
+    pub(super) fn cost(&self, place: usize) -> Option<f64> {
+        some(self.cost[place])
+    }
+
+    pub(super) fn brand(&self, place: usize) -> Option<u32> {
+        known(self.brand[place])
+    }
+
+    pub(super) fn category(&self, place: usize) -> Option<u32> {
+        known(self.category[place])
+    }
+
+    pub(super) fn group(&self, place: usize) -> Option<u32> {
+        known(self.group[place])
+    }
+
+    /// An attribute as a number.
+    pub(super) fn number(&self, attribute: usize, place: usize) -> Option<f64> {
+        some(self.attributes.get(attribute)?.numbers[place])
+    }
+
+    /// An attribute as a text.
+    pub(super) fn text(&self, attribute: usize, place: usize) -> Option<u32> {
+        known(self.attributes.get(attribute)?.texts[place])
+    }
+}
+
+impl Column {
+    fn resize(&mut self, count: usize) {
+        self.texts.resize(count, NONE);
+        self.numbers.resize(count, f64::NAN);
+    }
+}
+
+fn known(text: u32) -> Option<u32> {
+    (text != NONE).then_some(text)
+}
+
+fn some(number: f64) -> Option<f64> {
+    (!number.is_nan()).then_some(number)
+}

@@ -1,0 +1,430 @@
+//! What can be offered right now: every item's price, stock, brand and so on, in columns.
+//!
+//! The columns come in chunks of 1,024 items. A change copies the chunk it falls into and leaves the others
+//! to be shared, so that whoever holds the shelf of a moment ago goes on reading it, and a change of one
+//! price costs the same in a shop of a million items as in a small one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustc_hash::FxHashMap;
+
+use super::columns::{Chunk, Texts};
+use super::{Absence, Item, Listing};
+use crate::filter::{FieldId, Row, Schema, Type};
+use crate::ids::{DenseId, Interner, ItemId};
+use crate::time::Timestamp;
+
+/// Items per chunk.
+pub const CHUNK: usize = 1024;
+
+/// An item's nearest in the trained index, with cosines.
+pub type Near = Vec<(ItemId, f32)>;
+
+/// All items: those of the trained index in the order of their ids, and the arrivals behind them.
+#[derive(Clone, Debug, Default)]
+pub struct Shelf {
+    keys: Arc<Interner<ItemId>>,
+    items: Arc<Vec<Item>>,
+    chunks: Vec<Arc<Chunk>>,
+    texts: Texts,
+    attributes: Arc<Attributes>,
+    arrivals: Arc<Arrivals>,
+    number: u64,
+    version: u64,
+}
+
+/// Shelves made so far; that of nobody is 0.
+static SHELVES: AtomicU64 = AtomicU64::new(1);
+
+/// The columns beside the fixed ones, as the catalogue names them.
+#[derive(Clone, Debug, Default)]
+struct Attributes {
+    names: Interner<Attribute>,
+    /// Those in which every value is a number.
+    numeric: Vec<bool>,
+}
+
+/// A column beside the fixed ones.
+#[derive(Clone, Copy, Debug)]
+struct Attribute(u32);
+
+impl DenseId for Attribute {
+    fn new(index: usize) -> Self {
+        Self(u32::try_from(index).expect("few columns"))
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Items that the trainer has not seen.
+#[derive(Clone, Debug, Default)]
+struct Arrivals {
+    keys: Interner<ItemId>,
+    near: Vec<Near>,
+    /// The other way round: trained item → arrivals close to it.
+    close_to: FxHashMap<ItemId, Near>,
+}
+
+/// One item that has changed, or arrived.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The shop's key.
+    pub key: String,
+    /// As it is from now on.
+    pub listing: Listing,
+    /// Close to it in the trained index; looked at for arrivals only.
+    pub near: Near,
+}
+
+impl Shelf {
+    /// The shelf as the catalogue filled it last night.
+    pub fn new(keys: Arc<Interner<ItemId>>, items: Arc<Vec<Item>>) -> Self {
+        let attributes = Attributes::of(&items);
+        let mut texts = Texts::default();
+        let chunks = items
+            .chunks(CHUNK)
+            .map(|items| {
+                let mut chunk = Chunk::with_columns(attributes.names.len());
+                for item in items {
+                    let place = chunk.push();
+                    chunk.set(place, item, &attributes.values(item), &mut texts);
+                }
+                Arc::new(chunk)
+            })
+            .collect();
+        let texts = texts.settled();
+        let attributes = Arc::new(attributes);
+        let number = SHELVES.fetch_add(1, Ordering::Relaxed);
+        let arrivals = Arc::default();
+        Self { keys, items, chunks, texts, attributes, arrivals, number, version: 0 }
+    }
+
+    /// The same shelf after the changes. A key that the trainer has not seen becomes an arrival.
+    pub fn with(&self, changes: impl IntoIterator<Item = Change>) -> Self {
+        let mut next = self.clone();
+        next.version += 1;
+        for Change { key, listing, near } in changes {
+            let item = next.get(&key).unwrap_or_else(|| next.arrive(&key, near));
+            next.put(item, listing);
+        }
+        next
+    }
+
+    fn arrive(&mut self, key: &str, near: Near) -> ItemId {
+        let arrivals = Arc::make_mut(&mut self.arrivals);
+        let number: ItemId = arrivals.keys.intern(key);
+        let item = ItemId::new(self.keys.len() + number.index());
+        for &(trained, cosine) in &near {
+            arrivals.close_to.entry(trained).or_default().push((item, cosine));
+        }
+        arrivals.near.push(near);
+        if item.index().is_multiple_of(CHUNK) {
+            self.chunks.push(Arc::new(Chunk::with_columns(self.attributes.names.len())));
+        }
+        let last = self.chunks.last_mut().expect("just made if there was none");
+        Arc::make_mut(last).push();
+        item
+    }
+
+    fn put(&mut self, item: ItemId, listing: Listing) {
+        if listing.item.attributes.keys().any(|name| self.attributes.names.get(name).is_none()) {
+            Arc::make_mut(&mut self.attributes).add(&listing.item);
+        }
+        let values = self.attributes.values(&listing.item);
+        let chunk = Arc::make_mut(&mut self.chunks[item.index() / CHUNK]);
+        chunk.version = self.version;
+        chunk.widen(self.attributes.names.len());
+        chunk.set(item.index() % CHUNK, &listing.item, &values, &mut self.texts);
+        chunk.list(item.index() % CHUNK, listing);
+    }
+
+    /// How many items there are, arrivals and what can't be offered included.
+    pub fn len(&self) -> usize {
+        self.keys.len() + self.arrivals.keys.len()
+    }
+
+    /// True without an item.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many of them the trainer has seen: they have the first ids.
+    pub fn trained(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// A number that only this shelf has, and what becomes of it by changes.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Grows with every change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The same as long as nothing changes in the item's chunk.
+    pub fn version_at(&self, item: ItemId) -> u64 {
+        self.chunks[item.index() / CHUNK].version
+    }
+
+    /// The item with this key.
+    pub fn get(&self, key: &str) -> Option<ItemId> {
+        self.keys.get(key).or_else(|| {
+            let arrival: ItemId = self.arrivals.keys.get(key)?;
+            Some(ItemId::new(self.keys.len() + arrival.index()))
+        })
+    }
+
+    /// The shop's key of the item.
+    pub fn key(&self, item: ItemId) -> &str {
+        match item.index().checked_sub(self.keys.len()) {
+            None => self.keys.key(item),
+            Some(arrival) => self.arrivals.keys.key(ItemId::new(arrival)),
+        }
+    }
+
+    /// What customers read: the title, or the key where there is none.
+    pub fn title(&self, item: ItemId) -> &str {
+        self.item(item).title.as_deref().unwrap_or_else(|| self.key(item))
+    }
+
+    /// What the shop says of the item.
+    pub fn item(&self, item: ItemId) -> &Item {
+        match self.changed(item) {
+            Some(listing) => &listing.item,
+            None => &self.items[item.index()],
+        }
+    }
+
+    /// The same with stock, and whether it is hidden or deleted.
+    pub fn listing(&self, item: ItemId) -> Listing {
+        match self.changed(item) {
+            Some(listing) => listing.clone(),
+            None => self.items[item.index()].clone().into(),
+        }
+    }
+
+    fn changed(&self, item: ItemId) -> Option<&Listing> {
+        self.chunks[item.index() / CHUNK].listing(item.index() % CHUNK)
+    }
+
+    /// Why the item can't be offered now, if so.
+    #[inline]
+    pub fn absence(&self, item: ItemId) -> Option<Absence> {
+        self.chunks[item.index() / CHUNK].absence(item.index() % CHUNK)
+    }
+
+    /// Selling price, ≥ 0, if known.
+    pub fn price(&self, item: ItemId) -> Option<f64> {
+        self.row(item).number(Field::Price.id())
+    }
+
+    /// What the shop earns by one: price less cost, if both are known.
+    pub fn margin(&self, item: ItemId) -> Option<f64> {
+        self.row(item).number(Field::Margin.id())
+    }
+
+    /// The variants of one product share this.
+    #[inline]
+    pub fn group(&self, item: ItemId) -> Option<u32> {
+        self.chunks[item.index() / CHUNK].group(item.index() % CHUNK)
+    }
+
+    /// The category path as a number: the same for the same path.
+    pub fn category(&self, item: ItemId) -> Option<u32> {
+        self.chunks[item.index() / CHUNK].category(item.index() % CHUNK)
+    }
+
+    /// Close to an arrival in the trained index; nothing for other items.
+    pub fn near(&self, arrival: ItemId) -> &[(ItemId, f32)] {
+        let number = arrival.index().checked_sub(self.keys.len());
+        number.map_or(&[], |number| &self.arrivals.near[number])
+    }
+
+    /// Arrivals that are close to a trained item.
+    pub fn arrivals_close_to(&self, item: ItemId) -> &[(ItemId, f32)] {
+        self.arrivals.close_to.get(&item).map_or(&[], Vec::as_slice)
+    }
+
+    /// At most `size` items whose keys come after `after`, in the order of the keys, without those that were
+    /// deleted; and whether they are the last.
+    pub fn page(&self, after: Option<&str>, size: usize) -> (Vec<ItemId>, bool) {
+        let deleted = |item: ItemId| self.absence(item) == Some(Absence::Deleted);
+        let mut later: Vec<ItemId> = (0..self.len())
+            .map(ItemId::new)
+            .filter(|item| after.is_none_or(|after| self.key(*item) > after) && !deleted(*item))
+            .collect();
+        let is_last = later.len() <= size;
+        if !is_last {
+            later.select_nth_unstable_by(size, |a, b| self.key(*a).cmp(self.key(*b)));
+            later.truncate(size);
+        }
+        later.sort_unstable_by(|a, b| self.key(*a).cmp(self.key(*b)));
+        (later, is_last)
+    }
+
+    /// The item as a filter sees it.
+    #[inline]
+    pub fn row(&self, item: ItemId) -> ShelfRow<'_> {
+        ShelfRow { shelf: self, item }
+    }
+}
+
+impl Attributes {
+    fn of(items: &[Item]) -> Self {
+        let mut attributes = Self::default();
+        items.iter().for_each(|item| attributes.add(item));
+        attributes
+    }
+
+    /// A column that has been numeric until tonight stays so: what is no number in it is unknown.
+    fn add(&mut self, item: &Item) {
+        for (name, value) in &item.attributes {
+            let is_number = number(value).is_some();
+            let column = self.names.intern(name).index();
+            match self.numeric.get_mut(column) {
+                Some(numeric) => *numeric &= is_number,
+                None => self.numeric.push(is_number),
+            }
+        }
+    }
+
+    fn values<'a>(&self, item: &'a Item) -> Vec<(usize, &'a str)> {
+        let known = item.attributes.iter();
+        known
+            .filter_map(|(name, value)| Some((self.names.get(name)?.index(), value.as_str())))
+            .collect()
+    }
+}
+
+/// A finite number, as people write it in a file.
+pub(super) fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// The fields that every item has, as filters name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    ItemId,
+    Title,
+    Brand,
+    Category,
+    GroupId,
+    Price,
+    Cost,
+    Margin,
+    Stock,
+    InStock,
+    LaunchedAt,
+}
+
+impl Field {
+    const ALL: [(Self, &'static str, Type); 11] = [
+        (Self::ItemId, "item_id", Type::Text),
+        (Self::Title, "title", Type::Text),
+        (Self::Brand, "brand", Type::Text),
+        (Self::Category, "category", Type::Path),
+        (Self::GroupId, "group_id", Type::Text),
+        (Self::Price, "price", Type::Number),
+        (Self::Cost, "cost", Type::Number),
+        (Self::Margin, "margin", Type::Number),
+        (Self::Stock, "stock", Type::Number),
+        (Self::InStock, "in_stock", Type::Flag),
+        (Self::LaunchedAt, "launched_at", Type::Day),
+    ];
+
+    fn id(self) -> FieldId {
+        FieldId(self as u32)
+    }
+
+    fn of(id: FieldId) -> Option<Self> {
+        Self::ALL.get(id.0 as usize).map(|(field, ..)| *field)
+    }
+}
+
+/// Attributes may be named as they are, or as `attributes.NAME` where a fixed field has the name.
+const ATTRIBUTES: &str = "attributes.";
+
+impl Schema for Shelf {
+    fn field(&self, name: &str) -> Option<(FieldId, Type)> {
+        if let Some((field, _, kind)) = Field::ALL.iter().find(|(_, known, _)| *known == name) {
+            return Some((field.id(), *kind));
+        }
+        let name = name.strip_prefix(ATTRIBUTES).unwrap_or(name);
+        let column = self.attributes.names.get(name)?.index();
+        let kind = if self.attributes.numeric[column] { Type::Number } else { Type::Text };
+        Some((FieldId((Field::ALL.len() + column) as u32), kind))
+    }
+
+    fn names(&self) -> Vec<String> {
+        let fixed = Field::ALL.iter().map(|(_, name, _)| (*name).to_owned());
+        fixed.chain(self.attributes.names.keys().map(str::to_owned)).collect()
+    }
+}
+
+/// One item, as a filter sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct ShelfRow<'a> {
+    shelf: &'a Shelf,
+    item: ItemId,
+}
+
+impl ShelfRow<'_> {
+    fn at(&self) -> (&Chunk, usize) {
+        (&self.shelf.chunks[self.item.index() / CHUNK], self.item.index() % CHUNK)
+    }
+}
+
+impl Row for ShelfRow<'_> {
+    fn number(&self, field: FieldId) -> Option<f64> {
+        let (chunk, place) = self.at();
+        match Field::of(field) {
+            Some(Field::Price) => chunk.price(place),
+            Some(Field::Cost) => chunk.cost(place),
+            Some(Field::Margin) => Some(chunk.price(place)? - chunk.cost(place)?),
+            Some(Field::Stock) => chunk.listing(place)?.stock.map(|units| units as f64),
+            Some(_) => None,
+            None => chunk.number(field.0 as usize - Field::ALL.len(), place),
+        }
+    }
+
+    fn text(&self, field: FieldId) -> Option<&str> {
+        let (chunk, place) = self.at();
+        let texts = &self.shelf.texts;
+        match Field::of(field) {
+            Some(Field::ItemId) => Some(self.shelf.key(self.item)),
+            Some(Field::Title) => self.shelf.item(self.item).title.as_deref(),
+            Some(Field::Brand) => texts.get(chunk.brand(place)?),
+            Some(Field::GroupId) => texts.get(chunk.group(place)?),
+            Some(_) => None,
+            None => texts.get(chunk.text(field.0 as usize - Field::ALL.len(), place)?),
+        }
+    }
+
+    fn flag(&self, field: FieldId) -> Option<bool> {
+        let (chunk, place) = self.at();
+        match Field::of(field)? {
+            Field::InStock => chunk.in_stock(place),
+            _ => None,
+        }
+    }
+
+    fn path(&self, field: FieldId) -> Option<&str> {
+        let (chunk, place) = self.at();
+        match Field::of(field)? {
+            Field::Category => self.shelf.texts.get(chunk.category(place)?),
+            _ => None,
+        }
+    }
+
+    fn day(&self, field: FieldId) -> Option<Timestamp> {
+        match Field::of(field)? {
+            Field::LaunchedAt => self.shelf.item(self.item).launched_at,
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The catalogue's methods: check, keep, acknowledge.
+
+use std::sync::Arc;
+
+use tokio_stream::StreamExt;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::catalog_convert::{Checked, item_message};
+use super::pb;
+use super::pb::catalog_service_server::CatalogService;
+use super::served::{Counter, Served};
+use crate::error::Result;
+use crate::live::Overlay;
+
+/// Items in one call, at most.
+pub const MAX_CHANGES: usize = 100_000;
+/// Length of a page where the request does not say, and the longest.
+const PAGE: (usize, usize) = (100, 1_000);
+
+/// `cartwright.v1.CatalogService`.
+#[derive(Debug)]
+pub(super) struct Catalogue {
+    pub(super) counter: Arc<Counter>,
+}
+
+impl Catalogue {
+    /// Keeps the changes, off the threads that answer; the keys that the shop does not have come back.
+    async fn change(&self, changes: Result<Vec<(String, Overlay)>>) -> Result<Vec<String>, Status> {
+        let (changes, counter) = (changes?, self.counter.clone());
+        let changed = tokio::task::spawn_blocking(move || counter.change(changes)).await;
+        Ok(changed.map_err(|_| Status::internal("the change was not taken"))??)
+    }
+
+    async fn change_all(
+        &self,
+        item_ids: &[String],
+        field: &str,
+        value: bool,
+    ) -> Result<Vec<String>, Status> {
+        self.change(Checked::items(item_ids, &Overlay::of(field, value))).await
+    }
+
+    fn served(&self) -> Result<Arc<Served>, Status> {
+        self.counter
+            .served()
+            .ok_or_else(|| Status::unavailable("the index is still being loaded"))
+    }
+}
+
+#[tonic::async_trait]
+impl CatalogService for Catalogue {
+    async fn upsert_items(
+        &self,
+        request: Request<Streaming<pb::UpsertItemsRequest>>,
+    ) -> Result<Response<pb::UpsertItemsResponse>, Status> {
+        let mut requests = request.into_inner();
+        let mut checked = Checked::default();
+        while let Some(request) = requests.next().await {
+            checked.upsert(&request?)?;
+        }
+        let upserted = checked.len() as u32; // at most MAX_CHANGES
+        self.change(checked.changes()).await?;
+        Ok(Response::new(pb::UpsertItemsResponse { upserted }))
+    }
+
+    async fn set_inventory(
+        &self,
+        request: Request<pb::SetInventoryRequest>,
+    ) -> Result<Response<pb::SetInventoryResponse>, Status> {
+        let changes = Checked::inventory(&request.get_ref().inventory);
+        let unknown_item_ids = self.change(changes).await?;
+        Ok(Response::new(pb::SetInventoryResponse { unknown_item_ids }))
+    }
+
+    async fn hide_items(
+        &self,
+        request: Request<pb::HideItemsRequest>,
+    ) -> Result<Response<pb::HideItemsResponse>, Status> {
+        let unknown_item_ids = self.change_all(&request.get_ref().item_ids, "hidden", true).await?;
+        Ok(Response::new(pb::HideItemsResponse { unknown_item_ids }))
+    }
+
+    async fn unhide_items(
+        &self,
+        request: Request<pb::UnhideItemsRequest>,
+    ) -> Result<Response<pb::UnhideItemsResponse>, Status> {
+        let unknown_item_ids =
+            self.change_all(&request.get_ref().item_ids, "hidden", false).await?;
+        Ok(Response::new(pb::UnhideItemsResponse { unknown_item_ids }))
+    }
+
+    async fn delete_items(
+        &self,
+        request: Request<pb::DeleteItemsRequest>,
+    ) -> Result<Response<pb::DeleteItemsResponse>, Status> {
+        let unknown_item_ids =
+            self.change_all(&request.get_ref().item_ids, "deleted", true).await?;
+        Ok(Response::new(pb::DeleteItemsResponse { unknown_item_ids }))
+    }
+
+    async fn get_item(
+        &self,
+        request: Request<pb::GetItemRequest>,
+    ) -> Result<Response<pb::CatalogItem>, Status> {
+        let key = Checked::key(&request.get_ref().item_id)?;
+        let served = self.served()?;
+        let item = served.shelf.get(key).map(|item| served.shelf.listing(item));
+        match item.filter(|listing| !listing.deleted) {
+            Some(listing) => Ok(Response::new(item_message(key, &listing))),
+            None => Err(Status::not_found("the shop has no item of this key")),
+        }
+    }
+
+    async fn list_items(
+        &self,
+        request: Request<pb::ListItemsRequest>,
+    ) -> Result<Response<pb::ListItemsResponse>, Status> {
+        let pb::ListItemsRequest { page_size, page_token } = request.get_ref();
+        let (size, after) = Checked::page(*page_size, page_token, PAGE)?;
+        let served = self.served()?;
+        let (page, is_last) = served.shelf.page(after.as_deref(), size);
+        let listed = |item: &_| item_message(served.shelf.key(*item), &served.shelf.listing(*item));
+        let items: Vec<pb::CatalogItem> = page.iter().map(listed).collect();
+        let last = page.last().filter(|_| !is_last).map(|item| served.shelf.key(*item));
+        let next_page_token = last.map_or(String::new(), Checked::page_token);
+        Ok(Response::new(pb::ListItemsResponse { items, next_page_token }))
+    }
+}
