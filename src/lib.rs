@@ -23,6 +23,7 @@
 //! | [`trends`] | what sells, and what sells better than it used to |
 //! | [`customers`] | who buys: pasts, and how soon people come back |
 //! | [`index`] | the book on disk: generations, written once, read by many |
+//! | [`filter`] | a small language of conditions, over any rows that have fields |
 //! | [`rank`] | learning an order from rows of numbers: boosted trees |
 //! | [`filter`] | conditions in words: `price < current.price and brand = "Acme"` |
 //! | [`live`] | what changed since last night: stock, prices, hidden and new items; durable |
