@@ -66,8 +66,8 @@ impl Bench {
         history: Option<&History>,
         scratch: &mut Scratch,
     ) -> Vec<String> {
-        let query = Query { question, history, limit: LIMIT };
-        let answer = answer(&self.snapshot.contents, &self.blend, &query, scratch);
+        let query = Query::new(question, history, LIMIT);
+        let answer = answer(&self.snapshot.contents, &self.blend, &query, scratch).recommendations;
         answer.iter().map(|r| self.snapshot.contents.keys.key(r.item).to_owned()).collect()
     }
 }
@@ -113,8 +113,7 @@ mod answer_alone {
         let mut next = round_robin(BENCH.anchors());
         let mut scratch = Scratch::default();
         bencher.bench_local(|| {
-            let query =
-                Query { question: Question::Related { item: next() }, history: None, limit: LIMIT };
+            let query = Query::new(Question::Related { item: next() }, None, LIMIT);
             answer(&BENCH.snapshot.contents, &BENCH.blend, black_box(&query), &mut scratch)
         });
     }
@@ -125,7 +124,7 @@ mod answer_alone {
         let mut scratch = Scratch::default();
         bencher.bench_local(|| {
             let items = anchors.iter().take(10).copied().collect();
-            let query = Query { question: Question::Basket { items }, history: None, limit: LIMIT };
+            let query = Query::new(Question::Basket { items }, None, LIMIT);
             answer(&BENCH.snapshot.contents, &BENCH.blend, black_box(&query), &mut scratch)
         });
     }
@@ -137,7 +136,7 @@ mod answer_alone {
         bencher.bench_local(|| {
             let history = BENCH.snapshot.customers.history(next()).expect("readable");
             let question = Question::Customer { recent: Vec::new(), exclude_purchased: false };
-            let query = Query { question, history: history.as_ref(), limit: LIMIT };
+            let query = Query::new(question, history.as_ref(), LIMIT);
             answer(&BENCH.snapshot.contents, &BENCH.blend, black_box(&query), &mut scratch)
         });
     }

@@ -53,6 +53,7 @@ impl Config {
             .extract()
             .map_err(|error| Error::Config(error.to_string()))?;
         config.catalog.time_zone.clone_from(&config.events.time_zone); // one shop, one zone
+        config.serve.time_zone.clone_from(&config.events.time_zone);
         Ok(config)
     }
 }

@@ -23,7 +23,7 @@ fn an_answer_takes_memory_a_few_times_however_many_candidates_there_are() {
 
     for lines in [1, 10, 40] {
         let items = keys.iter().step_by(keys.len() / lines).take(lines).copied().collect();
-        let query = Query { question: Question::Basket { items }, history: None, limit: 1 };
+        let query = Query::new(Question::Basket { items }, None, 1);
         let taken = allocations(&snapshot, &blend, &query);
         assert!(taken <= 40, "{taken} times for a basket of {lines} lines");
     }
@@ -32,7 +32,7 @@ fn an_answer_takes_memory_a_few_times_however_many_candidates_there_are() {
     for customer in customers.iter().step_by(37) {
         let history = snapshot.customers.history(customer).expect("readable");
         let question = Question::Customer { recent: Vec::new(), exclude_purchased: false };
-        let query = Query { question, history: history.as_ref(), limit: 1 };
+        let query = Query::new(question, history.as_ref(), 1);
         let taken = allocations(&snapshot, &blend, &query);
         assert!(taken <= 50, "{taken} times for a customer");
     }

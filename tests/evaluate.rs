@@ -78,8 +78,8 @@ fn a_future_event_planted_in_the_log_changes_nothing_before_it() {
         let items = stock(&mut log, &Default::default());
         let learnt = learn(&log, items, &TimeZone::UTC, &TrainOptions::default(), &mut |_| {});
         let question = Question::Customer { recent: vec![], exclude_purchased: false };
-        let query = Query { question, history: learnt.histories.first(), limit: 10 };
-        answer(&learnt.contents, &learnt.blend, &query, &mut Scratch::default())
+        let query = Query::new(question, learnt.histories.first(), 10);
+        answer(&learnt.contents, &learnt.blend, &query, &mut Scratch::default()).recommendations
     };
     assert_eq!(answered(a), answered(b));
 }

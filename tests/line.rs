@@ -45,9 +45,9 @@ fn asked_directly(
 ) -> Vec<pb::Recommendation> {
     let blend = Blend::learnt(&snapshot.manifest.learnt).expect("the blend can be read");
     let history = who.and_then(|who| snapshot.customers.history(who).expect("it can be read"));
-    let query = Query { question, history: history.as_ref(), limit: 10 };
+    let query = Query::new(question, history.as_ref(), 10);
     let answer = answer(&snapshot.contents, &blend, &query, &mut Scratch::default());
-    grpc::reply(&snapshot.contents, &answer)
+    grpc::reply(&snapshot.contents, &snapshot.contents.shelf, &answer.recommendations)
 }
 
 /// True if every item stands in for something nearer, and says so.

@@ -30,8 +30,9 @@ impl Trained {
         let history =
             customer.map(|key| self.snapshot.customers.history(key).expect("it can be read"));
         let history = history.flatten();
-        let query = Query { question, history: history.as_ref(), limit: 10 };
-        answer(&self.snapshot.contents, &blend, &query, &mut Scratch::default())
+        let query = Query::new(question, history.as_ref(), 10);
+        let answer = answer(&self.snapshot.contents, &blend, &query, &mut Scratch::default());
+        answer.recommendations
     }
 
     fn keys(&self, answer: &[Recommendation]) -> Vec<&str> {

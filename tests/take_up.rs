@@ -53,18 +53,21 @@ async fn ask_all(client: &mut RecommendationServiceClient<Channel>, turn: usize)
         item_id: of(turn as u64 % 3 + 1, 0),
         customer_id: Some(format!("c{}", turn % 40)),
         limit: 20,
+        ..Default::default()
     };
     let line = |item_id| pb::BasketLine { item_id, ..Default::default() };
     let basket = pb::BasketUpsellRequest {
         basket: (1..=3).flat_map(|g| [of(g, 0), of(g, 5)]).map(line).collect(),
         customer_id: Some(format!("c{}", turn % 40)),
         limit: 20,
+        ..Default::default()
     };
     let customer = pb::ForCustomerRequest {
         customer_id: Some(format!("c{}", turn % 40)),
         recent_item_ids: (1..=3).map(|g| of(g, 2)).collect(),
         limit: 20,
         exclude_purchased: turn.is_multiple_of(2),
+        ..Default::default()
     };
     let related = client.related_items(related).await.expect("no answer fails").into_inner();
     let basket = client.basket_upsell(basket).await.expect("no answer fails").into_inner();

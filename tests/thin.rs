@@ -33,8 +33,8 @@ fn notes_of(columns: &str, rows: &[String]) -> Vec<String> {
             Question::Customer { recent: Vec::new(), exclude_purchased: true },
         ];
         for question in questions {
-            let query = Query { question, history: history.as_ref(), limit: 10 };
-            let found = answer(contents, &blend, &query, &mut Scratch::default());
+            let query = Query::new(question, history.as_ref(), 10);
+            let found = answer(contents, &blend, &query, &mut Scratch::default()).recommendations;
             assert!(found.iter().all(|one| one.score.is_finite() && !one.reasons.is_empty()));
             if matches!(query.question, Question::Related { .. }) {
                 assert_eq!(found.len(), (keys.len() - 1).min(10), "all others fill the answer");

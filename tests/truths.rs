@@ -45,8 +45,8 @@ impl Asked {
         limit: usize,
     ) -> Vec<Recommendation> {
         let history = customer.and_then(|key| self.histories.get(key));
-        let query = Query { question, history, limit };
-        answer(&self.contents, &self.blend, &query, &mut Scratch::default())
+        let query = Query::new(question, history, limit);
+        answer(&self.contents, &self.blend, &query, &mut Scratch::default()).recommendations
     }
 
     fn key(&self, recommended: &Recommendation) -> &str {

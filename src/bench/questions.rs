@@ -257,12 +257,18 @@ impl Recorded {
         match query {
             QueryKind::RelatedItems => {
                 let item_id = item_ids.into_iter().next().unwrap_or_default();
-                questions.push(query, &pb::RelatedItemsRequest { item_id, customer_id, limit });
+                questions.push(
+                    query,
+                    &pb::RelatedItemsRequest { item_id, customer_id, limit, ..Default::default() },
+                );
             }
             QueryKind::BasketUpsell => {
                 let line = |item_id| pb::BasketLine { item_id, quantity: 1.0, unit_price: None };
                 let basket = item_ids.into_iter().map(line).collect();
-                questions.push(query, &pb::BasketUpsellRequest { basket, customer_id, limit });
+                questions.push(
+                    query,
+                    &pb::BasketUpsellRequest { basket, customer_id, limit, ..Default::default() },
+                );
             }
             QueryKind::ForCustomer => {
                 let recent_item_ids = item_ids;
@@ -271,6 +277,7 @@ impl Recorded {
                     recent_item_ids,
                     limit,
                     exclude_purchased,
+                    ..Default::default()
                 };
                 questions.push(query, &request);
             }

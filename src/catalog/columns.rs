@@ -132,10 +132,8 @@ impl Chunk {
         texts: &mut Texts,
     ) {
         let sold_out = item.in_stock == Some(false);
-        self.state[place] = State {
-            absence: sold_out.then_some(Absence::SoldOut),
-            in_stock: item.in_stock,
-        };
+        self.state[place] =
+            State { absence: sold_out.then_some(Absence::SoldOut), in_stock: item.in_stock };
         self.price[place] = item.price.unwrap_or(f64::NAN);
         self.cost[place] = item.cost.unwrap_or(f64::NAN);
         let mut text = |text: Option<&str>| text.map_or(NONE, |text| texts.number(text));

@@ -4,6 +4,7 @@
 //! to be shared, so that whoever holds the shelf of a moment ago goes on reading it, and a change of one
 //! price costs the same in a shop of a million items as in a small one.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,7 +23,7 @@ pub const CHUNK: usize = 1024;
 pub type Near = Vec<(ItemId, f32)>;
 
 /// All items: those of the trained index in the order of their ids, and the arrivals behind them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Shelf {
     keys: Arc<Interner<ItemId>>,
     items: Arc<Vec<Item>>,
@@ -66,6 +67,18 @@ struct Arrivals {
     near: Vec<Near>,
     /// The other way round: trained item → arrivals close to it.
     close_to: FxHashMap<ItemId, Near>,
+}
+
+impl fmt::Debug for Shelf {
+    /// Without its number, which is another one in each run.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shelf")
+            .field("chunks", &self.chunks)
+            .field("texts", &self.texts)
+            .field("arrivals", &self.arrivals)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One item that has changed, or arrived.

@@ -227,12 +227,12 @@ impl Recommender for Cartwright<'_> {
         };
         let taken = self.scratches.lock().ok().and_then(|mut scratches| scratches.pop());
         let mut scratch = taken.unwrap_or_default();
-        let query = Query { question, history, limit };
+        let query = Query::new(question, history, limit);
         let answer = answer(&self.learnt.contents, &self.learnt.blend, &query, &mut scratch);
         if let Ok(mut scratches) = self.scratches.lock() {
             scratches.push(scratch);
         }
-        answer.into_iter().map(|recommended| recommended.item).collect()
+        answer.recommendations.into_iter().map(|recommended| recommended.item).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::catalog::Shelf;
 use crate::index::Contents;
 use crate::recommend::Recommendation;
 
@@ -38,13 +39,13 @@ pub(super) fn align_right(table: &mut Table, columns: &[usize]) {
 }
 
 /// An answer, a row per recommendation and a line per reason.
-pub(super) fn answer_table(contents: &Contents, answer: &[Recommendation]) -> Table {
+pub(super) fn answer_table(contents: &Contents, shelf: &Shelf, answer: &[Recommendation]) -> Table {
     let rows = answer.iter().map(|recommended| {
         let reasons: Vec<String> =
-            recommended.reasons.iter().map(|reason| reason.text(contents)).collect();
+            recommended.reasons.iter().map(|reason| reason.text(contents, shelf)).collect();
         [
-            contents.keys.key(recommended.item).to_owned(),
-            contents.title(recommended.item).to_owned(),
+            shelf.key(recommended.item).to_owned(),
+            shelf.title(recommended.item).to_owned(),
             format!("{:.3}", recommended.score),
             reasons.join("\n"),
         ]

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::live::Overlay;
 
 /// Items in one call, at most.
-pub const MAX_CHANGES: usize = 100_000;
+pub(super) const MAX_CHANGES: usize = 100_000;
 /// Length of a page where the request does not say, and the longest.
 const PAGE: (usize, usize) = (100, 1_000);
 
@@ -41,9 +41,7 @@ impl Catalogue {
     }
 
     fn served(&self) -> Result<Arc<Served>, Status> {
-        self.counter
-            .served()
-            .ok_or_else(|| Status::unavailable("the index is still being loaded"))
+        self.counter.served().ok_or_else(|| Status::unavailable("the index is still being loaded"))
     }
 }
 

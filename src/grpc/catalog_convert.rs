@@ -46,7 +46,8 @@ impl Checked {
         let mut overlay = match &request.update_mask {
             Some(mask) if !mask.paths.is_empty() => {
                 for path in &mask.paths {
-                    let named = path.strip_prefix("attributes.").is_some_and(|name| !name.is_empty());
+                    let named =
+                        path.strip_prefix("attributes.").is_some_and(|name| !name.is_empty());
                     if !named && !FIELDS.contains(&path.as_str()) {
                         let fields = FIELDS.join(", ");
                         check.fail(
@@ -144,9 +145,8 @@ impl Checked {
 
 fn key_of_token(token: &str) -> Option<String> {
     let pairs = token.as_bytes().chunks(2);
-    let bytes: Option<Vec<u8>> = pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect();
+    let bytes: Option<Vec<u8>> =
+        pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
     String::from_utf8(bytes?).ok().filter(|_| token.len().is_multiple_of(2))
 }
 

@@ -7,7 +7,8 @@ use crate::error::{Error, Result, Violation};
 use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::recommend::{
-    Association, Dropped, Ledger, Objective, PriceBand, Question, Reason, Recommendation, RuleAct, Source,
+    Association, Dropped, Ledger, Objective, PriceBand, Question, Reason, Recommendation, RuleAct,
+    Source,
 };
 use crate::time::Timestamp;
 
@@ -481,6 +482,11 @@ mod tests {
             basket: vec![line("a", 1.0), line("", f64::NAN), line(&"x".repeat(1001), -1.0)],
             customer_id: Some("y".repeat(1001)),
             limit: -3,
+            diversity: 6,
+            objective: 9,
+            placement: "über uns".into(),
+            order_value_target: f64::INFINITY,
+            ..Default::default()
         };
         assert_eq!(
             violations(&request),
@@ -490,7 +496,11 @@ mod tests {
                 "basket[2].item_id",
                 "basket[2].quantity",
                 "customer_id",
-                "limit"
+                "limit",
+                "order_value_target",
+                "objective",
+                "diversity",
+                "placement"
             ]
         );
     }

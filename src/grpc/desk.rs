@@ -163,13 +163,14 @@ fn write_key(asked: &Asked<'_>, now: Timestamp, key: &mut Vec<u8>) {
     let mut amount = |amount: f64| key.extend(amount.to_le_bytes());
     // No band begins at 0, and no target is 0.
     let band = wishes.up_sell.unwrap_or(PriceBand { least: 0.0, most: 0.0 });
-    [band.least, band.most].map(&mut amount);
+    [band.least, band.most].into_iter().for_each(&mut amount);
     match &wishes.order_value {
         None => amount(0.0),
         Some(WantedValue { target, lines }) => {
             amount(*target);
+            amount(lines.len() as f64);
             for (units, price) in lines {
-                [*units, price.unwrap_or(-1.0)].map(&mut amount);
+                [*units, price.unwrap_or(-1.0)].into_iter().for_each(&mut amount);
             }
         }
     }

@@ -33,5 +33,6 @@ mod served_pb {
 
 pub use convert::{MAX_BASKET_LINES, MAX_KEY_BYTES, MAX_LIMIT, MAX_RECENT};
 pub use convert::{ledger, limit, reason, reply};
+pub use served::shelf_with;
 pub use server::{ServeOptions, run};
 pub use twin::run_twin;

@@ -1,6 +1,7 @@
 //! The generation that is served, and how a newer one takes its place.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use crate::catalog::{Change, Shelf};
 use crate::error::{Error, Result};
 use crate::index::{Contents, Index, Snapshot};
 use crate::live::{Live, Overlay};
-use crate::merchandising::{MOST_RULES, RuleText, Rules};
+use crate::merchandising::{MOST_RULES, RuleText, Rules, parse_file};
 use crate::recommend::Blend;
 
 /// A generation, open, with the blend that was learnt for it.
@@ -88,8 +89,7 @@ impl Counter {
     /// Loads the current generation, if it is not the one that is served.
     pub(super) fn take_up(&self) -> Result<()> {
         let current = self.index.current()?;
-        let serving =
-            self.served().map(|served| served.generation.snapshot.manifest.generation);
+        let serving = self.served().map(|served| served.generation.snapshot.manifest.generation);
         if serving == Some(current) {
             return Ok(());
         }
@@ -101,10 +101,7 @@ impl Counter {
         let changing = self.changing();
         let contents = &generation.snapshot.contents;
         let kept = changing.live.as_ref().map_or(Ok(Vec::new()), Live::items)?;
-        let shelf = match kept.is_empty() {
-            true => contents.shelf.clone(),
-            false => contents.shelf.with(changes(contents, kept)?),
-        };
+        let shelf = shelf_with(contents, kept)?;
         let items = shelf.len();
         self.serve(&changing, generation, shelf);
         info!(
@@ -210,6 +207,43 @@ impl Counter {
             reported = failure;
         }
     }
+
+    /// Looks again and again whether the shop's file of rules has changed; one that can't be understood is
+    /// reported once, and the rules before it go on.
+    pub(super) async fn follow_rules(self: Arc<Self>, file: PathBuf, every: Duration) {
+        let mut known = std::fs::read(&file).ok();
+        loop {
+            tokio::time::sleep(every).await;
+            let (counter, file, before) = (self.clone(), file.clone(), known.clone());
+            let looked = tokio::task::spawn_blocking(move || {
+                let now = std::fs::read(&file).ok();
+                if now != before {
+                    counter.rules_changed(&file);
+                }
+                now
+            });
+            known = looked.await.unwrap_or(known);
+        }
+    }
+
+    fn rules_changed(&self, file: &Path) {
+        let taken = rules_in(file).and_then(|rules| {
+            let count = rules.len();
+            self.take_up_rules(rules).map(|()| count)
+        });
+        match taken {
+            Ok(rules) => info!(rules, "the shop's rules have changed"),
+            Err(error) => error!(%error, "the shop's rules can't be used; those before go on"),
+        }
+    }
+}
+
+/// The rules in the shop's file.
+///
+/// Errors: it can't be read, or is not what it should be.
+pub(super) fn rules_in(file: &Path) -> Result<Vec<RuleText>> {
+    let text = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
+    parse_file(&text).map_err(|error| Error::Input(format!("{}: {error}", file.display())))
 }
 
 impl Changing {
@@ -240,6 +274,16 @@ impl Changing {
             }
         });
         Rules::new(&sound, shelf, zone).unwrap_or_default()
+    }
+}
+
+/// What a generation's shop offers, with what was changed since laid over it.
+///
+/// Errors: a change does not fit an item.
+pub fn shelf_with(contents: &Contents, kept: Vec<(String, Overlay)>) -> Result<Shelf> {
+    match kept.is_empty() {
+        true => Ok(contents.shelf.clone()),
+        false => Ok(contents.shelf.with(changes(contents, kept)?)),
     }
 }
 

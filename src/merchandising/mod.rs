@@ -87,7 +87,11 @@ impl Rules {
     /// Checks rules against the fields that the shop's items have.
     ///
     /// Errors: the first rule that can't be understood, by its id, and why; two of the same id; too many.
-    pub fn new(texts: &[RuleText], schema: &impl Schema, zone: &jiff::tz::TimeZone) -> Result<Self> {
+    pub fn new(
+        texts: &[RuleText],
+        schema: &impl Schema,
+        zone: &jiff::tz::TimeZone,
+    ) -> Result<Self> {
         if texts.len() > MOST_RULES {
             let count = texts.len();
             return Err(Error::Input(format!(
@@ -119,8 +123,10 @@ impl Rules {
         asked: &'a [R],
     ) -> impl Iterator<Item = &'a Rule> {
         self.rules.iter().filter(move |rule| {
-            let placed = rule.placements.is_empty() || rule.placements.iter().any(|p| p == placement);
-            let due = rule.from.is_none_or(|from| from <= now) && rule.end.is_none_or(|end| now < end);
+            let placed =
+                rule.placements.is_empty() || rule.placements.iter().any(|p| p == placement);
+            let due =
+                rule.from.is_none_or(|from| from <= now) && rule.end.is_none_or(|end| now < end);
             placed && due && rule.fits(asked)
         })
     }

@@ -104,8 +104,7 @@ impl RuleText {
     ///
     /// Errors: what can't be understood, and where.
     pub(super) fn checked(&self, schema: &impl Schema, zone: &jiff::tz::TimeZone) -> Result<Rule> {
-        let wrong =
-            |what: String| Error::Input(format!("rule {:?}: {what}", shortened(&self.id)));
+        let wrong = |what: String| Error::Input(format!("rule {:?}: {what}", shortened(&self.id)));
         let sign = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if self.id.is_empty() || self.id.len() > 100 || !self.id.chars().all(sign) {
             return Err(wrong(
@@ -158,13 +157,13 @@ impl RuleText {
         wrong: &impl Fn(String) -> Error,
         filter: &impl Fn(&str, &str) -> Result<Filter>,
     ) -> Result<Action> {
-        let within = |field: &str, value: f64, low: f64, high: f64| match value > low && value <= high
-        {
-            true => Ok(value),
-            false => Err(wrong(format!(
-                "`{field}` must be above {low} and at most {high}, and is {value}"
-            ))),
-        };
+        let within =
+            |field: &str, value: f64, low: f64, high: f64| match value > low && value <= high {
+                true => Ok(value),
+                false => Err(wrong(format!(
+                    "`{field}` must be above {low} and at most {high}, and is {value}"
+                ))),
+            };
         match (&self.pin, &self.boost, &self.bury, &self.hide, &self.promote) {
             (Some(pin), None, None, None, None) => match (1..=500).contains(&pin.position) {
                 true => Ok(Action::Pin { item: pin.item.clone(), position: pin.position }),

@@ -126,11 +126,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// The best variant of each product.
-fn one_of_each_product(
-    pool: &mut Pool<'_>,
-    terms: &Terms<'_>,
-    scored: Vec<Scored>,
-) -> Vec<Scored> {
+fn one_of_each_product(pool: &mut Pool<'_>, terms: &Terms<'_>, scored: Vec<Scored>) -> Vec<Scored> {
     let shelf = pool.gate.shelf;
     if terms.allow_variants || !scored.iter().any(|(item, _)| shelf.group(*item).is_some()) {
         return scored;
@@ -370,7 +366,7 @@ fn fill_up(pool: &mut Pool<'_>, limit: usize, groups: &mut Groups, places: &mut 
         return;
     }
     let there: FxHashSet<ItemId> = places.iter().map(|place| place.item).collect();
-    for item in all_by_popularity(pool) {
+    for item in all_by_popularity(pool).skip(pool.walked) {
         if places.len() == limit {
             break;
         }

@@ -233,7 +233,8 @@ fn terms_of<'a>(
         _ => None,
     };
     let filter = terms.filter.map(|filter| sieves.condition(filter, current.as_ref()));
-    let better = terms.up_sell.map(|band| sieves.better_of_the_same_kind(shelf, band, current.as_ref()));
+    let better =
+        terms.up_sell.map(|band| sieves.better_of_the_same_kind(shelf, band, current.as_ref()));
     let gate = Gate {
         shelf,
         shown: terms.shown,

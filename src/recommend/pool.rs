@@ -121,6 +121,8 @@ pub(super) struct Pool<'a> {
     pub(super) contents: &'a Contents,
     pub(super) gate: Gate<'a>,
     pub(super) ledger: Ledger,
+    /// So many of the most popular items were looked at, be they candidates now or not.
+    pub(super) walked: usize,
     weights: [f32; SOURCES],
     scratch: &'a mut Scratch,
 }
@@ -162,7 +164,14 @@ impl<'a> Pool<'a> {
         scratch: &'a mut Scratch,
     ) -> Self {
         scratch.places.resize(gate.shelf.len(), 0);
-        Self { contents, gate, ledger: Ledger::default(), weights: weights.by_source(), scratch }
+        Self {
+            contents,
+            gate,
+            ledger: Ledger::default(),
+            walked: 0,
+            weights: weights.by_source(),
+            scratch,
+        }
     }
 
     /// Whether the source is listened to at all.
@@ -301,11 +310,8 @@ impl<'a> Pool<'a> {
             let share = trends.share.get(item.index()).copied().unwrap_or(0.0);
             (share / top.max(f32::MIN_POSITIVE)).max(1e-9)
         };
-        let fallback = !self
-            .scratch
-            .slots
-            .iter()
-            .any(|slot| slot.dropped.is_none() && slot.strongest > 0.0);
+        let fallback =
+            !self.scratch.slots.iter().any(|slot| slot.dropped.is_none() && slot.strongest > 0.0);
         for place in 0..self.scratch.slots.len() {
             let says = popularity(self.scratch.slots[place].item);
             self.add_at(place, Source::Popular, says, Evidence::Popular { fallback });
@@ -315,6 +321,7 @@ impl<'a> Pool<'a> {
             if wanted == 0 {
                 break;
             }
+            self.walked += 1;
             if self.known(item).is_some() {
                 continue;
             }
@@ -338,10 +345,7 @@ impl<'a> Pool<'a> {
 
     /// All candidates that may be answered, with what each source says of them; the others go into the
     /// ledger.
-    pub(super) fn for_each(
-        &mut self,
-        mut visit: impl FnMut(ItemId, &[f32; SOURCES]),
-    ) {
+    pub(super) fn for_each(&mut self, mut visit: impl FnMut(ItemId, &[f32; SOURCES])) {
         let Scratch { slots, sieves, .. } = &mut *self.scratch;
         for slot in slots {
             match slot.dropped.or_else(|| self.gate.drops(sieves, slot.item)) {
@@ -394,13 +398,7 @@ impl<'a> Pool<'a> {
         let Scratch { places, slots, asides, .. } = &mut *self.scratch;
         let place = slots.len();
         places[item.index()] = place as u32 + 1;
-        slots.push(Slot {
-            says: [0.0; SOURCES],
-            strongest: 0.0,
-            item,
-            dropped: None,
-            past: false,
-        });
+        slots.push(Slot { says: [0.0; SOURCES], strongest: 0.0, item, dropped: None, past: false });
         let evidence = Evidence::Popular { fallback: true };
         asides.push(Aside { seed: u32::MAX, orders: 0, evidence });
         place

@@ -2,9 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
+use super::terms::PriceBand;
 use crate::catalog::{CHUNK, Shelf, ShelfRow};
 use crate::filter::{Bound, Filter, Row};
-use super::terms::PriceBand;
 use crate::ids::ItemId;
 
 /// After so many filters the memory starts anew. Each takes two bits per item.

@@ -307,8 +307,7 @@ fn category(pool: &mut Pool<'_>, item: ItemId) {
 
 /// The items that the shop knows, ascending (new arrivals last) and distinct.
 fn known_distinct(pool: &Pool<'_>, keys: &[&str]) -> Vec<ItemId> {
-    let mut items: Vec<ItemId> =
-        keys.iter().filter_map(|key| pool.gate.shelf.get(key)).collect();
+    let mut items: Vec<ItemId> = keys.iter().filter_map(|key| pool.gate.shelf.get(key)).collect();
     items.sort_unstable();
     items.dedup();
     items

@@ -24,12 +24,7 @@ pub(super) fn milliseconds(rehearsal: &Rehearsal, blend: &Blend) -> BTreeMap<&'s
                 let question = kind.question(case.keys(&learnt.contents));
                 let history = case.history(&learnt.histories);
                 let start = Instant::now();
-                answer(
-                    &learnt.contents,
-                    blend,
-                    &Query { question, history, limit: 20 },
-                    &mut scratch,
-                );
+                answer(&learnt.contents, blend, &Query::new(question, history, 20), &mut scratch);
                 start.elapsed().as_secs_f64() * 1e3
             })
             .collect();

@@ -119,11 +119,11 @@ impl<'a> Lists<'a> {
     fn of(rehearsal: &'a Rehearsal, blend: &Blend, kind: Kind) -> Self {
         let Rehearsal { learnt, split, .. } = rehearsal;
         let list = |scratch: &mut Scratch, case: &&Case| {
-            let query = Query {
-                question: kind.question(case.keys(&learnt.contents)),
-                history: case.history(&learnt.histories),
-                limit: 50,
-            };
+            let query = Query::new(
+                kind.question(case.keys(&learnt.contents)),
+                case.history(&learnt.histories),
+                50,
+            );
             shortlist(&learnt.contents, blend.of(kind), &query, scratch)
         };
         let cases = split.cases(kind);

@@ -174,11 +174,11 @@ fn trials(
     start: &Weights,
 ) -> Vec<Trial> {
     let trial = |scratch: &mut Scratch, case: &&Case| {
-        let query = Query {
-            question: kind.question(case.keys(&learnt.contents)),
-            history: case.history(&learnt.histories),
-            limit: 50,
-        };
+        let query = Query::new(
+            kind.question(case.keys(&learnt.contents)),
+            case.history(&learnt.histories),
+            50,
+        );
         Trial::new(&learnt.contents, heard, start, &query, &case.truth, scratch)
     };
     let asked: Vec<&Case> = cases.iter().step_by(step).collect();
