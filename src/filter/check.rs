@@ -19,6 +19,9 @@ struct Checker<'s, S: ?Sized> {
     conditions: usize,
 }
 
+/// What may stand in a list.
+const IN_A_LIST: &str = "a value written down or a field of current";
+
 type Checked<T> = Result<T, Fault>;
 
 impl<S: Schema + ?Sized> Checker<'_, S> {
@@ -131,8 +134,7 @@ impl<S: Schema + ?Sized> Checker<'_, S> {
     ) -> Checked<Vec<Leaf<K>>> {
         let leaf = |node: &Node| match read(self, node)? {
             Leaf::Field(field) if !field.of_current => {
-                let expected = "a value written down or a field of current";
-                Err(Fault::new(node.at, expected, self.seen(node)))
+                Err(Fault::new(node.at, IN_A_LIST, self.seen(node)))
             }
             leaf => Ok(leaf),
         };
@@ -227,6 +229,7 @@ impl<S: Schema + ?Sized> Checker<'_, S> {
     /// What stands here is of another type.
     fn unfit(&self, node: &Node, wanted: Type) -> Fault {
         let expected = match wanted {
+            Type::Number if matches!(node.part, Part::Negated(_) | Part::Chain { .. }) => IN_A_LIST,
             Type::Number => "a number",
             Type::Text => "a text in quotes or a text field",
             Type::Flag => "true, false or a flag",

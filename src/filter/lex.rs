@@ -141,7 +141,7 @@ fn number(input: &mut Letters<'_>) -> Lexed<What> {
     let read = digits.parse::<f64>().ok().filter(|number| number.is_finite() && tail.is_empty());
     read.map(What::Number).ok_or_else(|| {
         let found = quoted_briefly(&format!("{digits}{tail}"));
-        let advice = "a name that begins with a digit goes in backticks";
+        let advice = "a space is missing, or backticks around a name that begins with a digit";
         let fault = Fault::new(at, "a number from -1.8e308 to 1.8e308", found);
         ErrMode::Cut(if tail.is_empty() { fault } else { fault.advise(advice) })
     })
@@ -157,10 +157,9 @@ fn quoted_text<'t>(quote: char) -> impl Parser<Letters<'t>, String, ErrMode<Faul
             whole.push_str(&part);
             whole
         });
-        let unclosed = move |input: &mut Letters<'t>| {
-            let here = Fault::from_input(input);
-            let expected = format!("the closing {quote} of what opens at byte {at}");
-            Err(ErrMode::Cut(Fault { expected, ..here }))
+        let unclosed = move |_: &mut Letters<'t>| {
+            let expected = format!("a closing {quote} for what opens here");
+            Err(ErrMode::Cut(Fault::new(at, expected, "the end")))
         };
         delimited(quote, parts, alt((quote.void(), unclosed))).parse_next(input)
     }
@@ -178,7 +177,7 @@ fn escape(input: &mut Letters<'_>) -> Lexed<char> {
     known.parse_next(input).map_err(|fault: ErrMode<Fault>| {
         fault.map(|fault| Fault {
             at,
-            expected: "\\ \" ' ` n t r or u{…} behind a backslash".into(),
+            expected: "\\, a quote, n, r, t or u{code of a character} behind a backslash".into(),
             ..fault
         })
     })
@@ -259,8 +258,7 @@ fn mistaken(input: &mut Letters<'_>) -> Lexed<What> {
     let meant = MISTAKEN.into_iter().find(|(sign, _)| input.starts_with(sign));
     match meant {
         Some((sign, meant)) if !input.starts_with("!=") => {
-            let fault = Fault::new(at, format!("`{meant}`"), format!("`{sign}`"));
-            Err(ErrMode::Cut(fault.advise(format!("write {meant}"))))
+            Err(ErrMode::Cut(Fault::new(at, format!("`{meant}`"), format!("`{sign}`"))))
         }
         _ => fail(input),
     }

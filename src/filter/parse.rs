@@ -150,7 +150,7 @@ fn compared(input: &mut Tokens<'_>) -> Parsed<Node> {
     } else if opt(sign("in")).parse_next(input)?.is_some() {
         Part::Among { value: left, differs: false, list: list(input)? }
     } else if opt(sign("not")).parse_next(input)?.is_some() {
-        expect("`in`, as in brand not in (\"a\", \"b\"),", sign("in")).parse_next(input)?;
+        expect("`in` behind `not`", sign("in")).parse_next(input)?;
         Part::Among { value: left, differs: true, list: list(input)? }
     } else if opt(sign("under")).parse_next(input)?.is_some() {
         Part::Under { path: left, above: Box::new(summed(input)?) }

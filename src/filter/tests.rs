@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod refusals;
+
 const FIELDS: [(&str, Type); 9] = [
     ("price", Type::Number),
     ("weight", Type::Number),
@@ -281,7 +283,7 @@ fn a_filter_says_whether_it_asks_for_the_current_item() {
 
 #[test]
 fn a_filter_keeps_its_text_and_shows_its_normal_form() {
-    let text = " ((price)<5.0AND(NOT(in_stock))) or brand NOT IN('b',\"a\\\"\", current.brand)";
+    let text = " ((price)<5.0 AND(NOT(in_stock))) or brand NOT IN('b',\"a\\\"\", current.brand)";
     let read = filter(text);
     assert_eq!(read.text(), text);
     let normal = r#"price < 5 and not in_stock or brand not in ("a\"", "b", current.brand)"#;
@@ -316,81 +318,6 @@ fn names_that_look_like_the_language_stand_in_backticks() {
         r"`and` + `current.x` + `3d` + `a\`b\\c` + größe + `True` + current + current.`3d` > 1";
     let read = Filter::parse(text, &Odd).unwrap();
     assert_eq!(read.to_string(), text);
-    assert_eq!(Filter::parse("x > 1", &Odd).unwrap_err().advice, "x");
-}
-
-#[test]
-fn a_text_that_is_no_filter_is_told_where_and_why() {
-    for text in [
-        "",
-        "   ",
-        "price",
-        "price <",
-        "price < 5 5",
-        "price < 5 and",
-        "(price < 5",
-        "price < 5)",
-        "1 < price < 5",
-        "price == 5",
-        "price <> 5",
-        "in_stock && true",
-        "! in_stock",
-        "brand = “Acme”",
-        "brand = \"Acme",
-        "brand = 'a\\x'",
-        "brand = '\\u{d800}'",
-        "price < 1e999",
-        "3d < 1",
-        "price # 5",
-        "brand in 'a'",
-        "brand in ()",
-        "brand in ('a' 'b')",
-        "brand not 'a'",
-        "known 5",
-        "known",
-        "current. < 5",
-        "größe = 1 € 2",
-        "current.`a",
-    ] {
-        println!("(r#\"{text}\"#, r#\"{}\"#),", wrong(text));
-    }
-    for text in [
-        "price < \"abc\"",
-        "price < '5'",
-        "'abc' < price",
-        "price < brand",
-        "brand = 5",
-        "brand = price",
-        "brand < 'a'",
-        "in_stock = 1",
-        "in_stock > false",
-        "category = 3",
-        "category under brand",
-        "brand under 'Food'",
-        "category under 'Food > '",
-        "category = brand",
-        "launched_at > 2026-11-22",
-        "launched_at > '22.11.2026'",
-        "launched_at > '2026-02-30'",
-        "launched_at + 1 > sold_at",
-        "brand + 1 > 2",
-        "-brand < 1",
-        "price and in_stock",
-        "in_stock and 5",
-        "not brand",
-        "price < (in_stock and true)",
-        "(price < 5) = true",
-        "price in (1, 'a')",
-        "brand in (brand)",
-        "price in (1, weight)",
-        "price in (1 + 1)",
-        "known prise",
-        "pricee < 5",
-        "brand = Acme",
-        "current.colour = 'red'",
-        "price < 5 and Category = 'x'",
-    ] {
-        println!("(r#\"{text}\"#, r#\"{}\"#),", wrong(text));
-    }
-    panic!();
+    let advice = Filter::parse("X > 1", &Odd).unwrap_err().advice;
+    assert!(advice.starts_with("did you mean `current.x`?"), "{advice}");
 }

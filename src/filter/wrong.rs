@@ -96,18 +96,22 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// At most three known names, by how many slips of the finger lie between (case aside), then by name.
+/// At most three known names, by how many slips of the finger lie between (case aside, and of a name with
+/// dots perhaps only the last part was written), then by name.
 fn nearest(name: &str, names: &[String]) -> Vec<String> {
     let letters = name.chars().count();
     if letters > LONGEST_QUOTE {
         return Vec::new(); // no name that was mistyped, and slow to hold against many
     }
-    let slips =
-        |known: &String| strsim::damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase());
+    let written = name.to_lowercase();
+    let slips = |known: &str| strsim::damerau_levenshtein(&written, &known.to_lowercase());
     let mut near: Vec<(usize, &String)> = names
         .iter()
-        .filter(|known| known.chars().count() <= 2 * letters + 1)
-        .map(|known| (slips(known), known))
+        .filter(|known| known.chars().count() <= 4 * LONGEST_QUOTE)
+        .map(|known| {
+            let last = known.rsplit('.').next().unwrap_or(known);
+            (slips(known).min(slips(last)), known)
+        })
         .filter(|&(slips, _)| slips <= (letters / 3).max(1))
         .collect();
     near.sort();
