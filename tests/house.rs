@@ -27,9 +27,23 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("rank", &[]), // knows sheets of figures, not what they mean
     // The book, and what changed since.
     ("index", &["rank", "catalog", "rules", "embed", "trends", "customers"]),
-    ("live", &["catalog", "filter"]),
+    ("live", &["catalog", "index"]), // opens its database as an index does
+    ("merchandising", &["filter"]),
     // Answers, and how good they are.
-    ("recommend", &["filter", "rank", "catalog", "rules", "embed", "trends", "customers", "index"]),
+    (
+        "recommend",
+        &[
+            "filter",
+            "merchandising",
+            "rank",
+            "catalog",
+            "rules",
+            "embed",
+            "trends",
+            "customers",
+            "index",
+        ],
+    ),
     (
         "evaluate",
         &[
@@ -61,7 +75,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tables",
         ],
     ),
-    ("grpc", &["recommend", "customers", "catalog", "filter", "index", "live"]),
+    ("grpc", &["recommend", "customers", "catalog", "filter", "merchandising", "index", "live"]),
     ("bench", &["grpc", "customers", "index"]),
     ("cli", &["*"]),
 ];

@@ -1,0 +1,341 @@
+//! The catalogue as a living thing, over a real socket: a change counts from the next request on, outlives
+//! the server and the next generation, and what is wrong is refused with its place.
+
+mod common;
+
+use cartwright::grpc::pb;
+use cartwright::grpc::pb::catalog_service_client::CatalogServiceClient;
+use cartwright::grpc::pb::reason::Why;
+use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
+use cartwright::grpc::pb::rule_service_client::RuleServiceClient;
+use common::{HANGS, Place, Server, quick};
+use prost_types::FieldMask;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+struct Clients {
+    ask: RecommendationServiceClient<Channel>,
+    catalog: CatalogServiceClient<Channel>,
+    rules: RuleServiceClient<Channel>,
+}
+
+impl Clients {
+    async fn of(server: &Server) -> Self {
+        let channel = server.channel().await;
+        Self {
+            ask: RecommendationServiceClient::new(channel.clone()),
+            catalog: CatalogServiceClient::new(channel.clone()),
+            rules: RuleServiceClient::new(channel),
+        }
+    }
+
+    async fn related(&mut self, item: &str) -> pb::RelatedItemsResponse {
+        self.related_where(item, "").await.expect("an answer")
+    }
+
+    async fn related_where(
+        &mut self,
+        item: &str,
+        filter: &str,
+    ) -> Result<pb::RelatedItemsResponse, Status> {
+        let request = pb::RelatedItemsRequest {
+            item_id: item.into(),
+            limit: 20,
+            filter: filter.into(),
+            ..Default::default()
+        };
+        self.ask.related_items(request).await.map(tonic::Response::into_inner)
+    }
+
+    async fn upsert(&mut self, items: Vec<pb::CatalogItem>, mask: &[&str]) -> Result<u32, Status> {
+        let mask = FieldMask { paths: mask.iter().map(ToString::to_string).collect() };
+        let requests: Vec<_> = items
+            .into_iter()
+            .map(|item| pb::UpsertItemsRequest {
+                item: Some(item),
+                update_mask: Some(mask.clone()),
+            })
+            .collect();
+        let reply = self.catalog.upsert_items(tokio_stream::iter(requests)).await?;
+        Ok(reply.into_inner().upserted)
+    }
+
+    async fn get(&mut self, item: &str) -> Result<pb::CatalogItem, Status> {
+        let request = pb::GetItemRequest { item_id: item.into() };
+        self.catalog.get_item(request).await.map(tonic::Response::into_inner)
+    }
+
+    async fn hide(&mut self, items: &[&str]) -> Vec<String> {
+        let item_ids = items.iter().map(ToString::to_string).collect();
+        let reply = self.catalog.hide_items(pb::HideItemsRequest { item_ids }).await;
+        reply.expect("it is kept").into_inner().unknown_item_ids
+    }
+}
+
+fn keys(reply: &pb::RelatedItemsResponse) -> Vec<String> {
+    reply.recommendations.iter().map(|r| r.item_id.clone()).collect()
+}
+
+fn shop() -> Place {
+    Place::made_up(400, 80, 120)
+}
+
+fn asked(place: &Place) -> String {
+    place.shop.items[0].item_id.clone()
+}
+
+#[tokio::test]
+async fn a_change_counts_at_once_and_outlives_the_server_and_the_next_generation() {
+    let place = shop();
+    let item = asked(&place);
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let first = clients.related(&item).await;
+    let (before, dropped) = (keys(&first), first.ledger.expect("a ledger"));
+    let [hidden, sold_out, deleted] = [&before[0], &before[1], &before[2]];
+    assert!(clients.hide(&[hidden]).await.is_empty());
+    let inventory = vec![pb::Inventory { item_id: sold_out.clone(), stock: Some(0), price: None }];
+    clients.catalog.set_inventory(pb::SetInventoryRequest { inventory }).await.expect("kept");
+    let item_ids = vec![deleted.clone()];
+    clients.catalog.delete_items(pb::DeleteItemsRequest { item_ids }).await.expect("kept");
+
+    let gone = [hidden, sold_out, deleted];
+    let now = clients.related(&item).await;
+    assert!(!keys(&now).iter().any(|key| gone.contains(&key)));
+    assert_eq!(now.recommendations.len(), 20, "others fill their places");
+    let ledger = now.ledger.expect("a ledger");
+    assert_eq!((ledger.requested, ledger.returned), (20, 20));
+    assert_eq!(ledger.hidden, dropped.hidden + 2);
+    assert_eq!(ledger.out_of_stock, dropped.out_of_stock + 1);
+    server.stop().await;
+
+    place.publish_again().expect("the next night");
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let next = clients.related(&item).await;
+    assert_eq!(next.generation, 2);
+    assert!(!keys(&next).iter().any(|key| gone.contains(&key)));
+
+    let item_ids = vec![hidden.clone()];
+    clients.catalog.unhide_items(pb::UnhideItemsRequest { item_ids }).await.expect("kept");
+    let inventory =
+        vec![pb::Inventory { item_id: sold_out.clone(), stock: Some(9), price: Some(1.5) }];
+    clients.catalog.set_inventory(pb::SetInventoryRequest { inventory }).await.expect("kept");
+    let back = keys(&clients.related(&item).await);
+    assert!(back.contains(hidden) && back.contains(sold_out) && !back.contains(deleted));
+    let listed = clients.get(sold_out).await.expect("it is sold");
+    assert_eq!((listed.stock, listed.price, listed.in_stock), (Some(9), Some(1.5), Some(true)));
+    assert_eq!(clients.get(deleted).await.expect_err("it is not").code(), Code::NotFound);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_part_of_an_item_can_be_changed_and_the_rest_stays() {
+    let place = shop();
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let item_id = asked(&place);
+    let before = clients.get(&item_id).await.expect("it is sold");
+    let change = pb::CatalogItem {
+        item_id: item_id.clone(),
+        price: Some(123.0),
+        title: "not named".into(),
+        ..Default::default()
+    };
+    assert_eq!(clients.upsert(vec![change], &["price"]).await.expect("kept"), 1);
+    let after = clients.get(&item_id).await.expect("it is sold");
+    assert_eq!(after, pb::CatalogItem { price: Some(123.0), ..before });
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_item_can_be_asked_about_and_recommended_at_once() {
+    let place = shop();
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let like = clients.get(&asked(&place)).await.expect("it is sold");
+    let (item_id, group_id) = ("fresh".into(), String::new());
+    let fresh = pb::CatalogItem { item_id, group_id, ..like.clone() };
+    clients.upsert(vec![fresh], &[]).await.expect("kept");
+    let filter = "item_id = \"fresh\"";
+    let found = clients.related_where(&like.item_id, filter).await.expect("an answer");
+    assert_eq!(keys(&found), ["fresh"]);
+    let reason = &found.recommendations[0].reasons[0];
+    assert!(matches!(reason.why, Some(Why::NewArrival(_))), "{reason:?}");
+    assert!(reason.text.contains("new"), "{}", reason.text);
+    assert_eq!(clients.related("fresh").await.recommendations.len(), 20);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn all_items_are_listed_page_by_page_each_once() {
+    let place = shop();
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let fresh = pb::CatalogItem { item_id: "fresh".into(), ..Default::default() };
+    clients.upsert(vec![fresh], &[]).await.expect("kept");
+    let mut listed = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = pb::ListItemsRequest { page_size: 7, page_token };
+        let page = clients.catalog.list_items(request).await.expect("a page").into_inner();
+        assert!(page.items.len() <= 7);
+        listed.extend(page.items.into_iter().map(|item| item.item_id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    let mut expected: Vec<String> = place.shop.items.iter().map(|i| i.item_id.clone()).collect();
+    expected.push("fresh".into());
+    expected.sort_unstable();
+    assert_eq!(listed, expected);
+    server.stop().await;
+}
+
+fn violations(status: &Status) -> Vec<(String, String)> {
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    let details = status.get_error_details();
+    let fields = details.bad_request().expect("a BadRequest").field_violations.iter();
+    fields.map(|v| (v.field.clone(), v.description.clone())).collect()
+}
+
+#[tokio::test]
+async fn a_wrong_filter_is_refused_with_its_place_and_never_ignored() {
+    let place = shop();
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let item = asked(&place);
+    for (filter, says) in [
+        ("prise < 3", "did you mean price"),
+        ("price < \"3\"", "character 9"),
+        ("price <", "character 8"),
+        ("((((((((((((((((((((((((((((((((((((((((price < 3", "character"),
+    ] {
+        let status = clients.related_where(&item, filter).await.expect_err("it is wrong");
+        let told = violations(&status);
+        assert_eq!(told[0].0, "filter");
+        assert!(told[0].1.contains(says), "{filter}: {}", told[0].1);
+    }
+    let visitor = pb::ForCustomerRequest {
+        recent_item_ids: vec![item.clone()],
+        filter: "price < current.price".into(),
+        ..Default::default()
+    };
+    let status = clients.ask.for_customer(visitor).await.expect_err("no current item");
+    assert!(violations(&status)[0].1.contains("RelatedItems"));
+    let dear = clients.related_where(&item, "price > current.price").await.expect("an answer");
+    let price = clients.get(&item).await.expect("it is sold").price;
+    for recommended in dear.recommendations {
+        assert!(clients.get(&recommended.item_id).await.expect("it is sold").price > price);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_changes_are_refused_whole_with_their_place() {
+    let place = shop();
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let good = pb::CatalogItem { item_id: "good".into(), ..Default::default() };
+    let bad = pb::CatalogItem { price: Some(f64::NAN), ..Default::default() };
+    let status = clients.upsert(vec![good, bad], &[]).await.expect_err("it is wrong");
+    let fields: Vec<String> = violations(&status).into_iter().map(|(field, _)| field).collect();
+    assert_eq!(fields, ["items[1].item_id", "items[1].price"]);
+    assert_eq!(clients.get("good").await.expect_err("all or none").code(), Code::NotFound);
+
+    let item = pb::CatalogItem { item_id: "x".into(), ..Default::default() };
+    let status = clients.upsert(vec![item], &["colour"]).await.expect_err("no such field");
+    assert_eq!(violations(&status)[0].0, "items[0].update_mask");
+    assert!(!violations(&clients.upsert(vec![], &[]).await.expect_err("nothing")).is_empty());
+    let inventory =
+        vec![pb::Inventory { item_id: "x".into(), price: Some(-1.0), ..Default::default() }];
+    let status = clients.catalog.set_inventory(pb::SetInventoryRequest { inventory }).await;
+    assert_eq!(violations(&status.expect_err("negative"))[0].0, "inventory[0].price");
+    assert_eq!(clients.hide(&["nobody knows it"]).await, ["nobody knows it"]);
+    let request = pb::ListItemsRequest { page_size: -1, page_token: "?".into() };
+    let status = clients.catalog.list_items(request).await.expect_err("both are wrong");
+    let fields: Vec<String> = violations(&status).into_iter().map(|(field, _)| field).collect();
+    assert_eq!(fields, ["page_size", "page_token"]);
+    server.stop().await;
+}
+
+fn pin(id: &str, item: &str, position: i32) -> pb::Rule {
+    let pin = pb::rule::Pin { item_id: item.into(), position };
+    pb::Rule { id: id.into(), action: Some(pb::rule::Action::Pin(pin)), ..Default::default() }
+}
+
+#[tokio::test]
+async fn rules_act_at_once_and_outlive_the_server() {
+    let place = shop();
+    let item = asked(&place);
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let last = keys(&clients.related(&item).await).pop().expect("twenty");
+    let rule = Some(pin("first", &last, 1));
+    clients.rules.put_rule(pb::PutRuleRequest { rule }).await.expect("kept");
+    let found = clients.related(&item).await;
+    assert_eq!(keys(&found)[0], last);
+    assert!(matches!(found.recommendations[0].reasons[0].why, Some(Why::RuleApplied(_))));
+    let status = clients.rules.put_rule(pb::PutRuleRequest { rule: Some(pin("x", "y", 0)) }).await;
+    assert_eq!(violations(&status.expect_err("no place 0"))[0].0, "rule");
+    server.stop().await;
+
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    assert_eq!(keys(&clients.related(&item).await)[0], last);
+    let rules = clients.rules.list_rules(pb::ListRulesRequest {}).await.expect("a list");
+    assert_eq!(rules.into_inner().rules, [pin("first", &last, 1)]);
+    let delete = || pb::DeleteRuleRequest { id: "first".into() };
+    clients.rules.delete_rule(delete()).await.expect("it was there");
+    assert_ne!(keys(&clients.related(&item).await)[0], last);
+    let status = clients.rules.delete_rule(delete()).await.expect_err("it was forgotten");
+    assert_eq!(status.code(), Code::NotFound);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_shops_file_of_rules_is_followed_and_a_broken_one_changes_nothing() {
+    let place = shop();
+    let item = asked(&place);
+    let file = place.path().join("rules.toml");
+    let pins =
+        |key: &str| format!("[[rule]]\nid = \"p\"\npin = {{ item = \"{key}\", position = 1 }}\n");
+    let all: Vec<String> = place.shop.items.iter().map(|i| i.item_id.clone()).collect();
+    std::fs::write(&file, pins(&all[7])).expect("written");
+    let options = cartwright::grpc::ServeOptions { rules: Some(file.clone()), ..quick() };
+    let server = Server::start(&place.index, options).await;
+    server.until_serving().await;
+    let mut clients = Clients::of(&server).await;
+    assert_eq!(keys(&clients.related(&item).await)[0], all[7]);
+    std::fs::write(&file, "[[rule]]\nid = \"p\"\npin = 3\n").expect("written");
+    std::fs::write(&file, pins(&all[9])).expect("written");
+    let changed = async {
+        while keys(&clients.related(&item).await)[0] != all[9] {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HANGS, changed).await.expect("the new rules are taken up");
+    std::fs::write(&file, "[[rule]]\nid = \"p\"\npin = 3\n").expect("written");
+    for _ in 0..50 {
+        assert_eq!(keys(&clients.related(&item).await)[0], all[9]);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_index_answers_and_says_why_it_takes_no_changes() {
+    let place = shop();
+    let first = Server::ready(&place.index).await;
+    let second = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&second).await;
+    assert_eq!(clients.related(&asked(&place)).await.recommendations.len(), 20);
+    let item_ids = vec!["x".to_owned()];
+    let status = clients.catalog.hide_items(pb::HideItemsRequest { item_ids }).await;
+    let status = status.expect_err("the first one has them");
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(status.message().contains("another server"), "{status:?}");
+    first.stop().await;
+    second.stop().await;
+}
