@@ -8,18 +8,27 @@
 //!
 //! This room refuses to know what was bought *together* in one basket, and what is answered.
 
+mod content;
 mod dense;
 mod ease;
+mod exam;
 mod factors;
+mod features;
 mod holders;
 mod interactions;
 mod neighbours;
+mod ridge;
 mod solve;
 mod tiles;
+mod unit;
 
+pub use content::{ContentCard, ContentModel, ContentOptions, ContentQuality};
 pub use dense::Vectors;
 pub use ease::{Ease, EaseOptions, Pull};
 pub use factors::{FactorOptions, Factors};
 pub use holders::{Holders, Sum};
 pub use interactions::{Interactions, KindWeights};
-pub use neighbours::{Neighbour, NeighbourOptions, VectorIndex, neighbours, recall};
+pub use neighbours::{
+    Neighbour, NeighbourOptions, VectorIndex, neighbours, neighbours_among, recall,
+};
+pub use unit::{UnitVectors, nearest};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::Cadence;
-use crate::embed::{Neighbour, Pull};
+use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
 use crate::rank::Forest;
@@ -48,6 +48,13 @@ pub struct Contents {
     pub longer: Vec<LongRule>,
     /// Close in the embedding space.
     pub neighbours: Lists<Neighbour>,
+    /// Where each item is in the embedding space: from who wanted it, or where hardly anybody did, from what
+    /// the catalogue says of it.
+    pub vectors: UnitVectors,
+    /// Where items belong that the trainer has not seen, by what is said of them.
+    pub content: ContentModel,
+    /// Close in the embedding space, and new in the shop.
+    pub arrivals: Lists<Neighbour>,
     /// What sells.
     pub trends: Trends,
     /// How soon people come back for it.

@@ -10,6 +10,7 @@
 //!                          → trends, cadence       ┘
 //! ```
 
+mod arrivals;
 mod cases;
 mod damping;
 mod lacking;
@@ -165,6 +166,8 @@ pub fn learn_tuned(
     watch("learning from the whole log");
     let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
     learnt.contents.rankers = rankers;
+    watch("placing what is new");
+    arrivals::place(&mut learnt, &options);
     let orders = Groups::from_baskets(&baskets(log, zone));
     let lacking = lacking::lines(log, &learnt, &orders, &cases);
     let how = serde_json::json!({
@@ -174,6 +177,7 @@ pub fn learn_tuned(
         "milliseconds": price,
         "rules": { "bought": options.bought, "collected": options.collected },
         "pulls": { "called": options.called, "drawn": options.drawn },
+        "content": learnt.contents.content.quality(),
     });
     Tuned { learnt, how, lacking }
 }
