@@ -351,8 +351,8 @@ mod tests {
         let (items, vectors, mut touched) = kinds(300);
         touched[..20].fill(0);
         let model = learn(&items, &vectors, &touched);
-        for n in 0..20 {
-            let placed = model.vector(&items[n]).expect("its kind is known");
+        for (n, item) in items.iter().enumerate().take(20) {
+            let placed = model.vector(item).expect("its kind is known");
             let true_one = vectors.of(ItemId::new(n)).expect("it has one");
             assert!(cosine(&placed, &true_one) > 0.9, "{}", cosine(&placed, &true_one));
             assert!((cosine(&placed, &placed) - 1.0).abs() < 1e-5);

@@ -3,7 +3,7 @@
 //! ```text
 //! log + catalogue → learn up to the last weeks → try on them: damping, pulls
 //!                 → learn up to the weeks before, and those before them → try on all: blend, rankers
-//!                 → learn from the whole log, so tuned → publish
+//!                 → learn from the whole log, so tuned → place what is new → publish
 //!
 //! learn: baskets, sessions → counts → rules, pulls ┐
 //!                          → factors → neighbours  ├→ contents + histories
