@@ -170,6 +170,13 @@ impl Interactions {
         self.rows.row(row).iter().map(|&(item, weight)| (ItemId::new(item as usize), weight))
     }
 
+    /// Per item, how many rows have it.
+    pub fn touched(&self) -> Vec<u32> {
+        let mut touched = vec![0; self.items];
+        self.rows.entries().iter().for_each(|(item, _)| touched[*item as usize] += 1);
+        touched
+    }
+
     pub(super) fn by_row(&self) -> &Lists<(u32, f32)> {
         &self.rows
     }
@@ -209,6 +216,7 @@ mod tests {
         assert_eq!(interactions.row(1).collect::<Vec<_>>(), [(a, 0.5), (b, 3.0)]);
         assert_eq!(interactions.by_item().row(0), [(0, 2.0), (1, 0.5)]);
         assert_eq!((interactions.len(), interactions.pairs()), (3, 3));
+        assert_eq!(interactions.touched(), [2, 1]);
     }
 
     #[test]

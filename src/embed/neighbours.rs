@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::dense::{Vectors, dot, products};
+use super::unit::UnitVectors;
 use crate::ids::ItemId;
 use crate::lists::Lists;
 
@@ -51,19 +52,33 @@ impl Default for NeighbourOptions {
 /// is built by all threads at once, and may differ a little from run to run.
 pub fn neighbours(vectors: &Vectors, k: usize, options: &NeighbourOptions) -> Lists<Neighbour> {
     let points = Points::of(vectors);
-    if points.ids.len() <= options.exact_up_to {
-        points.spread(vectors.len(), exact(&points, k))
-    } else {
-        let graph = Graph::build(&points, options);
-        let nearest = |place: usize| {
-            let mut found = graph.search(&points, points.row(place), k + 1, options);
-            found.retain(|neighbour| neighbour.item != points.ids[place]);
-            found.truncate(k);
-            found
-        };
-        let found = (0..points.ids.len()).into_par_iter().map(nearest).collect();
-        points.spread(vectors.len(), found)
-    }
+    let found = points.nearest_to(&points, k, options);
+    points.spread(vectors.len(), found)
+}
+
+/// Per item `of` its `k` nearest `among` others, as [`neighbours`] would find them there; both ascend, and
+/// whoever has no vector has no neighbours and is nobody's.
+pub fn neighbours_among(
+    vectors: &UnitVectors,
+    of: &[ItemId],
+    among: &[ItemId],
+    k: usize,
+    options: &NeighbourOptions,
+) -> Lists<Neighbour> {
+    let points = |ids: &[ItemId]| {
+        let mut points = Points::new(vectors.dim());
+        for &id in ids {
+            if let Some(vector) = vectors.of(id) {
+                points.push(id, &vector);
+            }
+        }
+        points
+    };
+    let (queries, others) = (points(of), points(among));
+    let found = others.nearest_to(&queries, k, options);
+    let mut found = queries.ids.into_iter().zip(found).peekable();
+    let list = |id: &ItemId| found.next_if(|(own, _)| own == id).map_or_else(Vec::new, |f| f.1);
+    of.iter().map(list).collect()
 }
 
 /// Share of the `k` nearest that `approximate` found, over all rows of `exact`; 1 if there is nothing
@@ -121,26 +136,60 @@ impl VectorIndex {
 }
 
 /// The vectors that can be compared, at length 1.
-struct Points {
-    dim: usize,
-    ids: Vec<ItemId>,
+pub(super) struct Points {
+    pub(super) dim: usize,
+    /// Ascending.
+    pub(super) ids: Vec<ItemId>,
     data: Vec<f32>,
 }
 
 impl Points {
+    /// None yet.
+    pub(super) fn new(dim: usize) -> Self {
+        Self { dim, ids: Vec::new(), data: Vec::new() }
+    }
+
+    /// Adds the vector of an item, `dim` floats of length 1; ids ascend.
+    pub(super) fn push(&mut self, id: ItemId, vector: &[f32]) {
+        debug_assert!(vector.len() == self.dim && self.ids.last().is_none_or(|last| *last < id));
+        self.ids.push(id);
+        self.data.extend_from_slice(vector);
+    }
+
     fn of(vectors: &Vectors) -> Self {
-        let mut points = Self { dim: vectors.dim(), ids: Vec::new(), data: Vec::new() };
+        let mut points = Self::new(vectors.dim());
         for index in 0..vectors.len() {
             if let Some(unit) = unit(vectors.row(index)) {
-                points.ids.push(ItemId::new(index));
-                points.data.extend(unit);
+                points.push(ItemId::new(index), &unit);
             }
         }
         points
     }
 
-    fn row(&self, place: usize) -> &[f32] {
+    pub(super) fn row(&self, place: usize) -> &[f32] {
         &self.data[place * self.dim..(place + 1) * self.dim]
+    }
+
+    /// Per query its `k` nearest points, itself left out: exact unless that takes more comparisons than
+    /// comparing `exact_up_to` vectors with each other.
+    fn nearest_to(
+        &self,
+        queries: &Points,
+        k: usize,
+        options: &NeighbourOptions,
+    ) -> Vec<Vec<Neighbour>> {
+        if queries.ids.len() as f64 * self.ids.len() as f64 <= (options.exact_up_to as f64).powi(2)
+        {
+            return closest(queries, self, k);
+        }
+        let graph = Graph::build(self, options);
+        let nearest = |place: usize| {
+            let mut found = graph.search(self, queries.row(place), k + 1, options);
+            found.retain(|neighbour| neighbour.item != queries.ids[place]);
+            found.truncate(k);
+            found
+        };
+        (0..queries.ids.len()).into_par_iter().map(nearest).collect()
     }
 
     /// One list per vector from one list per point.
@@ -160,28 +209,28 @@ impl Points {
 }
 
 /// The vector at length 1, unless it has no direction.
-fn unit(vector: &[f32]) -> Option<Vec<f32>> {
+pub(super) fn unit(vector: &[f32]) -> Option<Vec<f32>> {
     let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
     let usable = length.is_finite() && length > 1e-30;
     usable.then(|| vector.iter().map(|x| (f64::from(*x) / length) as f32).collect())
 }
 
 /// The best `k` of what is offered in order of id.
-struct Nearest {
+pub(super) struct Nearest {
     k: usize,
     floor: f32,
     kept: Vec<Neighbour>,
 }
 
 impl Nearest {
-    fn new(k: usize) -> Self {
+    pub(super) fn new(k: usize) -> Self {
         let floor = if k == 0 { f32::INFINITY } else { 0.0 };
         Self { k, floor, kept: Vec::with_capacity(2 * k) }
     }
 
     /// An equal cosine doesn't displace: what came before has the smaller id.
     #[inline]
-    fn offer(&mut self, item: ItemId, cosine: f32) {
+    pub(super) fn offer(&mut self, item: ItemId, cosine: f32) {
         if cosine > self.floor {
             self.kept.push(Neighbour { item, cosine: cosine.min(1.0) });
             if self.kept.len() >= 2 * self.k {
@@ -198,7 +247,7 @@ impl Nearest {
         }
     }
 
-    fn sorted(mut self) -> Vec<Neighbour> {
+    pub(super) fn sorted(mut self) -> Vec<Neighbour> {
         self.cut();
         self.kept.sort_unstable_by(nearest_first);
         self.kept
@@ -209,20 +258,20 @@ fn nearest_first(a: &Neighbour, b: &Neighbour) -> std::cmp::Ordering {
     b.cosine.total_cmp(&a.cosine).then(a.item.cmp(&b.item))
 }
 
-/// All with all, in blocks.
-fn exact(points: &Points, k: usize) -> Vec<Vec<Neighbour>> {
+/// Per query its `k` nearest of `others` with cosine > 0, itself left out: all with all, in blocks.
+pub(super) fn closest(queries: &Points, others: &Points, k: usize) -> Vec<Vec<Neighbour>> {
     const QUERIES: usize = 128;
     const OTHERS: usize = 1024;
     const STRIDE: usize = 16;
-    let blocks = points.data.par_chunks(QUERIES * points.dim.max(1)).enumerate();
-    let search = |cosines: &mut Vec<f32>, (block, queries): (usize, &[f32])| {
-        let count = queries.len() / points.dim;
+    let dim = others.dim.max(1);
+    let blocks = queries.data.par_chunks(QUERIES * dim).zip(queries.ids.par_chunks(QUERIES));
+    let search = |cosines: &mut Vec<f32>, (queries, owns): (&[f32], &[ItemId])| {
+        let count = owns.len();
         let mut nearest: Vec<Nearest> = (0..count).map(|_| Nearest::new(k)).collect();
-        for (others, ids) in points.data.chunks(OTHERS * points.dim).zip(points.ids.chunks(OTHERS))
-        {
-            products(queries, others, points.dim, cosines);
+        for (others, ids) in others.data.chunks(OTHERS * dim).zip(others.ids.chunks(OTHERS)) {
+            products(queries, others, dim, cosines);
             for (query, nearest) in nearest.iter_mut().enumerate() {
-                let own = points.ids[block * QUERIES + query];
+                let own = owns[query];
                 let row = &cosines[query * ids.len()..][..ids.len()];
                 for (cosines, ids) in row.chunks(STRIDE).zip(ids.chunks(STRIDE)) {
                     // Nearly always none is near enough, and this one test is made of wide registers.

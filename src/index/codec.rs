@@ -1,7 +1,7 @@
 //! Bytes of what is stored: fixed-size entries, little endian, in blocks of many rows.
 
 use crate::customers::{Bought, Drawn, EventKind, Glance, History};
-use crate::embed::{Neighbour, Pull};
+use crate::embed::{Neighbour, Pull, UnitVectors};
 use crate::ids::{DenseId, ItemId};
 use crate::lists::Lists;
 use crate::rules::Rule;
@@ -204,6 +204,32 @@ pub(super) fn read_list_block<T: Entry>(block: &[u8], lists: &mut Lists<T>) -> O
     bytes.0.is_empty().then_some(())
 }
 
+/// Directions in blocks of [`BLOCK`] items: how many numbers each has, then all their steps.
+pub(super) fn direction_blocks(vectors: &UnitVectors) -> impl Iterator<Item = Vec<u8>> {
+    let dim = vectors.dim();
+    vectors.steps().chunks((BLOCK * dim).max(1)).map(move |steps| {
+        let mut out = Vec::with_capacity(4 + steps.len());
+        (dim as u32).put(&mut out);
+        out.extend(steps.iter().map(|step| step.to_le_bytes()[0]));
+        out
+    })
+}
+
+/// The steps of one block, appended, and how many of them are a vector: in all blocks the same.
+pub(super) fn read_direction_block(
+    block: &[u8],
+    (dim, steps): &mut (usize, Vec<i8>),
+) -> Option<()> {
+    let mut bytes = Bytes(block);
+    let of_block = bytes.count()?;
+    if !steps.is_empty() && *dim != of_block {
+        return None;
+    }
+    *dim = of_block;
+    steps.extend(bytes.0.iter().map(|byte| i8::from_le_bytes([*byte])));
+    Some(())
+}
+
 fn encode_row<T: Entry>(row: &[T]) -> Vec<u8> {
     let mut out = Vec::new();
     (row.len() as u32).put(&mut out);
@@ -316,10 +342,25 @@ mod tests {
         }
 
         #[test]
+        fn directions_come_back_as_they_were_written(steps in prop::collection::vec(any::<i8>(), 0..9000), dim in 1usize..4) {
+            let whole = steps.len() / dim * dim;
+            let vectors = UnitVectors::from_steps(dim, steps[..whole].to_vec()).expect("whole");
+            let mut back = (dim, Vec::new());
+            for block in direction_blocks(&vectors) {
+                read_direction_block(&block, &mut back).expect("a whole block");
+            }
+            prop_assert_eq!(UnitVectors::from_steps(back.0, back.1), Some(vectors));
+        }
+
+        #[test]
         fn arbitrary_bytes_are_refused_or_read_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode_history(&bytes);
             let _ = read_list_block::<Rule>(&bytes, &mut Lists::new());
             let _ = read_vector_block::<Neighbour>(&bytes, &mut Vec::new());
+            let mut directions = (3, vec![1, 2, 3]);
+            if read_direction_block(&bytes, &mut directions).is_some() {
+                prop_assert_eq!(directions.0, 3);
+            }
         }
     }
 }

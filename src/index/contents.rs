@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::catalog::{CategoryTree, Item, Shelf};
 use crate::customers::Cadence;
-use crate::embed::{Neighbour, Pull};
+use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
 use crate::rank::Forest;
@@ -49,6 +49,13 @@ pub struct Contents {
     pub longer: Vec<LongRule>,
     /// Close in the embedding space.
     pub neighbours: Lists<Neighbour>,
+    /// Where each item is in the embedding space: from who wanted it, or where hardly anybody did, from what
+    /// the catalogue says of it.
+    pub vectors: UnitVectors,
+    /// Where items belong that the trainer has not seen, by what is said of them.
+    pub content: ContentModel,
+    /// Close in the embedding space, and new in the shop.
+    pub arrivals: Lists<Neighbour>,
     /// What sells.
     pub trends: Trends,
     /// How soon people come back for it.

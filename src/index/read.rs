@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::codec::{Entry, decode_history, read_list_block, read_vector_block};
+use super::codec::{
+    Entry, decode_history, read_direction_block, read_list_block, read_vector_block,
+};
 use super::manifest::{Digester, TreeDigest};
 use super::opened::Opened;
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
 use crate::customers::{DueCurve, History};
-use crate::embed::{Neighbour, Pull};
+use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors};
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
@@ -220,6 +222,7 @@ impl Loader<'_> {
         contents.longer = self.longer(count)?;
         contents.neighbours =
             self.lists("neighbours", count, |n: &Neighbour| n.item.index() < count)?;
+        self.embedding(&mut contents)?;
         let trends = &mut contents.trends;
         trends.recent_buyers = self.vector_of("trends.recent_buyers", count)?;
         trends.share = self.vector_of("trends.share", count)?;
@@ -246,6 +249,25 @@ impl Loader<'_> {
             return Err(self.trees.damaged("trends.by_category"));
         }
         Ok(contents)
+    }
+
+    fn embedding(&self, contents: &mut Contents) -> Result<()> {
+        let count = contents.len();
+        let (dim, steps): (usize, Vec<i8>) = self.load("vectors", read_direction_block)?;
+        contents.vectors = UnitVectors::from_steps(dim, steps)
+            .filter(|vectors| vectors.len() == count || vectors.is_empty())
+            .ok_or_else(|| self.trees.damaged("vectors"))?;
+        let card = self.load("content.card", |json, card: &mut Option<_>| {
+            *card = Some(serde_json::from_slice(json).ok()?);
+            Some(())
+        })?;
+        let floats: Vec<f32> = self.vector("content.floats")?;
+        contents.content = card
+            .and_then(|card| ContentModel::from_parts(card, &floats))
+            .ok_or_else(|| self.trees.damaged("content.card"))?;
+        contents.arrivals =
+            self.lists("arrivals", count, |n: &Neighbour| n.item.index() < count)?;
+        Ok(())
     }
 
     fn items(&self, contents: &mut Contents) -> Result<()> {

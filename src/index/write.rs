@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use super::codec::{BLOCK, Entry, encode_history, list_blocks, vector_blocks};
+use super::codec::{BLOCK, Entry, direction_blocks, encode_history, list_blocks, vector_blocks};
 use super::generations::{BUILDING, CURRENT, Index};
 use super::manifest::{Digester, Manifest, TreeDigest};
 use super::read::Trees;
@@ -211,6 +211,7 @@ impl TreeWriter<'_> {
             contents.longer.iter().map(|r| [r.right.index() as u32, r.together, r.left_groups]);
         self.vector("longer.rest", &rest.flatten().collect::<Vec<u32>>())?;
         self.lists("neighbours", &contents.neighbours)?;
+        self.embedding(contents)?;
         self.vector("trends.recent_buyers", &trends.recent_buyers)?;
         self.vector("trends.share", &trends.share)?;
         self.vector("trends.momentum", &trends.momentum)?;
@@ -223,6 +224,15 @@ impl TreeWriter<'_> {
         self.vector("cadence.due", cadence.due.factors())?;
         self.vector("clock.now", &[contents.now])?;
         self.vector("clock.rest", &[u32::from(contents.timed), trends.recent_days])
+    }
+
+    fn embedding(&mut self, contents: &Contents) -> sled::Result<()> {
+        self.blocks("vectors", direction_blocks(&contents.vectors))?;
+        let (card, floats) = contents.content.to_parts();
+        let card = serde_json::to_vec(&card).expect("a card has string keys and finite numbers");
+        self.entries("content.card", std::iter::once((b"card".to_vec(), card)))?;
+        self.vector("content.floats", &floats)?;
+        self.lists("arrivals", &contents.arrivals)
     }
 
     fn customers(

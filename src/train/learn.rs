@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use super::{TrainOptions, pulls};
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::{Cadence, History, histories};
-use crate::embed::{Factors, Interactions, neighbours};
+use crate::embed::{Factors, Interactions, UnitVectors, neighbours};
 use crate::events::{EventLog, Sessions, baskets, sessions};
 use crate::ids::ItemId;
 use crate::index::Contents;
@@ -30,6 +30,8 @@ pub struct Learnt {
     pub blend: Blend,
     /// What it was learnt from.
     pub lesson: Lesson,
+    /// Per item, the customers and nameless orders and sessions that have to do with it.
+    pub touched: Vec<u32>,
 }
 
 /// The size of what was learnt from.
@@ -77,6 +79,8 @@ pub fn learn(
     let factors = Factors::learn(&interactions, &options.factors);
     watch("finding neighbours");
     let neighbours = neighbours(&factors.items, options.neighbours_per_item, &options.neighbours);
+    let (touched, vectors) = (interactions.touched(), UnitVectors::from(&factors.items));
+    drop((interactions, factors));
 
     watch("measuring trends and customers");
     let categories = CategoryTree::new(&items);
@@ -102,12 +106,13 @@ pub fn learn(
         freshness,
         longer: longer.rules,
         neighbours,
+        vectors,
         trends,
         cadence,
         ..Contents::default()
     };
     let contents = contents.finish();
-    let mut learnt = Learnt { contents, histories, blend: Blend::default(), lesson };
+    let mut learnt = Learnt { contents, histories, blend: Blend::default(), lesson, touched };
     watch("learning what calls for what");
     pulls::call(&mut learnt, &orders, &options.called);
     if !log.customers.is_empty() {
@@ -145,10 +150,11 @@ fn collected(orders: &Groups, log: &EventLog, count: usize, options: &RuleOption
 impl Learnt {
     /// How many of everything there are, for the manifest.
     pub fn counts(&self, log: &EventLog) -> BTreeMap<String, u64> {
-        let Contents { items, bought, collected, viewed, next, longer, neighbours, .. } =
-            &self.contents;
+        let Contents {
+            items, bought, collected, viewed, next, longer, neighbours, arrivals, ..
+        } = &self.contents;
         let entries = |rules: &Rules| rules.lists.entries().len() as u64;
-        let counts: [(&str, u64); 12] = [
+        let counts: [(&str, u64); 13] = [
             ("items", items.len() as u64),
             ("customers", log.customers.len() as u64),
             ("events", log.events.len() as u64),
@@ -160,6 +166,7 @@ impl Learnt {
             ("viewed_next", next.entries().len() as u64),
             ("longer_rules", longer.len() as u64),
             ("neighbours", neighbours.entries().len() as u64),
+            ("arrivals", arrivals.entries().len() as u64),
             ("baskets_left_out", u64::from(bought.left_out_groups)),
         ];
         counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()

@@ -3,13 +3,14 @@
 //! ```text
 //! log + catalogue → learn up to the last weeks → try on them: damping, pulls
 //!                 → learn up to the weeks before, and those before them → try on all: blend, rankers
-//!                 → learn from the whole log, so tuned → publish
+//!                 → learn from the whole log, so tuned → place what is new → publish
 //!
 //! learn: baskets, sessions → counts → rules, pulls ┐
 //!                          → factors → neighbours  ├→ contents + histories
 //!                          → trends, cadence       ┘
 //! ```
 
+mod arrivals;
 mod cases;
 mod damping;
 mod lacking;
@@ -168,6 +169,8 @@ pub fn learn_tuned(
     watch("learning from the whole log");
     let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
     learnt.contents.rankers = rankers;
+    watch("placing what is new");
+    arrivals::place(&mut learnt, &options);
     let orders = Groups::from_baskets(&baskets(log, zone));
     let lacking = lacking::lines(log, &learnt, &orders, &cases);
     let how = serde_json::json!({
@@ -177,6 +180,7 @@ pub fn learn_tuned(
         "milliseconds": price,
         "rules": { "bought": options.bought, "collected": options.collected },
         "pulls": { "called": options.called, "drawn": options.drawn },
+        "content": learnt.contents.content.quality(),
     });
     Tuned { learnt, how, lacking }
 }

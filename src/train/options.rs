@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::customers::HistoryOptions;
-use crate::embed::{EaseOptions, FactorOptions, NeighbourOptions};
+use crate::embed::{ContentOptions, EaseOptions, FactorOptions, NeighbourOptions};
 use crate::error::{Error, Result};
 use crate::rules::RuleOptions;
 use crate::rules::longer::LongRuleOptions;
@@ -36,6 +36,12 @@ pub struct TrainOptions {
     pub neighbours: NeighbourOptions,
     /// Neighbours kept per item; default 50.
     pub neighbours_per_item: usize,
+    /// Vectors from what the catalogue says.
+    pub content: ContentOptions,
+    /// Items launched at most so many days before the end of the log are arrivals; default 60.
+    pub arrival_days: u32,
+    /// Arrivals kept per item; default 5.
+    pub arrivals_per_item: usize,
     /// Popularity.
     pub trends: TrendOptions,
     /// Customers' pasts.
@@ -70,6 +76,9 @@ impl Default for TrainOptions {
             factors: FactorOptions::default(),
             neighbours: NeighbourOptions::default(),
             neighbours_per_item: 50,
+            content: ContentOptions::default(),
+            arrival_days: 60,
+            arrivals_per_item: 5,
             trends: TrendOptions::default(),
             history: HistoryOptions::default(),
             keep_generations: 5,
@@ -114,6 +123,8 @@ impl TrainOptions {
         within("factors.regularization", f64::from(self.factors.regularization), 1e-9, 1e9)?;
         within("factors.unobserved", f64::from(self.factors.unobserved), 0.0, 1.0)?;
         within("neighbours.links", self.neighbours.links as f64, 2.0, 256.0)?;
+        within("content.buckets", self.content.buckets as f64, 1.0, f64::from(1 << 20))?;
+        within("content.enough", f64::from(self.content.enough), 1.0, 1e9)?;
         within("keep_generations", self.keep_generations as f64, 2.0, 1e6)
     }
 }
