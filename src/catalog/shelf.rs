@@ -67,6 +67,8 @@ struct Arrivals {
     near: Vec<Near>,
     /// The other way round: trained item → arrivals close to it.
     close_to: FxHashMap<ItemId, Near>,
+    /// By category, as it was when they came.
+    of_category: FxHashMap<u32, Vec<ItemId>>,
 }
 
 impl fmt::Debug for Shelf {
@@ -120,8 +122,9 @@ impl Shelf {
         let mut next = self.clone();
         next.version += 1;
         for Change { key, listing, near } in changes {
-            let item = next.get(&key).unwrap_or_else(|| next.arrive(&key, near));
-            next.put(item, listing);
+            let known = next.get(&key);
+            let item = known.unwrap_or_else(|| next.arrive(&key, near));
+            next.put(item, listing, known.is_none());
         }
         next
     }
@@ -142,7 +145,7 @@ impl Shelf {
         item
     }
 
-    fn put(&mut self, item: ItemId, listing: Listing) {
+    fn put(&mut self, item: ItemId, listing: Listing, is_new: bool) {
         if listing.item.attributes.keys().any(|name| self.attributes.names.get(name).is_none()) {
             Arc::make_mut(&mut self.attributes).add(&listing.item);
         }
@@ -152,6 +155,9 @@ impl Shelf {
         chunk.widen(self.attributes.names.len());
         chunk.set(item.index() % CHUNK, &listing.item, &values, &mut self.texts);
         chunk.list(item.index() % CHUNK, listing);
+        if let (true, Some(category)) = (is_new, self.category(item)) {
+            Arc::make_mut(&mut self.arrivals).of_category.entry(category).or_default().push(item);
+        }
     }
 
     /// How many items there are, arrivals and what can't be offered included.
@@ -278,6 +284,11 @@ impl Shelf {
         }
         later.sort_unstable_by(|a, b| self.key(*a).cmp(self.key(*b)));
         (later, is_last)
+    }
+
+    /// Arrivals in the category of this number, in the order in which they came.
+    pub fn arrivals_in(&self, category: u32) -> &[ItemId] {
+        self.arrivals.of_category.get(&category).map_or(&[], Vec::as_slice)
     }
 
     /// The item as a filter sees it.

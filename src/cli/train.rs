@@ -93,6 +93,9 @@ pub(super) fn read_and_train(
     if let Some(held_out) = held_out_table(&manifest.learnt) {
         print(held_out)?;
     }
+    if let Some(objectives) = objectives_table(&manifest.learnt) {
+        print(objectives)?;
+    }
     for note in &manifest.notes {
         print(format!("note: {note}"))?;
     }
@@ -118,6 +121,27 @@ fn held_out_table(learnt: &serde_json::Value) -> Option<comfy_table::Table> {
         ]);
     }
     align_right(&mut rows, &[1, 3, 4, 5, 6]);
+    Some(rows)
+}
+
+/// What the other objectives cost and bring; `None` where no prices are known.
+fn objectives_table(learnt: &serde_json::Value) -> Option<comfy_table::Table> {
+    let questions = learnt["objectives"].as_object().filter(|questions| !questions.is_empty())?;
+    let head = ["objective", "question", "power of the value", "ndcg@10 lost", "value gained"];
+    let mut rows = table(&head);
+    for (question, objectives) in questions {
+        for (objective, bent) in objectives.as_object()? {
+            let figure = |name: &str| bent[name].as_f64().unwrap_or(0.0);
+            rows.add_row([
+                objective.clone(),
+                question.replace('_', " "),
+                format!("{:.2}", figure("power")),
+                format!("{:.1}%", 100.0 * figure("relevance_lost")),
+                format!("{:+.1}%", 100.0 * figure("value_gained")),
+            ]);
+        }
+    }
+    align_right(&mut rows, &[2, 3, 4]);
     Some(rows)
 }
 

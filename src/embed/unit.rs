@@ -59,6 +59,17 @@ impl UnitVectors {
         Some(steps.iter().map(|step| f32::from(*step) * scale).collect())
     }
 
+    /// The cosine of two items' directions; none where one has none.
+    pub fn cosine(&self, a: ItemId, b: ItemId) -> Option<f32> {
+        let row = |item: ItemId| {
+            let scale = *self.scales.get(item.index()).filter(|scale| **scale > 0.0)?;
+            Some((&self.steps[item.index() * self.dim..][..self.dim], scale))
+        };
+        let ((a, of_a), (b, of_b)) = (row(a)?, row(b)?);
+        let product: i32 = a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
+        Some(product as f32 * of_a * of_b)
+    }
+
     /// True if the item has a direction.
     pub fn has(&self, item: ItemId) -> bool {
         self.scales.get(item.index()).is_some_and(|scale| *scale > 0.0)
@@ -164,6 +175,8 @@ mod tests {
                 for j in 0..300 {
                     let other = unit(vectors.row(j)).expect("a direction");
                     worst = worst.max((dot(&back, &other) - dot(&own, &other)).abs());
+                    let cosine = kept.cosine(ItemId::new(i), ItemId::new(j)).expect("two");
+                    worst = worst.max((cosine - dot(&own, &other)).abs());
                 }
             }
             assert!(worst < 0.01, "{worst} at {dim} dimensions");
@@ -198,6 +211,7 @@ mod tests {
         assert_eq!(found.iter().map(|n| n.item.index()).collect::<Vec<_>>(), [1]);
         assert_eq!(vectors.of(ItemId::new(1)), Some(vec![0.0, 1.0, 0.0, 0.0]));
         assert!(vectors.of(ItemId::new(0)).is_none() && vectors.of(ItemId::new(9)).is_none());
+        assert_eq!(vectors.cosine(ItemId::new(0), ItemId::new(1)), None);
         for query in [&[0.0; 4][..], &[1.0; 3], &[f32::INFINITY, 0.0, 0.0, 0.0], &[]] {
             assert!(nearest(&vectors, query, 5).is_empty(), "{query:?}");
         }

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::catalog::{CategoryTree, Item, Shelf};
+use crate::catalog::{CategoryTree, Item, Near, Shelf};
 use crate::customers::Cadence;
-use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors};
+use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors, nearest};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
 use crate::rank::Forest;
@@ -15,6 +15,9 @@ use crate::rules::visits::Visits;
 use crate::rules::{Rule, Rules};
 use crate::time::Timestamp;
 use crate::trends::Trends;
+
+/// So many of the likest items are known of one that came after the training.
+const NEAR_AN_ARRIVAL: usize = 20;
 
 /// Everything that answers are made of, customers apart. Rows are by [`ItemId`].
 #[derive(Clone, Debug, Default)]
@@ -154,18 +157,12 @@ impl Contents {
             .filter(|(_, rule)| rule.left.iter().all(|item| items.binary_search(item).is_ok()))
     }
 
-    /// The items that one is most like by what its catalogue entry says, with cosines, the likest first.
-    pub fn near_by_content(&self, _item: &Item) -> Vec<(ItemId, f32)> {
-        Vec::new()
-    }
-
-    /// The cosine of two items, if one is among the neighbours of the other.
-    pub fn cosine(&self, a: ItemId, b: ItemId) -> Option<f32> {
-        let among = |of: ItemId, item: ItemId| {
-            let near = self.neighbours.row(of.index()).iter().find(|near| near.item == item)?;
-            Some(near.cosine)
-        };
-        among(a, b).or_else(|| among(b, a))
+    /// The items that one is most like by what its catalogue entry says, with cosines, the likest first; none
+    /// where the catalogue says too little to tell.
+    pub fn near_by_content(&self, item: &Item) -> Near {
+        let vector = self.content.vector(item).unwrap_or_default();
+        let near = nearest(&self.vectors, &vector, NEAR_AN_ARRIVAL);
+        near.into_iter().map(|near| (near.item, near.cosine)).collect()
     }
 
     /// What customers read: the title, or the key where there is none.

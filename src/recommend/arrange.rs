@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::blend::{Blend, Weights};
 use super::merchandise::{Acting, Promotion};
-use super::pool::{Evidence, Pool};
+use super::pool::{Arrival, Evidence, Pool};
 use super::ranking::{self, Scored, Side};
 use super::reason::{Reason, RuleAct, reasons};
 use super::terms::{Dropped, Objective, OrderValue, Terms};
@@ -220,7 +220,7 @@ fn spread_out(pool: &Pool<'_>, level: u8, limit: usize, scored: Vec<Scored>) -> 
 
 /// How like two items are, 0 to 1: by their vectors, and by their category.
 fn likeness(pool: &Pool<'_>, a: ItemId, b: ItemId) -> f32 {
-    let cosine = pool.contents.cosine(a, b).unwrap_or(0.0).max(0.0);
+    let cosine = pool.contents.vectors.cosine(a, b).unwrap_or(0.0).max(0.0);
     let shelf = pool.gate.shelf;
     let same = |of: Option<u32>, other: Option<u32>| of.is_some() && of == other;
     match () {
@@ -344,20 +344,38 @@ fn welcome(pool: &mut Pool<'_>, query: &Query<'_>, groups: &mut Groups, places: 
         return;
     }
     let room = query.limit.div_ceil(10);
-    let mut welcomed = Vec::with_capacity(room);
-    for arrival in pool.arrivals() {
+    let mut welcomed: Vec<Place> = Vec::with_capacity(room);
+    for (item, reason) in close_arrivals(pool, query) {
         if welcomed.len() == room {
             break;
         }
-        let is_there = places.iter().any(|place| place.item == arrival.item);
-        if arrival.cosine >= CLOSE && !is_there && groups.admit(pool, arrival.item) {
-            let reason = Reason::New { like: Some(arrival.like), cosine: arrival.cosine };
-            let put = Some(Put::Arrival(reason));
-            welcomed.push(Place { item: arrival.item, score: f32::MAX, put });
+        let is_there = places.iter().chain(&welcomed).any(|place| place.item == item);
+        if !is_there && groups.admit(pool, item) {
+            welcomed.push(Place { item, score: f32::MAX, put: Some(Put::Arrival(reason)) });
         }
     }
     places.truncate(query.limit - welcomed.len());
     places.extend(welcomed);
+}
+
+/// Arrivals that are like what is asked about, the likest first; then those of its category, the latest first.
+fn close_arrivals(pool: &mut Pool<'_>, query: &Query<'_>) -> Vec<(ItemId, Reason)> {
+    let mut close: Vec<(ItemId, Reason)> = pool
+        .arrivals()
+        .into_iter()
+        .filter(|arrival| arrival.cosine >= CLOSE)
+        .map(|Arrival { item, like, cosine, .. }| (item, Reason::New { like: Some(like), cosine }))
+        .collect();
+    if let Question::Related { item } = query.question {
+        let shelf = pool.gate.shelf;
+        let category = shelf.get(item).and_then(|item| shelf.category(item));
+        let same = category.map_or(&[][..], |category| shelf.arrivals_in(category));
+        let latest = same.iter().rev().filter(|item| pool.may_answer(**item));
+        close.extend(
+            latest.take(query.limit).map(|&item| (item, Reason::New { like: None, cosine: 0.0 })),
+        );
+    }
+    close
 }
 
 /// Keeps the promise of a full answer: whatever can be offered fills it up.

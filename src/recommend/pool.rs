@@ -213,10 +213,10 @@ impl<'a> Pool<'a> {
 
     /// Notes which new arrivals are close to a seed.
     pub(super) fn add_arrivals(&mut self, like: ItemId, weight: f32) {
-        let close = self.gate.shelf.arrivals_close_to(like);
-        let arrival =
-            |&(item, cosine): &(ItemId, f32)| Arrival { item, says: weight * cosine, like, cosine };
-        self.scratch.arrivals.extend(close.iter().map(arrival));
+        let trained = self.contents.arrivals.row(like.index()).iter().map(|n| (n.item, n.cosine));
+        let since = self.gate.shelf.arrivals_close_to(like).iter().copied();
+        let arrival = |(item, cosine)| Arrival { item, says: weight * cosine, like, cosine };
+        self.scratch.arrivals.extend(trained.chain(since).map(arrival));
     }
 
     /// The new arrivals that were noted, each once, the closest first.

@@ -15,6 +15,7 @@ mod cases;
 mod damping;
 mod lacking;
 mod learn;
+mod objective;
 mod options;
 mod price;
 mod pulls;
@@ -22,6 +23,7 @@ mod ranker;
 mod tune;
 
 pub use learn::{Learnt, Lesson, learn};
+pub use objective::{Bends, Bent};
 pub use options::TrainOptions;
 pub use ranker::Worth;
 pub use tune::Score;
@@ -158,11 +160,13 @@ pub fn learn_tuned(
         rehearsals.push(Rehearsal { learnt, split });
     }
     watch("tuning the blend");
-    let (blend, scores) = tune::tune(&rehearsals);
+    let (mut blend, scores) = tune::tune(&rehearsals);
     watch("learning to rank");
     let (rankers, worths) = ranker::learn_rankers(&rehearsals, &blend);
     let cases = Cases::of(&rehearsals);
     rehearsals[0].learnt.contents.rankers = rankers.clone();
+    blend.acceptance = objective::acceptance(&rehearsals[0], &blend);
+    let bends = objective::bend(&rehearsals[0], &mut blend, options.objective_loss);
     let price = price::milliseconds(&rehearsals[0], &blend);
     drop(rehearsals);
 
@@ -178,6 +182,7 @@ pub fn learn_tuned(
         "held_out": scores,
         "rankers": worths,
         "milliseconds": price,
+        "objectives": bends,
         "rules": { "bought": options.bought, "collected": options.collected },
         "pulls": { "called": options.called, "drawn": options.drawn },
         "content": learnt.contents.content.quality(),
