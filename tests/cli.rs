@@ -9,6 +9,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use cartwright::demo::{Shop, ShopOptions, make};
+use cartwright::grpc::pb;
+use cartwright::grpc::pb::catalog_service_client::CatalogServiceClient;
 use common::{HANGS, folder};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -289,6 +291,30 @@ fn a_running_server_is_no_obstacle_to_ask_verify_and_train_and_ends_well_when_to
         assert_eq!(server.told(signal).code(), Some(0));
     }
     desk.is_swept();
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_kill_and_ask_knows_it() {
+    let (desk, shop) = Desk::with_a_shop();
+    let anchor = shop.truth.complements[0].anchor.as_str();
+    let items = || -> Vec<String> {
+        let answer = desk.ask(&["related", anchor]);
+        let all = answer["recommendations"].as_array().expect("a list").clone();
+        all.iter().filter_map(|r| r["item_id"].as_str().map(str::to_owned)).collect()
+    };
+    let first = items().remove(0);
+    let mut server = Serving::start(&desk);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let address = format!("http://{}", server.address);
+        let client = CatalogServiceClient::connect(address).await;
+        let hide = pb::HideItemsRequest { item_ids: vec![first.clone()] };
+        client.expect("it listens").hide_items(hide).await.expect("it is acknowledged");
+    });
+    assert_eq!(server.told("-KILL").code(), None, "it had no time for anything");
+    assert!(!items().contains(&first));
+    succeeds(&desk.run(TRAIN));
+    assert!(!items().contains(&first), "the next night changes nothing of it");
 }
 
 #[test]
