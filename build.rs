@@ -29,9 +29,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     builder
         .field_attribute("cartwright.v1.Reason.why", "#[serde(flatten)]")
+        .field_attribute("cartwright.v1.Recommendation.source", named("source"))
+        .field_attribute("cartwright.v1.SeenBefore.kind", named("kind"))
+        .field_attribute("cartwright.v1.RuleApplied.act", named("act"))
         .compile_fds(files.clone())?;
     serving(protox::compile([QUESTIONS], ["proto"])?, out.join("served"))?;
     Ok(())
+}
+
+/// A field that holds a value of an enum, by the value's name.
+fn named(by: &str) -> String {
+    format!("#[serde(serialize_with = \"crate::grpc::names::{by}\")]")
 }
 
 /// The questions once more, for the server: its replies come encoded.

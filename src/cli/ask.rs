@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::output::{answer_table, print};
+use super::output::{answer_table, print, thousands};
 use crate::catalog::Shelf;
 use crate::error::Error;
 use crate::filter::Filter;
@@ -13,7 +13,8 @@ use crate::index::{Index, Snapshot};
 use crate::live;
 use crate::merchandising::{RuleText, Rules};
 use crate::recommend::{
-    Blend, Objective, OrderValue, PriceBand, Query, Question, Scratch, Terms, answer,
+    Blend, Dropped, Ledger, Objective, OrderValue, PriceBand, Query, Question, Scratch, Terms,
+    answer,
 };
 use crate::time::Timestamp;
 
@@ -191,10 +192,37 @@ fn ask(
         return print(serde_json::to_string_pretty(&reply)?);
     }
     print(answer_table(contents, &shelf, &answer.recommendations))?;
+    if let Some(why) = why_short(&answer.ledger) {
+        print(why)?;
+    }
     if order_value.is_some() {
         print(format!("expected value of the order: {:.2}", answer.expected_order_value))?;
     }
     Ok(())
+}
+
+/// What became of the candidates, if there are fewer left than were wanted.
+fn why_short(ledger: &Ledger) -> Option<String> {
+    let dropped = [
+        (Dropped::Asked, "asked about"),
+        (Dropped::Purchased, "bought before"),
+        (Dropped::Substitute, "alternatives to the basket"),
+        (Dropped::Hidden, "hidden"),
+        (Dropped::OutOfStock, "out of stock"),
+        (Dropped::Filtered, "filtered out"),
+        (Dropped::Variant, "variants of the same product"),
+        (Dropped::Duplicate, "shown already"),
+    ];
+    let causes: Vec<String> = dropped
+        .into_iter()
+        .map(|(why, words)| (ledger.dropped_for(why), words))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{} {words}", thousands(u64::from(count))))
+        .collect();
+    (ledger.returned < ledger.requested).then(|| {
+        let (returned, requested) = (ledger.returned, ledger.requested);
+        format!("{returned} of {requested}: the shop has no more ({})", causes.join(", "))
+    })
 }
 
 /// What a basket is worth by the catalogue, one of each.

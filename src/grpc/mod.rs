@@ -7,6 +7,7 @@ mod catalog_convert;
 mod convert;
 mod desk;
 mod door;
+mod names;
 mod remembered;
 mod rules;
 mod served;

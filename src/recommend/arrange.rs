@@ -18,7 +18,7 @@ use super::{Query, Question, Recommendation};
 use crate::ids::ItemId;
 
 /// An arrival this close to what is asked about is shown even if nobody has bought it yet.
-const CLOSE: f32 = 0.3;
+const CLOSE: f32 = 0.5;
 /// So many of the best are spread out, for each place of the answer.
 const SPREAD_OVER: usize = 4;
 

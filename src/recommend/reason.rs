@@ -369,8 +369,8 @@ impl Reason {
                 format!("popular in {place}: {count} buyers{window}{stands_in}")
             }
             Self::New { like: None, .. } => "new in the shop".to_owned(),
-            Self::New { like: Some(like), .. } => {
-                format!("new in the shop, and much like {}", title(like))
+            Self::New { like: Some(like), cosine } => {
+                format!("new in the shop, and like {} (cosine {cosine:.2})", title(like))
             }
             Self::UpSell { from, price_ratio } => {
                 let dearer = 100.0 * (price_ratio - 1.0);
