@@ -6,7 +6,10 @@ use prost::Message;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = protox::compile(["cartwright/v1/recommendation.proto"], ["proto"])?;
+    let files = protox::compile(
+        ["cartwright/v1/index.proto", "cartwright/v1/recommendation.proto"],
+        ["proto"],
+    )?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), files.encode_to_vec())?; // for reflection
     tonic_prost_build::configure()
@@ -19,9 +22,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The service once more, for the server: its replies come encoded.
-fn serving(files: prost_types::FileDescriptorSet, out: PathBuf) -> std::io::Result<()> {
+/// The quick service once more, for the server: its replies come encoded.
+fn serving(mut files: prost_types::FileDescriptorSet, out: PathBuf) -> std::io::Result<()> {
     std::fs::create_dir_all(&out)?;
+    files.file.retain(|file| !file.name().ends_with("/index.proto"));
     let mut service = tonic_prost_build::configure()
         .build_client(false)
         .codec_path("crate::grpc::wire::ReplyCodec")

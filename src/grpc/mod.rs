@@ -5,6 +5,7 @@
 mod convert;
 mod desk;
 mod door;
+mod generations;
 mod remembered;
 mod served;
 mod server;

@@ -7,11 +7,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
+use tonic_health::ServingStatus::{NotServing, Serving};
 use tracing::{info, warn};
 
 use super::door::Door;
+use super::generations::Generations;
 use super::pb;
-use super::served::Counter;
+use super::pb::index_service_server::IndexServiceServer;
+use super::served::{CURRENT, Counter};
 use super::served_pb::recommendation_service_server::RecommendationServiceServer;
 use super::service::Recommendations;
 use super::workers::{Workers, how_many};
@@ -54,7 +57,9 @@ impl Default for ServeOptions {
 /// Serves `index` on `listener` until `shutdown` completes; then finishes what is in flight, at most for
 /// the grace time.
 ///
-/// Health says NOT_SERVING until the index is loaded, and again from the moment of `shutdown`.
+/// Health says NOT_SERVING until the index is loaded, and again from the moment of `shutdown`. Under the name
+/// `cartwright.index.current` it says whether the current generation is what is answered from: one that can't be
+/// read gives way to the newest that can.
 ///
 /// Errors: there is no generation that can be served, or the listener fails.
 pub async fn run(
@@ -67,7 +72,7 @@ pub async fn run(
     let counter = Arc::new(Counter::new(index));
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_not_serving::<Service>().await;
-    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    health.set_service_status("", NotServing).await;
 
     let threads = how_many(options.workers);
     let desk_bytes = options.remember_mb.saturating_mul(1 << 20) / threads;
@@ -77,22 +82,30 @@ pub async fn run(
     let rest = Routes::new(health_service)
         .add_service(reflection_v1().map_err(|e| failed(&e))?)
         .add_service(reflection_v1alpha().map_err(|e| failed(&e))?)
+        .add_service(IndexServiceServer::new(Generations { counter: counter.clone() }))
         .prepare();
     let door = Door::new(recommendations, rest, options);
     let mut workers = Workers::start(listener, &door, threads)?;
 
     let loading = counter.clone();
-    let loading = tokio::task::spawn_blocking(move || loading.take_up());
+    let loading = tokio::task::spawn_blocking(move || loading.take_up_any());
     tokio::pin!(shutdown);
-    tokio::select! {
+    let is_current = tokio::select! {
         loaded = loading => {
-            loaded.map_err(|_| Error::Server("loading the index panicked".into()))??;
+            loaded.map_err(|_| Error::Server("loading the index panicked".into()))??
         }
         () = &mut shutdown => return Ok(()), // nothing was served yet
-    }
+    };
+    let current = health.clone();
+    let tell_current = move |is_served: bool| {
+        let (health, status) = (current.clone(), if is_served { Serving } else { NotServing });
+        async move { health.set_service_status(CURRENT, status).await }
+    };
+    tell_current(is_current).await;
     health.set_serving::<Service>().await;
-    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    let keeping_up = tokio::spawn(counter.keep_up(Duration::from_millis(options.poll_ms.max(10))));
+    health.set_service_status("", Serving).await;
+    let every = Duration::from_millis(options.poll_ms.max(10));
+    let keeping_up = tokio::spawn(counter.keep_up(every, tell_current));
 
     let ended = tokio::select! {
         ended = workers.ended() => Some(ended),
@@ -104,7 +117,7 @@ pub async fn run(
     }
     info!("stopping: finishing what is in flight");
     health.set_not_serving::<Service>().await;
-    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    health.set_service_status("", NotServing).await;
     workers.stop();
     match tokio::time::timeout(Duration::from_millis(options.grace_ms), workers.ended()).await {
         Ok(ended) => ended,

@@ -32,6 +32,10 @@ pub struct Manifest {
     pub config: serde_json::Value,
     /// What was learnt, and how well it did on held-out weeks.
     pub learnt: serde_json::Value,
+    /// What was found when it was held against its bounds and the generation before, and whether it was published
+    /// all the same; absent in generations from before there was a gate.
+    #[serde(default)]
+    pub gate: serde_json::Value,
     /// What the trainer noticed, in words.
     pub notes: Vec<String>,
     /// Per tree: entries and digest of its contents.

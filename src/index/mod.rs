@@ -20,10 +20,10 @@ mod read;
 mod write;
 
 pub use contents::{Contents, Momentum};
-pub use generations::{Generation, Index};
+pub use generations::{Generation, Index, Keep};
 pub use manifest::{FORMAT, Manifest, TreeDigest};
 pub use read::{Customers, Snapshot, Verified};
-pub use write::{Description, TrainingLock};
+pub use write::{Built, Description, TrainingLock};
 
 /// Name of the manifest in a generation's directory.
 const MANIFEST: &str = "manifest.json";

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::GateOptions;
 use crate::customers::HistoryOptions;
 use crate::embed::{EaseOptions, FactorOptions, NeighbourOptions};
 use crate::error::{Error, Result};
@@ -40,8 +41,13 @@ pub struct TrainOptions {
     pub trends: TrendOptions,
     /// Customers' pasts.
     pub history: HistoryOptions,
+    /// What must hold before a generation is published.
+    pub gate: GateOptions,
     /// Generations kept on disk, ≥ 2; default 5.
     pub keep_generations: usize,
+    /// Older generations than this many days go though there are fewer than that; the current one and the one
+    /// before it stay, whatever their age. Default 90: after a season, nobody goes back.
+    pub keep_days: u32,
 }
 
 impl Default for TrainOptions {
@@ -72,7 +78,9 @@ impl Default for TrainOptions {
             neighbours_per_item: 50,
             trends: TrendOptions::default(),
             history: HistoryOptions::default(),
+            gate: GateOptions::default(),
             keep_generations: 5,
+            keep_days: 90,
         }
     }
 }
@@ -82,6 +90,7 @@ impl TrainOptions {
     pub fn check(&self) -> Result<()> {
         self.trends.check()?;
         self.history.check()?;
+        self.gate.check()?;
         let within = |name: &str, value: f64, from: f64, to: f64| {
             if (from..=to).contains(&value) {
                 return Ok(());
