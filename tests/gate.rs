@@ -154,7 +154,7 @@ fn half_a_file_is_refused_with_the_bound_the_shortfall_and_the_days() {
     let half = rows.len() / 2;
     let refusal = refused(&place, &write(&place, &header, rows.into_iter().take(half)));
     says(&refusal, &["keeps generation 1", "rows:", "too little", "train.gate.rows_drop"]);
-    says(&refusal, &["the log ends on", "rows per day", "2025-03-11          -", "--force"]);
+    says(&refusal, &["the log ends on", "rows per day", "2025-03-08          -", "--force"]);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn items_that_lost_their_meaning_are_refused_for_their_answers() {
         row.join(",")
     });
     let refusal = refused(&place, &write(&place, &header, shuffled));
-    says(&refusal, &["answered from evidence", "train.gate.coverage_drop", "top lists"]);
+    says(&refusal, &["rules of same_customers", "train.gate.rules_drop", "top lists"]);
 }
 
 #[test]

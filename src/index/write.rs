@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use super::codec::{BLOCK, Entry, encode_history, list_blocks, vector_blocks};
 use super::generations::{BUILDING, CURRENT, Index, Keep};
-use super::manifest::{Digester, Manifest, TreeDigest};
+use super::manifest::{Digester, Manifest, TreeDigest, digest_of};
 use super::read::Trees;
-use super::{Contents, FORMAT, MANIFEST, SLED};
+use super::{Contents, FORMAT, MANIFEST, MANIFEST_DIGEST, SLED};
 use crate::customers::History;
 use crate::error::{Error, Result};
 use crate::fault;
@@ -158,6 +158,8 @@ impl Built<'_> {
         };
         let json = serde_json::to_vec_pretty(&manifest).expect("a manifest has string keys only");
         write_durably("manifest", &self.place.join(MANIFEST), &json)?;
+        let digest = format!("{}\n", digest_of(&json));
+        write_durably("digest", &self.place.join(MANIFEST_DIGEST), digest.as_bytes())?;
         sync_dir("building.sync", &self.place)?;
 
         let place = self.index.generation_dir(generation);
@@ -165,7 +167,10 @@ impl Built<'_> {
             .map_err(Error::io("rename", &self.place))?;
         sync_dir("generations.sync", &self.index.generations_dir())?;
         self.index.set_current(generation)?;
-        self.index.prune(keep)?;
+        // It is published: what is left over takes room, and no more.
+        if let Err(error) = self.index.prune(keep) {
+            tracing::warn!(%error, "an old generation can't be removed");
+        }
         Ok(manifest)
     }
 }
@@ -331,17 +336,13 @@ impl TreeWriter<'_> {
         name: &str,
         entries: impl Iterator<Item = (Vec<u8>, Vec<u8>)>,
     ) -> sled::Result<()> {
-        let failed = |error: std::io::Error| sled::Error::Io(error);
-        let tree = fault::pass(&format!("tree.{name}.open"), || {
-            self.db.open_tree(name).map_err(std::io::Error::other)
-        });
-        let tree = tree.map_err(failed)?;
+        let tree = self.db.open_tree(name)?;
         let mut digester = Digester::default();
         for (key, value) in entries {
             digester.add(&key, &value);
             tree.insert(key, value)?;
         }
-        fault::at(&format!("tree.{name}.written")).map_err(failed)?;
+        fault::at(&format!("tree.{name}"))?;
         self.trees.insert(name.to_owned(), digester.finish());
         Ok(())
     }
