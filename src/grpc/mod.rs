@@ -2,15 +2,19 @@
 //!
 //! tonic and prost live here (the load of `bench` is made of prost messages too). This room refuses to know how an answer comes about.
 
+mod admission;
 mod convert;
 mod desk;
 mod door;
 mod generations;
+mod guard;
+mod keys;
 mod remembered;
 mod served;
 mod server;
 mod service;
 mod status;
+mod tls;
 mod twin;
 mod wire;
 mod workers;
@@ -31,5 +35,8 @@ mod served_pb {
 
 pub use convert::{MAX_BASKET_LINES, MAX_KEY_BYTES, MAX_LIMIT, MAX_RECENT};
 pub use convert::{limit, reason, reply};
+pub use guard::may_listen;
+pub use keys::{Scope, hash_of_key};
 pub use server::{ServeOptions, run};
+pub use tls::TlsOptions;
 pub use twin::run_twin;

@@ -1,6 +1,7 @@
 //! Listens, loads, serves, drains.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +13,13 @@ use tracing::{info, warn};
 
 use super::door::Door;
 use super::generations::Generations;
+use super::guard::Guard;
 use super::pb;
 use super::pb::index_service_server::IndexServiceServer;
 use super::served::{CURRENT, Counter};
 use super::served_pb::recommendation_service_server::RecommendationServiceServer;
 use super::service::Recommendations;
+use super::tls::TlsOptions;
 use super::workers::{Workers, how_many};
 use crate::error::{Error, Result};
 use crate::index::Index;
@@ -37,6 +40,18 @@ pub struct ServeOptions {
     pub remember_mb: usize,
     /// Requests at once on one connection, at most; default 1,000.
     pub streams_per_connection: u32,
+    /// Requests at once in the whole server, at most: more are refused with RESOURCE_EXHAUSTED. Default 512: two
+    /// cores work that off in less than 100 ms.
+    pub queue: usize,
+    /// Time that a request may take, milliseconds, if its client does not want it sooner: then it is answered
+    /// with DEADLINE_EXCEEDED. Default 2,000.
+    pub deadline_ms: u64,
+    /// Connections at once, at most; more are closed at once. Default 10,000.
+    pub connections: usize,
+    /// File of the keys that clients need; default: none, and none is needed.
+    pub keys: Option<PathBuf>,
+    /// Certificates; default: none, and connections are not encrypted.
+    pub tls: TlsOptions,
     /// Size of a request, bytes, at most; default 4 MiB.
     pub max_request_bytes: usize,
 }
@@ -49,6 +64,11 @@ impl Default for ServeOptions {
             workers: 0,
             remember_mb: 64,
             streams_per_connection: 1_000,
+            queue: 512,
+            deadline_ms: 2_000,
+            connections: 10_000,
+            keys: None,
+            tls: TlsOptions::default(),
             max_request_bytes: 4 << 20,
         }
     }
@@ -61,7 +81,7 @@ impl Default for ServeOptions {
 /// `cartwright.index.current` it says whether the current generation is what is answered from: one that can't be
 /// read gives way to the newest that can.
 ///
-/// Errors: there is no generation that can be served, or the listener fails.
+/// Errors: there is no generation that can be served, keys or certificates can't be read, or the listener fails.
 pub async fn run(
     listener: TcpListener,
     index: Index,
@@ -69,6 +89,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     let failed = |error: &dyn std::fmt::Display| Error::Server(error.to_string());
+    let guard = Arc::new(Guard::new(options)?);
     let counter = Arc::new(Counter::new(index));
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_not_serving::<Service>().await;
@@ -84,7 +105,7 @@ pub async fn run(
         .add_service(reflection_v1alpha().map_err(|e| failed(&e))?)
         .add_service(IndexServiceServer::new(Generations { counter: counter.clone() }))
         .prepare();
-    let door = Door::new(recommendations, rest, options);
+    let door = Door::new(recommendations, rest, options, guard.clone());
     let mut workers = Workers::start(listener, &door, threads)?;
 
     let loading = counter.clone();
@@ -106,12 +127,14 @@ pub async fn run(
     health.set_service_status("", Serving).await;
     let every = Duration::from_millis(options.poll_ms.max(10));
     let keeping_up = tokio::spawn(counter.keep_up(every, tell_current));
+    let guarding = tokio::spawn(guard.keep_up(every));
 
     let ended = tokio::select! {
         ended = workers.ended() => Some(ended),
         () = &mut shutdown => None,
     };
     keeping_up.abort();
+    guarding.abort();
     if let Some(ended) = ended {
         return ended;
     }
