@@ -10,7 +10,8 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -218,8 +219,11 @@ fn a_full_or_broken_disk_is_a_clear_error_and_the_old_generation_stays() {
             continue;
         }
         assert!(!status.success(), "{point}={kind} went unnoticed");
-        let expected = if *kind == "eio" { "Input/output error" } else { "StorageFull" };
-        assert!(said.contains(expected), "{point}={kind}: {said}");
+        let expected: &[&str] = match *kind {
+            "eio" => &["Input/output error"],
+            _ => &["StorageFull", "no storage space"],
+        };
+        assert!(expected.iter().any(|word| said.contains(word)), "{point}={kind}: {said}");
         // Once it is renamed, it may be the new one; it is whole in any case.
         let may_be_new = point.starts_with("current.rename.done") || point.starts_with("root.sync");
         assert!(after == before || may_be_new, "{point}={kind}: {before} became {after}");
@@ -247,6 +251,93 @@ fn a_file_that_can_not_grow_is_a_clear_error_and_the_old_generation_stays() {
         assert!(!status.success() && after == before, "{blocks} blocks: {status}, {after}");
     }
     place.recovers("all of them");
+}
+
+/// The binary, as a user who may only read what is not theirs.
+fn as_nobody(place: &Place, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cartwright"));
+    command.args(arguments).current_dir(place.folder.path()).stdin(Stdio::null());
+    command.env("TMPDIR", place.folder.path().join("tmp"));
+    if std::fs::metadata("/proc/self").is_ok_and(|about| about.uid() == 0) {
+        command.uid(65_534).gid(65_534);
+    }
+    command
+}
+
+fn allow(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+}
+
+/// The same for a folder and all that is in it; folders may be entered.
+fn allow_all(folder: &Path, mode: u32) {
+    for entry in std::fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() { allow_all(&path, mode) } else { allow(&path, mode) }
+    }
+    allow(folder, mode | 0o111);
+}
+
+#[test]
+fn an_index_that_can_only_be_read_is_asked_and_verified_and_its_trainer_is_told() {
+    let place = Place::new();
+    std::fs::create_dir(place.folder.path().join("tmp")).expect("writable");
+    allow(&place.folder.path().join("tmp"), 0o777);
+    allow(place.folder.path(), 0o755);
+    allow_all(place.index.root(), 0o444);
+    let run = |arguments: &[&str]| {
+        let output = as_nobody(&place, arguments).output().expect("the binary can be run");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for reading in [
+        &["ask", "related", "i1", "--index", "index"][..],
+        &["index", "verify", "--index", "index"],
+        &["index", "list", "--index", "index"],
+    ] {
+        let (code, said) = run(reading);
+        assert_eq!(code, Some(0), "{reading:?}: {said}");
+    }
+    for writing in [
+        &["train", "--events", "events.csv", "--index", "index"][..],
+        &["index", "activate", "1", "--index", "index"],
+    ] {
+        let (code, said) = run(writing);
+        assert_eq!(code, Some(1), "{writing:?}: {said}");
+        assert!(said.contains("index/") && said.contains("denied"), "{writing:?}: {said}");
+    }
+    allow(&place.index.generation_dir(2).join("manifest.json"), 0o000);
+    let (code, said) = run(&["ask", "related", "i1", "--index", "index"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("000002/manifest.json") && said.contains("denied"), "{said}");
+    let left = std::fs::read_dir(place.folder.path().join("tmp")).expect("a folder").count();
+    assert_eq!(left, 0, "no private copy is left");
+    allow_all(place.index.root(), 0o644);
+    place.recovers("it may be written again");
+}
+
+#[test]
+fn the_private_copy_of_a_killed_server_is_swept_away_by_the_next_one() {
+    let place = Place::new();
+    let tmp = place.folder.path().join("tmp");
+    std::fs::create_dir(&tmp).expect("writable");
+    let copies = || std::fs::read_dir(&tmp).expect("a folder").count();
+    let _held = Snapshot::open_current(&place.index).expect("sound");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cartwright"));
+        command.args(arguments).args(["--index"]).arg(place.index.root()).env("TMPDIR", &tmp);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
+        command
+    };
+    let mut server = run(&["serve", "--listen", "127.0.0.1:0"]).spawn().expect("it can be run");
+    let started = Instant::now();
+    while copies() == 0 && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(300)); // it serves by now, or copies still
+    server.kill().expect("it is ours");
+    server.wait().expect("it is ours");
+    assert_eq!(copies(), 1, "the dead can't clear up");
+    assert!(run(&["ask", "related", "i1"]).status().expect("it can be run").success());
+    assert_eq!(copies(), 0);
 }
 
 /// A disk that is really full, where the system lets us have one.

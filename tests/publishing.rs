@@ -85,6 +85,8 @@ fn a_second_trainer_is_refused_while_the_first_is_at_work() {
     let lock = TrainingLock::take(&place.index).expect("nobody else trains");
     let error = place.publish_again().expect_err("the lock is held").to_string();
     assert!(error.contains("another training run"), "{error}");
+    let holder = format!("process {}, since ", std::process::id());
+    assert!(error.contains(&holder), "who holds it is told: {error}");
     TrainingLock::take(&place.index).expect_err("the lock is held");
     drop(lock);
     assert_eq!(place.publish_again().expect("the lock was given back").generation, 2);

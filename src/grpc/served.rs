@@ -143,7 +143,7 @@ impl Counter {
         every: Duration,
         tell: impl Fn(bool) -> F,
     ) {
-        let mut reported = None;
+        let (mut reported, mut told) = (None, None);
         loop {
             tokio::time::sleep(every).await;
             let counter = self.clone();
@@ -158,7 +158,9 @@ impl Counter {
                     "the current generation can't be served; the one before goes on"
                 );
             }
-            tell(failure.is_none()).await;
+            if told.replace(failure.is_none()) != Some(failure.is_none()) {
+                tell(failure.is_none()).await; // whoever watches is woken each time
+            }
             reported = failure;
         }
     }

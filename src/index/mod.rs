@@ -17,6 +17,7 @@ mod codec;
 mod contents;
 mod generations;
 mod manifest;
+mod private;
 mod read;
 mod write;
 

@@ -2,11 +2,11 @@
 //! read one by one.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::codec::{Entry, decode_history, read_list_block, read_vector_block};
 use super::manifest::{Digester, TreeDigest};
+use super::private::PrivateCopy;
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
 use crate::customers::{DueCurve, History};
@@ -139,7 +139,7 @@ pub(super) struct Trees {
     db: sled::Db,
     directory: PathBuf,
     /// Where sled works, if not in the generation itself. Removed when dropped, after sled.
-    _copy: Option<tempfile::TempDir>,
+    _copy: Option<PrivateCopy>,
 }
 
 impl Trees {
@@ -165,10 +165,8 @@ impl Trees {
                 ));
             }
         }
-        let copy = tempfile::TempDir::with_prefix("cartwright-")
-            .map_err(Error::io("create", std::env::temp_dir()))?;
-        copy_dir(&place, copy.path())?;
-        let db = open_sled(copy.path()).map_err(|error| {
+        let copy = PrivateCopy::of(&place)?;
+        let db = open_sled(&copy.trees()).map_err(|error| {
             Error::index(directory, format!("sled can't open a copy of it: {error}"))
         })?;
         Ok(Self { db, directory: directory.to_path_buf(), _copy: Some(copy) })
@@ -213,20 +211,6 @@ impl Trees {
 
 fn open_sled(place: &Path) -> sled::Result<sled::Db> {
     sled::Config::new().path(place).cache_capacity(CACHE_BYTES).flush_every_ms(None).open()
-}
-
-fn copy_dir(from: &Path, to: &Path) -> Result<()> {
-    for entry in fs::read_dir(from).map_err(Error::io("list", from))? {
-        let entry = entry.map_err(Error::io("list", from))?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() {
-            fs::create_dir(&target).map_err(Error::io("create", &target))?;
-            copy_dir(&source, &target)?;
-        } else {
-            fs::copy(&source, &target).map_err(Error::io("copy", &source))?;
-        }
-    }
-    Ok(())
 }
 
 /// Reads trees into memory, comparing digests as the bytes pass.
