@@ -7,8 +7,12 @@ use prost::Message;
 /// The questions of the shop: its messages can be written as JSON, and its server's replies come encoded.
 const QUESTIONS: &str = "cartwright/v1/recommendation.proto";
 /// All protos.
-const PROTOS: [&str; 3] =
-    [QUESTIONS, "cartwright/v1/catalog.proto", "cartwright/v1/merchandising.proto"];
+const PROTOS: [&str; 4] = [
+    QUESTIONS,
+    "cartwright/v1/catalog.proto",
+    "cartwright/v1/index.proto",
+    "cartwright/v1/merchandising.proto",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");

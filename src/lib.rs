@@ -36,7 +36,7 @@
 //! | [`mod@bench`] | how fast it is here: shops of any size, load for the counter, and servers to hold it against |
 //! | [`config`], [`cli`] | every knob; one file per command |
 //!
-//! Beside them stand [`ids`], [`lists`], [`time`] and [`error`], which every room may use. Who else may
+//! Beside them stand [`ids`], [`lists`], [`time`], [`fault`] and [`error`], which every room may use. Who else may
 //! import whom is written down, and checked, in `tests/house.rs`.
 
 pub mod bench;
@@ -49,6 +49,7 @@ pub mod embed;
 pub mod error;
 pub mod evaluate;
 pub mod events;
+pub mod fault;
 pub mod filter;
 pub mod grpc;
 pub mod ids;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use cartwright::demo::{Shop, ShopOptions, make};
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::catalog_service_client::CatalogServiceClient;
-use common::{HANGS, folder};
+use common::{HANGS, folder, forge_manifest};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -265,7 +265,7 @@ fn generations_are_listed_verified_activated_and_rolled_back() {
     let manifest = desk.path("index/generations/000001/manifest.json");
     let sound = std::fs::read_to_string(&manifest).expect("it is there");
     let damaged = sound.replacen("\"digest\": \"", "\"digest\": \"0", 1);
-    std::fs::write(&manifest, damaged).expect("the folder can be written");
+    forge_manifest(&desk.path("index/generations/000001"), &damaged);
     let output = index(&["verify", "1"]);
     fails(&output, 1, "is damaged in");
     assert!(text(&output.stdout).contains("DAMAGED"));

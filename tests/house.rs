@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     // The hall: files at the root.
     ("error", &[]),
+    ("fault", &[]),
     ("ids", &[]),
     ("lists", &[]),
     ("time", &[]),
@@ -81,7 +82,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Every room may import these. (`EventKind`, a word like an id, is let through by name above.)
-const COMMON: &[&str] = &["error", "ids", "lists", "time", "Error", "Result"];
+const COMMON: &[&str] = &["error", "fault", "ids", "lists", "time", "Error", "Result"];
 
 /// A crate or name that only these rooms or files may say.
 const ONLY: &[(&str, &[&str])] = &[
@@ -94,7 +95,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("h2::", &["bench"]),
     ("hyper", &["bench", "grpc/door.rs"]),
     ("hdrhistogram::", &["bench"]),
-    ("rustix::", &["bench"]),
+    ("rustix::", &["bench", "fault"]),
     (
         "rayon::",
         &[

@@ -8,6 +8,7 @@ mod bench_train;
 mod demo;
 mod evaluate;
 mod index;
+mod key;
 mod output;
 mod serve;
 mod train;
@@ -45,6 +46,8 @@ enum Command {
     Bench(bench::Bench),
     /// Show and check the generations of an index, and choose which one is served
     Index(index::IndexCommand),
+    /// Make a key for a program that may ask the server
+    Key(key::Key),
 }
 
 impl Cli {
@@ -61,6 +64,7 @@ impl Cli {
             Command::Evaluate(evaluate) => evaluate.run(config),
             Command::Bench(bench) => bench.run(config),
             Command::Index(index) => index.run(),
+            Command::Key(key) => key.run(),
         }
     }
 }

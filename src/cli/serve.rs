@@ -22,10 +22,14 @@ pub(super) struct Serve {
     /// Address to listen on
     #[arg(long, default_value = "127.0.0.1:50051", value_name = "HOST:PORT")]
     listen: SocketAddr,
+    /// Listens where other machines can connect, though without encryption or keys: the network is closed
+    #[arg(long)]
+    insecure_public: bool,
 }
 
 impl Serve {
     pub(super) fn run(self, config: Config) -> anyhow::Result<()> {
+        grpc::may_listen(self.listen, &config.serve, self.insecure_public)?;
         runtime()?.block_on(async {
             let listener = TcpListener::bind(self.listen)
                 .await

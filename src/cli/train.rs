@@ -33,6 +33,9 @@ pub(super) struct Train {
     /// The same for the catalogue
     #[arg(long, value_name = "ROLE=COLUMN", value_parser = role_and_column)]
     catalog_map: Vec<(String, String)>,
+    /// Publishes whatever the gate says; the manifest tells that it was
+    #[arg(long)]
+    force: bool,
     /// The shop's time zone, such as Europe/Berlin; default UTC
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
@@ -48,6 +51,7 @@ impl Train {
     pub(super) fn run(self, mut config: Config) -> anyhow::Result<()> {
         config.events.map.extend(self.map);
         config.catalog.map.extend(self.catalog_map);
+        config.train.gate.force = self.force;
         if let Some(zone) = self.time_zone {
             config.events.time_zone.clone_from(&zone);
             config.catalog.time_zone = zone;

@@ -1,16 +1,20 @@
 //! From a connection to the service: hyper speaks HTTP/2, and a request goes straight to its method.
 //!
-//! tonic's own transport would wrap each request in a router, boxes, a span and a timer for its deadline.
-//! Our methods never wait, so that no deadline can pass in them; the layers cost as much as the answer.
+//! tonic's own transport would wrap each request in a router, boxes, a span and a timer for its deadline; the
+//! layers cost as much as the answer. Keys, queue and deadline are the [`Guard`]'s.
 
 use std::convert::Infallible;
+use std::future::ready;
+use std::net::IpAddr;
 use std::pin::pin;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tonic::body::Body;
@@ -19,6 +23,8 @@ use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 use tracing::debug;
 
+use super::admission::Timely;
+use super::guard::Guard;
 use super::served_pb::recommendation_service_server::{
     RecommendationService, RecommendationServiceServer,
 };
@@ -29,9 +35,13 @@ use super::server::ServeOptions;
 pub(super) struct Door<T> {
     /// The recommendations: requests take no detour.
     pub(super) quick: RecommendationServiceServer<T>,
-    /// Everything else: health, reflection.
+    /// Everything else: health, reflection, the index.
     pub(super) rest: Routes,
     pub(super) streams_per_connection: u32,
+    pub(super) most_connections: usize,
+    guard: Arc<Guard>,
+    /// Who is at the other end.
+    from: IpAddr,
 }
 
 /// Where the methods of the quick service are.
@@ -39,9 +49,8 @@ const QUICK: &str = "/cartwright.v1.RecommendationService/";
 
 impl<T> Clone for Door<T> {
     fn clone(&self) -> Self {
-        let Self { quick, rest, streams_per_connection } = self;
-        let (quick, rest) = (quick.clone(), rest.clone());
-        Self { quick, rest, streams_per_connection: *streams_per_connection }
+        let (quick, rest, guard) = (self.quick.clone(), self.rest.clone(), self.guard.clone());
+        Self { quick, rest, guard, ..*self }
     }
 }
 
@@ -51,31 +60,66 @@ impl<T> Door<T> {
         quick: RecommendationServiceServer<T>,
         rest: Routes,
         options: &ServeOptions,
+        guard: Arc<Guard>,
     ) -> Self {
         let streams_per_connection = options.streams_per_connection;
-        Self { quick, rest, streams_per_connection }
+        let most_connections = options.connections;
+        let from = IpAddr::from([0, 0, 0, 0]); // nobody yet
+        Self { quick, rest, streams_per_connection, most_connections, guard, from }
     }
 }
 
 impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<Response<Body>, Infallible>;
+    type Future = Timely;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        if request.uri().path().starts_with(QUICK) {
+        let path = request.uri().path();
+        let (deadline, inside) = match self.guard.admit(path, request.headers(), self.from) {
+            Ok(admitted) => admitted,
+            Err(status) => {
+                let soon = Instant::now() + Duration::from_secs(60); // it is ready
+                let refusal: BoxFuture<_, _> = Box::pin(ready(Ok(status.into_http())));
+                return Timely::new(refusal, soon, None);
+            }
+        };
+        let answering = if path.starts_with(QUICK) {
             tonic::codegen::Service::call(&mut self.quick.clone(), request)
         } else {
             let mut rest = self.rest.clone();
             Box::pin(async move { tonic::codegen::Service::call(&mut rest, request).await })
-        }
+        };
+        // Health and reflection may be watched for as long as the client likes: only their start is timed.
+        Timely::new(answering, deadline, inside)
     }
 }
+
+/// A client has so long to agree on encryption.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Headers of a request, bytes, at most.
+const MAX_HEADER_BYTES: u32 = 16 << 10;
 
 /// Serves one connection until the other side hangs up, or until it has finished what it was at once
 /// `stopped` says true.
 pub(super) async fn serve_connection<T: RecommendationService>(
     connection: TcpStream,
+    mut door: Door<T>,
+    stopped: watch::Receiver<bool>,
+) {
+    if let Ok(peer) = connection.peer_addr() {
+        door.from = peer.ip().to_canonical();
+    }
+    let Some(tls) = door.guard.tls() else { return speak(connection, door, stopped).await };
+    match tokio::time::timeout(HANDSHAKE, tls.accept(connection)).await {
+        Ok(Ok(encrypted)) => speak(encrypted, door, stopped).await,
+        Ok(Err(error)) => debug!(from = %door.from, %error, "no encryption was agreed on"),
+        Err(_) => debug!(from = %door.from, "encryption was not agreed on in time"),
+    }
+}
+
+async fn speak<T: RecommendationService>(
+    connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     door: Door<T>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -83,6 +127,7 @@ pub(super) async fn serve_connection<T: RecommendationService>(
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(door.streams_per_connection)
+            .max_header_list_size(MAX_HEADER_BYTES)
             .keep_alive_interval(Some(Duration::from_secs(30)))
             .keep_alive_timeout(Duration::from_secs(20))
             .serve_connection(TokioIo::new(connection), door)

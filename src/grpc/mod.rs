@@ -2,11 +2,16 @@
 //!
 //! tonic and prost live here (the load of `bench` is made of prost messages too). This room refuses to know how an answer comes about.
 
+mod admission;
 mod catalog;
 mod catalog_convert;
+mod changes;
 mod convert;
 mod desk;
 mod door;
+mod generations;
+mod guard;
+mod keys;
 mod names;
 mod remembered;
 mod rules;
@@ -14,6 +19,7 @@ mod served;
 mod server;
 mod service;
 mod status;
+mod tls;
 mod twin;
 mod wire;
 mod workers;
@@ -32,8 +38,11 @@ mod served_pb {
     include!(concat!(env!("OUT_DIR"), "/served/cartwright.v1.rs"));
 }
 
+pub use changes::shelf_with;
 pub use convert::{MAX_BASKET_LINES, MAX_KEY_BYTES, MAX_LIMIT, MAX_RECENT};
 pub use convert::{ledger, limit, reason, reply};
-pub use served::shelf_with;
+pub use guard::may_listen;
+pub use keys::{Scope, hash_of_key};
 pub use server::{ServeOptions, run};
+pub use tls::TlsOptions;
 pub use twin::run_twin;

@@ -1,7 +1,9 @@
-//! The generation that is served, and how a newer one takes its place.
+//! The generation that is served, and how another takes its place.
+//!
+//! What `CURRENT` names is served, unless it can't be: then what was served before goes on, and a server that has
+//! just started takes the newest other generation that is sound. Health tells: [`CURRENT`] is SERVING only while
+//! the current generation is what is answered from.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,12 +12,15 @@ use arc_swap::ArcSwapOption;
 use jiff::tz::TimeZone;
 use tracing::{error, info, warn};
 
-use crate::catalog::{Change, Shelf};
+use super::changes::Changing;
+use crate::catalog::Shelf;
 use crate::error::{Error, Result};
-use crate::index::{Contents, Index, Snapshot};
-use crate::live::{Live, Overlay};
-use crate::merchandising::{MOST_RULES, RuleText, Rules, parse_file};
+use crate::index::{Index, Snapshot};
+use crate::merchandising::Rules;
 use crate::recommend::Blend;
+
+/// Under this name health tells whether the current generation is what is answered from.
+pub(super) const CURRENT: &str = "cartwright.index.current";
 
 /// A generation, open, with the blend that was learnt for it.
 #[derive(Debug)]
@@ -39,45 +44,40 @@ pub(super) struct Served {
 pub(super) struct Counter {
     index: Index,
     served: ArcSwapOption<Served>,
-    /// Changes come one at a time.
+    /// What the shop changes; held while anything is changed, generations too: one change at a time.
     changing: Mutex<Changing>,
     states: AtomicU64,
     answers: AtomicU64,
     started: u64,
-    zone: TimeZone,
-}
-
-/// Where changes are kept, and what is needed to lay them over the next generation.
-#[derive(Debug)]
-struct Changing {
-    /// Why changes can't be taken, if so.
-    live: std::result::Result<Live, String>,
-    /// Those of the shop's file.
-    file_rules: Vec<RuleText>,
 }
 
 impl Counter {
     /// `zone` decides when a day of the shop's rules begins.
     pub(super) fn new(index: Index, zone: TimeZone) -> Self {
         let started = jiff::Timestamp::now().as_nanosecond() as u64;
-        let live = Live::open(index.root()).map_err(|error| {
-            warn!(%error, "changes of the catalogue can't be taken");
-            error.to_string()
-        });
+        let changing = Mutex::new(Changing::new(index.root(), zone));
         Self {
             index,
             served: ArcSwapOption::empty(),
-            changing: Mutex::new(Changing { live, file_rules: Vec::new() }),
+            changing,
             states: AtomicU64::new(1),
             answers: AtomicU64::new(0),
             started,
-            zone,
         }
+    }
+
+    pub(super) fn index(&self) -> &Index {
+        &self.index
     }
 
     /// The generation to answer from; `None` until the first is loaded.
     pub(super) fn served(&self) -> Option<Arc<Served>> {
         self.served.load_full()
+    }
+
+    /// Its number.
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.served().map(|served| served.generation.snapshot.manifest.generation)
     }
 
     /// A number that no other answer of this server has, and that gives nothing away.
@@ -88,108 +88,98 @@ impl Counter {
 
     /// Loads the current generation, if it is not the one that is served.
     pub(super) fn take_up(&self) -> Result<()> {
-        let current = self.index.current()?;
-        let serving = self.served().map(|served| served.generation.snapshot.manifest.generation);
-        if serving == Some(current) {
-            return Ok(());
-        }
-        let started = Instant::now();
-        let mut snapshot = Snapshot::open(&self.index, current)?;
-        let blend = Blend::learnt(&snapshot.manifest.learnt)?;
-        snapshot.contents.raise_momentum(blend.momentum_powers());
-        let generation = Arc::new(Generation { snapshot, blend });
         let changing = self.changing();
-        let contents = &generation.snapshot.contents;
-        let kept = changing.live.as_ref().map_or(Ok(Vec::new()), Live::items)?;
-        let shelf = shelf_with(contents, kept)?;
-        let items = shelf.len();
-        self.serve(&changing, generation, shelf);
-        info!(
-            generation = current,
-            items,
-            elapsed_ms = started.elapsed().as_millis() as u64,
-            "serving a generation"
-        );
+        let current = self.index.current()?;
+        if self.generation() != Some(current) {
+            self.serve_generation(&changing, open(&self.index, current)?)?;
+        }
         Ok(())
     }
 
-    fn changing(&self) -> MutexGuard<'_, Changing> {
+    /// Loads the current generation, or if that can't be, the newest other one that is sound; true if it is the
+    /// current one.
+    ///
+    /// Errors: none is sound; why the current one is not.
+    pub(super) fn take_up_any(&self) -> Result<bool> {
+        let Err(refusal) = self.take_up() else { return Ok(true) };
+        let changing = self.changing();
+        let current = self.index.current().ok();
+        let others = self.index.list()?.into_iter().rev().map(|generation| generation.number);
+        for number in others.filter(|&number| Some(number) != current) {
+            match open(&self.index, number) {
+                Ok(generation) => {
+                    error!(
+                        reason = %refusal,
+                        instead = number,
+                        "the current generation can't be served; the newest sound one is"
+                    );
+                    self.serve_generation(&changing, generation)?;
+                    return Ok(false);
+                }
+                Err(error) => warn!(reason = %error, generation = number, "not sound either"),
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Serves generation `number` from now on, here and on disk: loaded first, and only then made current.
+    ///
+    /// Errors: it can't be loaded, or the disk can't be written; nothing has changed then.
+    pub(super) fn activate(&self, number: u64) -> Result<()> {
+        let changing = self.changing();
+        let loaded = (self.generation() != Some(number)).then(|| open(&self.index, number));
+        let loaded = loaded.transpose()?;
+        self.index.activate(number)?;
+        if let Some(loaded) = loaded {
+            self.serve_generation(&changing, loaded)?;
+        }
+        Ok(())
+    }
+
+    /// Serves the newest sound generation before the current one; its number.
+    ///
+    /// Errors: there is none.
+    pub(super) fn roll_back(&self) -> Result<u64> {
+        let current = self.index.current()?;
+        let before = self.index.list()?.into_iter().rev().map(|generation| generation.number);
+        for number in before.filter(|&number| number < current) {
+            match self.activate(number) {
+                Ok(()) => return Ok(number),
+                Err(error) => warn!(reason = %error, generation = number, "can't go back to it"),
+            }
+        }
+        let root = self.index.root();
+        Err(Error::index(root, format!("there is no sound generation before {current}")))
+    }
+
+    pub(super) fn changing(&self) -> MutexGuard<'_, Changing> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lays over a generation what the shop has changed, and answers from it from now on.
+    fn serve_generation(&self, changing: &Changing, generation: Generation) -> Result<()> {
+        let shelf = changing.shelf(&generation.snapshot.contents)?;
+        let (number, items) = (generation.snapshot.manifest.generation, shelf.len());
+        self.serve(changing, Arc::new(generation), shelf);
+        info!(generation = number, items, "serving a generation");
+        Ok(())
+    }
+
     /// From now on requests are answered from this.
-    fn serve(&self, changing: &Changing, generation: Arc<Generation>, shelf: Shelf) {
-        let rules = changing.rules(&shelf, &self.zone);
+    pub(super) fn serve(&self, changing: &Changing, generation: Arc<Generation>, shelf: Shelf) {
+        let rules = changing.rules(&shelf);
         let number = self.states.fetch_add(1, Ordering::Relaxed);
         self.served.store(Some(Arc::new(Served { generation, shelf, rules, number })));
     }
 
-    /// Keeps changes of items and lets them count; the keys of those that the shop does not have come back.
-    ///
-    /// Errors: changes can't be taken, or could not be kept. Then none counts.
-    pub(super) fn change(&self, wanted: Vec<(String, Overlay)>) -> Result<Vec<String>> {
-        let changing = self.changing();
-        let live = changing.live()?;
-        let served = self.served().ok_or_else(loading)?;
-        let kept = live.change(wanted)?;
-        let unknown = kept.iter().map(|(key, _)| key).filter(|key| served.shelf.get(key).is_none());
-        let unknown = unknown.cloned().collect();
-        let contents = &served.generation.snapshot.contents;
-        let shelf = served.shelf.with(changes(contents, kept)?);
-        self.serve(&changing, served.generation.clone(), shelf);
-        Ok(unknown)
-    }
-
-    /// Checks a rule, keeps it and lets it count.
-    ///
-    /// Errors: it can't be understood; changes can't be taken.
-    pub(super) fn put_rule(&self, rule: &RuleText) -> Result<()> {
-        let changing = self.changing();
-        let live = changing.live()?;
-        let served = self.served().ok_or_else(loading)?;
-        Rules::new(std::slice::from_ref(rule), &served.shelf, &self.zone)?;
-        let is_known = changing.rule_texts().iter().any(|known| known.id == rule.id);
-        if !is_known && changing.rule_texts().len() >= MOST_RULES {
-            return Err(Error::Input(format!("there are {MOST_RULES} rules already")));
-        }
-        let json = serde_json::to_vec(rule).expect("a rule is plain texts and finite numbers");
-        live.put_rule(&rule.id, &json)?;
-        self.serve(&changing, served.generation.clone(), served.shelf.clone());
-        Ok(())
-    }
-
-    /// Forgets a rule; false if none of this id was put.
-    ///
-    /// Errors: changes can't be taken.
-    pub(super) fn delete_rule(&self, id: &str) -> Result<bool> {
-        let changing = self.changing();
-        let served = self.served().ok_or_else(loading)?;
-        let was_there = changing.live()?.remove_rule(id)?;
-        self.serve(&changing, served.generation.clone(), served.shelf.clone());
-        Ok(was_there)
-    }
-
-    /// All rules as they were given, by id.
-    pub(super) fn rules(&self) -> Vec<RuleText> {
-        self.changing().rule_texts()
-    }
-
-    /// Takes up the rules of the shop's file, if all of them can be understood.
-    ///
-    /// Errors: the first that can't be; then those before go on.
-    pub(super) fn take_up_rules(&self, rules: Vec<RuleText>) -> Result<()> {
-        let mut changing = self.changing();
-        let served = self.served().ok_or_else(loading)?;
-        Rules::new(&rules, &served.shelf, &self.zone)?;
-        changing.file_rules = rules;
-        self.serve(&changing, served.generation.clone(), served.shelf.clone());
-        Ok(())
-    }
-
-    /// Looks for a newer generation again and again; one that can't be loaded is reported once, and the
-    /// old one goes on.
-    pub(super) async fn keep_up(self: Arc<Self>, every: Duration) {
-        let mut reported = None;
+    /// Looks for a newer generation again and again, and has `tell` know whether the current one is served; one
+    /// that can't be loaded is reported once, and the old one goes on.
+    pub(super) async fn keep_up<F: Future<Output = ()>>(
+        self: Arc<Self>,
+        every: Duration,
+        tell: impl Fn(bool) -> F,
+    ) {
+        let (mut reported, mut told) = (None, None);
         loop {
             tokio::time::sleep(every).await;
             let counter = self.clone();
@@ -204,106 +194,23 @@ impl Counter {
                     "the current generation can't be served; the one before goes on"
                 );
             }
+            if told.replace(failure.is_none()) != Some(failure.is_none()) {
+                tell(failure.is_none()).await; // whoever watches is woken each time
+            }
             reported = failure;
         }
     }
-
-    /// Looks again and again whether the shop's file of rules has changed; one that can't be understood is
-    /// reported once, and the rules before it go on.
-    pub(super) async fn follow_rules(self: Arc<Self>, file: PathBuf, every: Duration) {
-        let mut known = std::fs::read(&file).ok();
-        loop {
-            tokio::time::sleep(every).await;
-            let (counter, file, before) = (self.clone(), file.clone(), known.clone());
-            let looked = tokio::task::spawn_blocking(move || {
-                let now = std::fs::read(&file).ok();
-                if now != before {
-                    counter.rules_changed(&file);
-                }
-                now
-            });
-            known = looked.await.unwrap_or(known);
-        }
-    }
-
-    fn rules_changed(&self, file: &Path) {
-        let taken = rules_in(file).and_then(|rules| {
-            let count = rules.len();
-            self.take_up_rules(rules).map(|()| count)
-        });
-        match taken {
-            Ok(rules) => info!(rules, "the shop's rules have changed"),
-            Err(error) => error!(%error, "the shop's rules can't be used; those before go on"),
-        }
-    }
 }
 
-/// The rules in the shop's file.
-///
-/// Errors: it can't be read, or is not what it should be.
-pub(super) fn rules_in(file: &Path) -> Result<Vec<RuleText>> {
-    let text = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
-    parse_file(&text).map_err(|error| Error::Input(format!("{}: {error}", file.display())))
-}
-
-impl Changing {
-    fn live(&self) -> Result<&Live> {
-        self.live.as_ref().map_err(|why| Error::Unavailable(why.clone()))
-    }
-
-    /// Those of the file, and those that were put, which count where both have an id.
-    fn rule_texts(&self) -> Vec<RuleText> {
-        let kept = self.live.as_ref().ok().and_then(|live| live.rules().ok()).unwrap_or_default();
-        let put = kept.iter().filter_map(|(_, rule)| serde_json::from_slice(rule).ok());
-        let file = self.file_rules.iter().cloned();
-        let by_id = |rule: RuleText| (rule.id.clone(), rule);
-        let all: BTreeMap<String, RuleText> = file.chain(put).map(by_id).collect();
-        all.into_values().collect()
-    }
-
-    /// The rules that can be understood; others are reported, and don't act: a field that they name may have
-    /// gone with last night's catalogue.
-    fn rules(&self, shelf: &Shelf, zone: &TimeZone) -> Rules {
-        let mut sound = self.rule_texts();
-        sound.truncate(MOST_RULES);
-        sound.retain(|rule| match Rules::new(std::slice::from_ref(rule), shelf, zone) {
-            Ok(_) => true,
-            Err(error) => {
-                error!(%error, "a rule of the shop does not act");
-                false
-            }
-        });
-        Rules::new(&sound, shelf, zone).unwrap_or_default()
-    }
-}
-
-/// What a generation's shop offers, with what was changed since laid over it.
-///
-/// Errors: a change does not fit an item.
-pub fn shelf_with(contents: &Contents, kept: Vec<(String, Overlay)>) -> Result<Shelf> {
-    match kept.is_empty() {
-        true => Ok(contents.shelf.clone()),
-        false => Ok(contents.shelf.with(changes(contents, kept)?)),
-    }
-}
-
-/// What is kept of each item, laid over what the generation's catalogue says of it.
-fn changes(contents: &Contents, kept: Vec<(String, Overlay)>) -> Result<Vec<Change>> {
-    kept.into_iter()
-        .map(|(key, overlay)| {
-            let trained = contents.keys.get(&key);
-            let listing = overlay.over(trained.map(|item| &contents.items[item.index()]))?;
-            let near = match trained {
-                Some(_) => Vec::new(),
-                None => contents.near_by_content(&listing.item),
-            };
-            Ok(Change { key, listing, near })
-        })
-        .collect()
-}
-
-fn loading() -> Error {
-    Error::Unavailable("the index is still being loaded".to_owned())
+/// Opens a generation for answers.
+fn open(index: &Index, number: u64) -> Result<Generation> {
+    let started = Instant::now();
+    let mut snapshot = Snapshot::open(index, number)?;
+    let blend = Blend::learnt(&snapshot.manifest.learnt)?;
+    snapshot.contents.raise_momentum(blend.momentum_powers());
+    let elapsed_ms = started.elapsed().as_millis() as u64;
+    info!(generation = number, elapsed_ms, "loaded a generation");
+    Ok(Generation { snapshot, blend })
 }
 
 /// A bijection on 64 bits (the finaliser of SplitMix64): neighbours become strangers.

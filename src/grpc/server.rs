@@ -9,17 +9,22 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
+use tonic_health::ServingStatus::{NotServing, Serving};
 use tracing::{info, warn};
 
 use super::catalog::Catalogue;
 use super::door::Door;
+use super::generations::Generations;
+use super::guard::Guard;
 use super::pb;
 use super::pb::catalog_service_server::CatalogServiceServer;
+use super::pb::index_service_server::IndexServiceServer;
 use super::pb::rule_service_server::RuleServiceServer;
 use super::rules::ShopRules;
-use super::served::{Counter, rules_in};
+use super::served::{CURRENT, Counter};
 use super::served_pb::recommendation_service_server::RecommendationServiceServer;
 use super::service::Recommendations;
+use super::tls::TlsOptions;
 use super::workers::{Workers, how_many};
 use crate::error::{Error, Result};
 use crate::index::Index;
@@ -40,6 +45,18 @@ pub struct ServeOptions {
     pub remember_mb: usize,
     /// Requests at once on one connection, at most; default 1,000.
     pub streams_per_connection: u32,
+    /// Requests at once in the whole server, at most: more are refused with RESOURCE_EXHAUSTED. Default 512: two
+    /// cores work that off in less than 100 ms.
+    pub queue: usize,
+    /// Time that a request may take, milliseconds, if its client does not want it sooner: then it is answered
+    /// with DEADLINE_EXCEEDED. Default 2,000.
+    pub deadline_ms: u64,
+    /// Connections at once, at most; more are closed at once. Default 10,000.
+    pub connections: usize,
+    /// File of the keys that clients need; default: none, and none is needed.
+    pub keys: Option<PathBuf>,
+    /// Certificates; default: none, and connections are not encrypted.
+    pub tls: TlsOptions,
     /// Size of a request, bytes, at most; default 4 MiB.
     pub max_request_bytes: usize,
     /// The shop's file of rules, in TOML: read again when it changes; none by default.
@@ -57,6 +74,11 @@ impl Default for ServeOptions {
             workers: 0,
             remember_mb: 64,
             streams_per_connection: 1_000,
+            queue: 512,
+            deadline_ms: 2_000,
+            connections: 10_000,
+            keys: None,
+            tls: TlsOptions::default(),
             max_request_bytes: 4 << 20,
             rules: None,
             time_zone: "UTC".to_owned(),
@@ -70,9 +92,11 @@ const MAX_CHANGES_BYTES: usize = 64 << 20;
 /// Serves `index` on `listener` until `shutdown` completes; then finishes what is in flight, at most for
 /// the grace time.
 ///
-/// Health says NOT_SERVING until the index is loaded, and again from the moment of `shutdown`.
+/// Health says NOT_SERVING until the index is loaded, and again from the moment of `shutdown`. Under the name
+/// `cartwright.index.current` it says whether the current generation is what is answered from: one that can't be
+/// read gives way to the newest that can.
 ///
-/// Errors: there is no generation that can be served, or the listener fails.
+/// Errors: there is no generation that can be served, keys or certificates can't be read, or the listener fails.
 pub async fn run(
     listener: TcpListener,
     index: Index,
@@ -82,10 +106,11 @@ pub async fn run(
     let failed = |error: &dyn std::fmt::Display| Error::Server(error.to_string());
     let zone = TimeZone::get(&options.time_zone)
         .map_err(|_| Error::Config(format!("there is no time zone {:?}", options.time_zone)))?;
+    let guard = Arc::new(Guard::new(options)?);
     let counter = Arc::new(Counter::new(index, zone));
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_not_serving::<Service>().await;
-    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    health.set_service_status("", NotServing).await;
 
     let threads = how_many(options.workers);
     let desk_bytes = options.remember_mb.saturating_mul(1 << 20) / threads;
@@ -99,35 +124,45 @@ pub async fn run(
         .add_service(RuleServiceServer::new(ShopRules { counter: counter.clone() }))
         .add_service(reflection_v1().map_err(|e| failed(&e))?)
         .add_service(reflection_v1alpha().map_err(|e| failed(&e))?)
+        .add_service(IndexServiceServer::new(Generations { counter: counter.clone() }))
         .prepare();
-    let door = Door::new(recommendations, rest, options);
+    let door = Door::new(recommendations, rest, options, guard.clone());
     let mut workers = Workers::start(listener, &door, threads)?;
 
     let loading = counter.clone();
     let rules = options.rules.clone();
     let loading = tokio::task::spawn_blocking(move || {
-        loading.take_up()?;
-        rules.map_or(Ok(()), |file| loading.take_up_rules(rules_in(&file)?))
+        let is_current = loading.take_up_any()?;
+        rules.map_or(Ok(0), |file| loading.take_up_rules(&file))?;
+        Ok::<bool, Error>(is_current)
     });
     tokio::pin!(shutdown);
-    tokio::select! {
+    let is_current = tokio::select! {
         loaded = loading => {
-            loaded.map_err(|_| Error::Server("loading the index panicked".into()))??;
+            loaded.map_err(|_| Error::Server("loading the index panicked".into()))??
         }
         () = &mut shutdown => return Ok(()), // nothing was served yet
-    }
+    };
+    let current = health.clone();
+    let tell_current = move |is_served: bool| {
+        let (health, status) = (current.clone(), if is_served { Serving } else { NotServing });
+        async move { health.set_service_status(CURRENT, status).await }
+    };
+    tell_current(is_current).await;
     health.set_serving::<Service>().await;
-    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    health.set_service_status("", Serving).await;
     let every = Duration::from_millis(options.poll_ms.max(10));
-    let keeping_up = tokio::spawn(counter.clone().keep_up(every));
+    let keeping_up = tokio::spawn(counter.clone().keep_up(every, tell_current));
     let following =
         options.rules.clone().map(|file| tokio::spawn(counter.follow_rules(file, every)));
+    let guarding = tokio::spawn(guard.keep_up(every));
 
     let ended = tokio::select! {
         ended = workers.ended() => Some(ended),
         () = &mut shutdown => None,
     };
     keeping_up.abort();
+    guarding.abort();
     if let Some(following) = following {
         following.abort();
     }
@@ -136,7 +171,7 @@ pub async fn run(
     }
     info!("stopping: finishing what is in flight");
     health.set_not_serving::<Service>().await;
-    health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    health.set_service_status("", NotServing).await;
     workers.stop();
     match tokio::time::timeout(Duration::from_millis(options.grace_ms), workers.ended()).await {
         Ok(ended) => ended,

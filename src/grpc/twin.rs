@@ -11,6 +11,7 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 use super::door::Door;
+use super::guard::Guard;
 use super::pb;
 use super::served_pb::recommendation_service_server::{
     RecommendationService, RecommendationServiceServer,
@@ -36,7 +37,8 @@ pub async fn run_twin(
     let twin = Twin(Arc::new(Replies { replies, next: AtomicUsize::new(0) }));
     let service =
         RecommendationServiceServer::new(twin).max_decoding_message_size(options.max_request_bytes);
-    let door = Door::new(service, Routes::default(), options);
+    let guard = Arc::new(Guard::new(options)?);
+    let door = Door::new(service, Routes::default(), options, guard);
     let mut workers = Workers::start(listener, &door, how_many(options.workers))?;
     tokio::select! {
         ended = workers.ended() => ended,

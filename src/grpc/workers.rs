@@ -6,6 +6,7 @@
 //! (`SO_REUSEPORT`) would put eight of them on two cores as chance has it.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -14,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use super::admission::{Inside, Queue};
 use super::door::{Door, serve_connection};
 use super::served_pb::recommendation_service_server::RecommendationService;
 use crate::error::{Error, Result};
@@ -45,7 +47,7 @@ impl Workers {
             ends.push(ended);
         }
         let mut dealing = JoinSet::new();
-        dealing.spawn(deal(listener, lanes));
+        dealing.spawn(deal(listener, lanes, Arc::new(Queue::new(door.most_connections.max(1)))));
         Ok(Self { dealing, stop, ends })
     }
 
@@ -77,12 +79,18 @@ pub(super) fn how_many(asked: usize) -> usize {
     }
 }
 
+/// A connection, and its place among those that may be open.
+type Taken = (std::net::TcpStream, Inside);
+
 /// Deals connections out in turn. Ends when all workers have.
-async fn deal(listener: TcpListener, lanes: Vec<UnboundedSender<std::net::TcpStream>>) {
+async fn deal(listener: TcpListener, lanes: Vec<UnboundedSender<Taken>>, room: Arc<Queue>) {
     for lane in lanes.iter().cycle() {
-        let connection = loop {
+        let (connection, place) = loop {
             match listener.accept().await {
-                Ok((connection, _)) => break connection,
+                Ok((connection, _)) => match room.enter() {
+                    Some(place) => break (connection, place),
+                    None => drop(connection), // as many are open as may be
+                },
                 Err(error) => {
                     // Out of file descriptors, most likely: more come free as others hang up.
                     warn!(%error, "a connection can't be accepted");
@@ -92,7 +100,7 @@ async fn deal(listener: TcpListener, lanes: Vec<UnboundedSender<std::net::TcpStr
         };
         let _ = connection.set_nodelay(true); // slower without it, not wrong
         if let Ok(connection) = connection.into_std()
-            && lane.send(connection).is_err()
+            && lane.send((connection, place)).is_err()
         {
             return;
         }
@@ -102,7 +110,7 @@ async fn deal(listener: TcpListener, lanes: Vec<UnboundedSender<std::net::TcpStr
 fn work<T: RecommendationService>(
     number: usize,
     door: Door<T>,
-    mut connections: UnboundedReceiver<std::net::TcpStream>,
+    mut connections: UnboundedReceiver<Taken>,
     mut stopped: watch::Receiver<bool>,
     end: oneshot::Sender<Result<()>>,
 ) -> Result<()> {
@@ -113,10 +121,14 @@ fn work<T: RecommendationService>(
         let mut open = JoinSet::new();
         let stopping = stopped.clone();
         let take_in = async {
-            while let Some(connection) = connections.recv().await {
+            while let Some((connection, place)) = connections.recv().await {
                 match TcpStream::from_std(connection) {
                     Ok(connection) => {
-                        open.spawn(serve_connection(connection, door.clone(), stopping.clone()));
+                        let serving = serve_connection(connection, door.clone(), stopping.clone());
+                        open.spawn(async move {
+                            let _place = place;
+                            serving.await;
+                        });
                     }
                     Err(error) => warn!(%error, "a connection can't be taken over"),
                 }

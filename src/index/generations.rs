@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Manifest;
 use crate::error::{Error, Result};
+use crate::fault;
 
 pub(super) const CURRENT: &str = "CURRENT";
 /// Folders of generations that are not whole yet start with this.
@@ -14,6 +15,15 @@ pub(super) const BUILDING: &str = ".building-";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
     root: PathBuf,
+}
+
+/// Which generations stay when a new one is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The latest so many, at least two …
+    pub count: usize,
+    /// … unless they are older than so many days.
+    pub days: u32,
 }
 
 /// One generation of an index.
@@ -99,12 +109,15 @@ impl Index {
         self.set_current(number)
     }
 
-    /// Serves the generation before the current one from now on; its number.
+    /// Serves the generation before the current one from now on; its number. One whose manifest can't be read is
+    /// passed over.
     ///
     /// Errors: there is none before it.
     pub fn rollback(&self) -> Result<u64> {
         let current = self.current()?;
-        let Some(before) = self.numbers()?.into_iter().rfind(|&number| number < current) else {
+        let sound = |number: u64| Manifest::read(&self.generation_dir(number)).is_ok();
+        let before = self.numbers()?.into_iter().rfind(|&number| number < current && sound(number));
+        let Some(before) = before else {
             return Err(Error::index(
                 &self.root,
                 format!("generation {current} is the oldest there is"),
@@ -118,19 +131,36 @@ impl Index {
         Ok(self.numbers()?.last().copied())
     }
 
-    /// Removes the oldest generations beyond `keep`; never the current one, nor the one before it.
-    pub(super) fn prune(&self, keep: usize) -> Result<()> {
+    /// Removes what `keep` does not name; never the current generation, nor the one before it.
+    pub(super) fn prune(&self, keep: Keep) -> Result<()> {
         let current = self.current()?;
         let numbers = self.numbers()?;
         let before = numbers.iter().rfind(|&&number| number < current).copied();
-        let surplus = numbers.len().saturating_sub(keep.max(2));
-        for &number in numbers.iter().take(surplus) {
-            if number != current && Some(number) != before {
-                let place = self.generation_dir(number);
-                fs::remove_dir_all(&place).map_err(Error::io("remove", &place))?;
+        let surplus = numbers.len().saturating_sub(keep.count.max(2));
+        let oldest =
+            jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * i64::from(keep.days));
+        for (place, &number) in numbers.iter().enumerate() {
+            let goes = place < surplus || self.created(number).is_some_and(|at| at < oldest);
+            if goes && number != current && Some(number) != before {
+                self.remove(number)?;
             }
         }
         Ok(())
+    }
+
+    /// When a generation was built; `None` if it does not say.
+    fn created(&self, number: u64) -> Option<jiff::Timestamp> {
+        Manifest::read(&self.generation_dir(number)).ok()?.created.parse().ok()
+    }
+
+    /// Takes a generation away, out of its place first: one that is half removed is none.
+    fn remove(&self, number: u64) -> Result<()> {
+        let place = self.generation_dir(number);
+        let aside = self.generations_dir().join(format!("{BUILDING}removed-{number:06}"));
+        fault::pass("prune.rename", || fs::rename(&place, &aside))
+            .map_err(Error::io("rename", &place))?;
+        fault::pass("prune.remove", || fs::remove_dir_all(&aside))
+            .map_err(Error::io("remove", &aside))
     }
 
     fn numbers(&self) -> Result<Vec<u64>> {

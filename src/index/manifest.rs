@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::MANIFEST;
+use super::{MANIFEST, MANIFEST_DIGEST};
 use crate::error::{Error, Result};
 
 /// The format that this program writes and reads.
@@ -32,6 +32,10 @@ pub struct Manifest {
     pub config: serde_json::Value,
     /// What was learnt, and how well it did on held-out weeks.
     pub learnt: serde_json::Value,
+    /// What was found when it was held against its bounds and the generation before, and whether it was published
+    /// all the same; absent in generations from before there was a gate.
+    #[serde(default)]
+    pub gate: serde_json::Value,
     /// What the trainer noticed, in words.
     pub notes: Vec<String>,
     /// Per tree: entries and digest of its contents.
@@ -50,10 +54,18 @@ pub struct TreeDigest {
 impl Manifest {
     /// Reads the manifest in the generation's directory.
     ///
-    /// Errors: missing, not JSON, or of another format.
+    /// Errors: missing, not as it was written, or of another format.
     pub fn read(directory: &Path) -> Result<Self> {
         let path = directory.join(MANIFEST);
         let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        let beside = directory.join(MANIFEST_DIGEST);
+        let digest = std::fs::read_to_string(&beside).map_err(Error::io("read", &beside))?;
+        if digest.trim_end() != digest_of(&bytes) {
+            return Err(Error::index(
+                &path,
+                "the manifest is not what was written, going by manifest.digest beside it; train again, or go back to an earlier generation",
+            ));
+        }
         let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| {
             Error::index(&path, format!("the manifest is damaged ({error}); train again, or go back to an earlier generation"))
         })?;
@@ -68,6 +80,11 @@ impl Manifest {
         }
         Ok(manifest)
     }
+}
+
+/// What belongs into the file beside a manifest with these bytes.
+pub(super) fn digest_of(manifest: &[u8]) -> String {
+    format!("{:032x}", twox_hash::XxHash3_128::oneshot(manifest))
 }
 
 /// Digests entries as they pass by in key order.

@@ -6,6 +6,7 @@
 //!   train.lock                  held by the one trainer that may write
 //!   generations/000042/
 //!     manifest.json             what the generation says of itself, with a digest per tree
+//!     manifest.digest           of the manifest's own bytes
 //!     sled/                     the trees
 //! ```
 //!
@@ -17,17 +18,20 @@ mod contents;
 mod generations;
 mod manifest;
 mod opened;
+mod private;
 mod read;
 mod write;
 
 pub use contents::{Contents, Momentum};
-pub use generations::{Generation, Index};
+pub use generations::{Generation, Index, Keep};
 pub use manifest::{FORMAT, Manifest, TreeDigest};
 pub use opened::Opened;
 pub use read::{Customers, Snapshot, Verified};
-pub use write::{Description, TrainingLock};
+pub use write::{Built, Description, TrainingLock};
 
 /// Name of the manifest in a generation's directory.
 const MANIFEST: &str = "manifest.json";
+/// Name of the file beside it that tells whether the manifest is as it was written.
+const MANIFEST_DIGEST: &str = "manifest.digest";
 /// Name of sled's directory in a generation's directory.
 const SLED: &str = "sled";

@@ -7,16 +7,17 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 
 use super::codec::{BLOCK, Entry, direction_blocks, encode_history, list_blocks, vector_blocks};
-use super::generations::{BUILDING, CURRENT, Index};
-use super::manifest::{Digester, Manifest, TreeDigest};
+use super::generations::{BUILDING, CURRENT, Index, Keep};
+use super::manifest::{Digester, Manifest, TreeDigest, digest_of};
 use super::read::Trees;
-use super::{Contents, FORMAT, MANIFEST, SLED};
+use super::{Contents, FORMAT, MANIFEST, MANIFEST_DIGEST, SLED};
 use crate::customers::History;
 use crate::error::{Error, Result};
+use crate::fault;
 use crate::ids::{CustomerId, Interner};
 use crate::lists::Lists;
 
@@ -31,6 +32,8 @@ pub struct Description {
     pub config: serde_json::Value,
     /// See [`Manifest::learnt`].
     pub learnt: serde_json::Value,
+    /// See [`Manifest::gate`].
+    pub gate: serde_json::Value,
     /// See [`Manifest::notes`].
     pub notes: Vec<String>,
 }
@@ -49,85 +52,157 @@ impl TrainingLock {
     /// Errors: another trainer is at work; the directory can't be written.
     pub fn take(index: &Index) -> Result<Self> {
         let generations = index.generations_dir();
-        fs::create_dir_all(&generations).map_err(Error::io("create", &generations))?;
-        let path = index.root().join("train.lock");
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(Error::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                return Err(Error::index(
-                    index.root(),
-                    "another training run is writing to this index; wait until it is done, or train into another directory",
-                ));
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
-        }
+        fault::pass("generations.create", || fs::create_dir_all(&generations))
+            .map_err(Error::io("create", &generations))?;
+        let file = locked(index)?;
         for entry in fs::read_dir(&generations).map_err(Error::io("list", &generations))? {
             let entry = entry.map_err(Error::io("list", &generations))?;
             if entry.file_name().to_string_lossy().starts_with(BUILDING) {
                 let remove =
                     if entry.path().is_dir() { fs::remove_dir_all } else { fs::remove_file };
-                remove(entry.path()).map_err(Error::io("remove", entry.path()))?;
+                fault::pass("orphan.remove", || remove(entry.path()))
+                    .map_err(Error::io("remove", entry.path()))?;
             }
         }
         Ok(Self { index: index.clone(), _file: file })
     }
 
-    /// Writes a new generation and makes it the current one; the latest `keep` generations stay.
+    /// Writes the trees of a new generation aside, and reads them back. Nothing is published yet.
     ///
-    /// Errors: the disk, or what was read back is not what was written. The generation that was current
-    /// before then still is.
-    pub fn publish(
+    /// Errors: the disk, or what was read back is not what was written.
+    pub fn build(
         &self,
         contents: &Contents,
         customers: &Interner<CustomerId>,
         histories: &[History],
-        description: Description,
-        keep: usize,
-    ) -> Result<Manifest> {
+    ) -> Result<Built<'_>> {
         let generation = self.index.latest()?.map_or(1, |latest| latest + 1);
-        let building = self.index.generations_dir().join(format!("{BUILDING}{generation:06}"));
-        fs::create_dir(&building).map_err(Error::io("create", &building))?;
+        let place = self.index.generations_dir().join(format!("{BUILDING}{generation:06}"));
+        fault::pass("building.create", || fs::create_dir(&place))
+            .map_err(Error::io("create", &place))?;
+        let trained_until = contents.timed.then(|| contents.now.to_string());
+        let trees = BTreeMap::new();
+        let mut built = Built { index: &self.index, generation, place, trained_until, trees };
+        built.trees = write_trees(&built.place, contents, customers, histories)?;
+        fault::at("trees.read_back").map_err(Error::io("read", &built.place))?;
+        read_back(&built.place, &built.trees)?;
+        sync_dir("sled.sync", &built.place.join(SLED))?;
+        Ok(built)
+    }
+}
 
-        let trees = write_trees(&building, contents, customers, histories)?;
-        read_back(&building, &trees)?;
+/// The lock's file, locked, with a word on who holds it: whoever is refused is told.
+fn locked(index: &Index) -> Result<File> {
+    let path = index.root().join("train.lock");
+    let mut file = fault::pass("lock.open", || {
+        File::options().create(true).truncate(false).read(true).write(true).open(&path)
+    })
+    .map_err(Error::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder); // a word more, if there is one
+            return Err(Error::index(
+                index.root(),
+                format!(
+                    "another training run ({}) is writing to this index; wait until it is done, or train into another directory",
+                    holder.trim()
+                ),
+            ));
+        }
+        Err(fs::TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
+    }
+    let holder = format!("process {}, since {:.0}\n", std::process::id(), jiff::Timestamp::now());
+    fault::pass("lock.write", || file.set_len(0).and_then(|()| file.write_all(holder.as_bytes())))
+        .map_err(Error::io("write", &path))?;
+    Ok(file)
+}
+
+/// A generation that stands aside, whole but for its manifest. Removed if it is dropped unpublished.
+#[derive(Debug)]
+pub struct Built<'a> {
+    index: &'a Index,
+    generation: u64,
+    place: PathBuf,
+    trained_until: Option<String>,
+    trees: BTreeMap<String, TreeDigest>,
+}
+
+impl Built<'_> {
+    /// What its trees take on disk.
+    ///
+    /// Errors: the disk.
+    pub fn bytes(&self) -> Result<u64> {
+        bytes_below(&self.place)
+    }
+
+    /// Makes it the current generation; those that `keep` does not name go.
+    ///
+    /// Errors: the disk. The generation that was current before then still is.
+    pub fn publish(mut self, description: Description, keep: Keep) -> Result<Manifest> {
+        let generation = self.generation;
         let manifest = Manifest {
             format: FORMAT,
             generation,
             created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             built_by: format!("cartwright {}", env!("CARGO_PKG_VERSION")),
-            trained_until: contents.timed.then(|| contents.now.to_string()),
+            trained_until: self.trained_until.take(),
             counts: description.counts,
             account: description.account,
             config: description.config,
             learnt: description.learnt,
+            gate: description.gate,
             notes: description.notes,
-            trees,
+            trees: std::mem::take(&mut self.trees),
         };
         let json = serde_json::to_vec_pretty(&manifest).expect("a manifest has string keys only");
-        write_durably(&building.join(MANIFEST), &json)?;
+        write_durably("manifest", &self.place.join(MANIFEST), &json)?;
+        let digest = format!("{}\n", digest_of(&json));
+        write_durably("digest", &self.place.join(MANIFEST_DIGEST), digest.as_bytes())?;
+        sync_dir("building.sync", &self.place)?;
 
         let place = self.index.generation_dir(generation);
-        fs::rename(&building, &place).map_err(Error::io("rename", &building))?;
-        sync_dir(&self.index.generations_dir())?;
+        fault::pass("generation.rename", || fs::rename(&self.place, &place))
+            .map_err(Error::io("rename", &self.place))?;
+        sync_dir("generations.sync", &self.index.generations_dir())?;
         self.index.set_current(generation)?;
-        self.index.prune(keep)?;
+        // It is published: what is left over takes room, and no more.
+        if let Err(error) = self.index.prune(keep) {
+            tracing::warn!(%error, "an old generation can't be removed");
+        }
         Ok(manifest)
     }
 }
 
+impl Drop for Built<'_> {
+    fn drop(&mut self) {
+        // Published, it is not there any more; what can't be removed now, the next trainer removes.
+        let _ = fs::remove_dir_all(&self.place);
+    }
+}
+
+fn bytes_below(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder).map_err(Error::io("list", folder))? {
+        let entry = entry.map_err(Error::io("list", folder))?;
+        let about = entry.metadata().map_err(Error::io("read", entry.path()))?;
+        bytes += if about.is_dir() { bytes_below(&entry.path())? } else { about.len() };
+    }
+    Ok(bytes)
+}
+
 impl Index {
-    /// Names the generation that is served, all at once.
+    /// Names the generation that is served, all at once. One process at a time: a trainer may publish while a
+    /// server is told to go back.
     pub(super) fn set_current(&self, generation: u64) -> Result<()> {
+        let root = File::open(self.root()).map_err(Error::io("open", self.root()))?;
+        root.lock().map_err(Error::io("lock", self.root()))?;
         let fresh = self.root().join(".CURRENT.new");
-        write_durably(&fresh, format!("{generation}\n").as_bytes())?;
-        fs::rename(&fresh, self.root().join(CURRENT)).map_err(Error::io("rename", &fresh))?;
-        sync_dir(self.root())
+        write_durably("current", &fresh, format!("{generation}\n").as_bytes())?;
+        fault::pass("current.rename", || fs::rename(&fresh, self.root().join(CURRENT)))
+            .map_err(Error::io("rename", &fresh))?;
+        sync_dir("root.sync", self.root())
     }
 }
 
@@ -151,7 +226,8 @@ fn write_trees(
         writer.contents(contents).map_err(failed)?;
         writer.customers(customers, histories).map_err(failed)?;
     }
-    db.flush().map_err(failed)?;
+    fault::pass("trees.flush", || db.flush().map_err(std::io::Error::other))
+        .map_err(|error| failed(sled::Error::Io(error)))?;
     Ok(trees)
 }
 
@@ -276,6 +352,7 @@ impl TreeWriter<'_> {
             digester.add(&key, &value);
             tree.insert(key, value)?;
         }
+        fault::at(&format!("tree.{name}"))?;
         self.trees.insert(name.to_owned(), digester.finish());
         Ok(())
     }
@@ -290,12 +367,16 @@ fn item_blocks(contents: &Contents) -> impl Iterator<Item = Vec<u8>> {
     blocks.into_iter()
 }
 
-fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = File::create(path).map_err(Error::io("create", path))?;
-    file.write_all(bytes).map_err(Error::io("write", path))?;
-    file.sync_all().map_err(Error::io("sync", path))
+/// Creates, writes and syncs a file; the points that it passes start with `what`.
+fn write_durably(what: &str, path: &Path, bytes: &[u8]) -> Result<()> {
+    let point = |step: &str| format!("{what}.{step}");
+    let mut file =
+        fault::pass(&point("create"), || File::create(path)).map_err(Error::io("create", path))?;
+    fault::pass(&point("write"), || file.write_all(bytes)).map_err(Error::io("write", path))?;
+    fault::pass(&point("sync"), || file.sync_all()).map_err(Error::io("sync", path))
 }
 
-fn sync_dir(path: &Path) -> Result<()> {
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", path))
+fn sync_dir(point: &str, path: &Path) -> Result<()> {
+    fault::pass(point, || File::open(path).and_then(|dir| dir.sync_all()))
+        .map_err(Error::io("sync", path))
 }

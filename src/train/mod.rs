@@ -3,7 +3,7 @@
 //! ```text
 //! log + catalogue → learn up to the last weeks → try on them: damping, pulls
 //!                 → learn up to the weeks before, and those before them → try on all: blend, rankers
-//!                 → learn from the whole log, so tuned → place what is new → publish
+//!                 → learn from the whole log, so tuned → place what is new → gate → publish
 //!
 //! learn: baskets, sessions → counts → rules, pulls ┐
 //!                          → factors → neighbours  ├→ contents + histories
@@ -13,6 +13,7 @@
 mod arrivals;
 mod cases;
 mod damping;
+pub mod gate;
 mod lacking;
 mod learn;
 mod objective;
@@ -22,6 +23,7 @@ mod pulls;
 mod ranker;
 mod tune;
 
+pub use gate::GateOptions;
 pub use learn::{Learnt, Lesson, learn};
 pub use objective::{Bends, Bent};
 pub use options::TrainOptions;
@@ -34,12 +36,13 @@ use jiff::tz::TimeZone;
 use rustc_hash::FxHashSet;
 
 use self::cases::Split;
+use self::gate::{Arrival, InputFigures};
 use self::lacking::Cases;
 use crate::catalog::{Catalog, CatalogReading, Item};
 use crate::error::{Error, Result};
 use crate::events::{EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
-use crate::index::{Description, Index, Manifest, TrainingLock};
+use crate::index::{Description, Index, Keep, Manifest, TrainingLock};
 use crate::recommend::Kind;
 use crate::rules::Groups;
 
@@ -79,8 +82,8 @@ pub struct Input {
 
 /// Learns from the input and publishes a new generation of the index; `watch` hears of every step.
 ///
-/// Errors: nothing to learn from; another trainer is at work; the disk. The generation that was current
-/// before then still is.
+/// Errors: nothing to learn from; the [gate] refuses it; another trainer is at work; the disk. The generation that
+/// was current before then still is.
 pub fn train(
     input: Input,
     options: &TrainOptions,
@@ -99,20 +102,30 @@ pub fn train(
     }
     let items = stock(&mut log, &catalog.catalog);
     let Tuned { learnt, how, lacking } = learn_tuned(&log, items, &time_zone, options, &mut watch);
+    watch("writing the index");
+    let built = lock.build(&learnt.contents, &log.customers, &learnt.histories)?;
+    watch("comparing it with the current generation");
+    let input = InputFigures::of(&log, &reading.account, &reading.columns, &time_zone);
+    let (counts, bytes) = (learnt.counts(&log), built.bytes()?);
+    let arrival = Arrival { learnt: &learnt, input, counts: &counts, how: &how, bytes };
+    let verdict = gate::judge(arrival, index, &options.gate)?;
     watch("publishing");
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
+    notes.extend(verdict.notes());
     notes.extend(lacking.iter().map(|line| format!("not learnt yet: {line}")));
+    let json = |what: &str, value: serde_json::Result<serde_json::Value>| {
+        value.map_err(|error| Error::Server(format!("the {what} can't be written: {error}")))
+    };
     let description = Description {
-        counts: learnt.counts(&log),
-        account: serde_json::to_value(&reading.account)
-            .map_err(|error| Error::Server(format!("the account can't be written: {error}")))?,
+        counts,
+        account: json("account", serde_json::to_value(&reading.account))?,
         config,
         learnt: how,
+        gate: json("gate's verdict", serde_json::to_value(&verdict))?,
         notes,
     };
-    let keep = options.keep_generations;
-    lock.publish(&learnt.contents, &log.customers, &learnt.histories, description, keep)
+    built.publish(description, Keep { count: options.keep_generations, days: options.keep_days })
 }
 
 /// What was learnt, tuned to the shop.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::GateOptions;
 use crate::customers::HistoryOptions;
 use crate::embed::{ContentOptions, EaseOptions, FactorOptions, NeighbourOptions};
 use crate::error::{Error, Result};
@@ -49,8 +50,13 @@ pub struct TrainOptions {
     pub objective_loss: f64,
     /// Customers' pasts.
     pub history: HistoryOptions,
+    /// What must hold before a generation is published.
+    pub gate: GateOptions,
     /// Generations kept on disk, ≥ 2; default 5.
     pub keep_generations: usize,
+    /// Older generations than this many days go though there are fewer than that; the current one and the one
+    /// before it stay, whatever their age. Default 90: after a season, nobody goes back.
+    pub keep_days: u32,
 }
 
 impl Default for TrainOptions {
@@ -85,7 +91,9 @@ impl Default for TrainOptions {
             trends: TrendOptions::default(),
             objective_loss: 0.05,
             history: HistoryOptions::default(),
+            gate: GateOptions::default(),
             keep_generations: 5,
+            keep_days: 90,
         }
     }
 }
@@ -95,6 +103,7 @@ impl TrainOptions {
     pub fn check(&self) -> Result<()> {
         self.trends.check()?;
         self.history.check()?;
+        self.gate.check()?;
         let within = |name: &str, value: f64, from: f64, to: f64| {
             if (from..=to).contains(&value) {
                 return Ok(());

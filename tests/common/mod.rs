@@ -153,6 +153,14 @@ pub(crate) fn write_small_shop(path: &Path, prefix: &str) {
     std::fs::write(path, csv).expect("the folder can be written");
 }
 
+/// Writes other text into a manifest, as if it had been written so: its digest goes with it.
+pub(crate) fn forge_manifest(generation: &Path, text: &str) {
+    let digest = twox_hash::XxHash3_128::oneshot(text.as_bytes());
+    std::fs::write(generation.join("manifest.json"), text).expect("it can be written");
+    std::fs::write(generation.join("manifest.digest"), format!("{digest:032x}\n"))
+        .expect("the same");
+}
+
 /// Copies a folder with all that is in it.
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir(to).expect("the folder can be written");

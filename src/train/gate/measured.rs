@@ -1,0 +1,218 @@
+//! What a generation was made from, and what came of it: the figures that two generations are compared by.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::events::{Account, EventLog};
+use crate::index::Contents;
+use crate::recommend::{Blend, Query, Question, Reason, Recommendation, Scratch, answer};
+use crate::tables::FileColumns;
+use crate::time::Timestamp;
+
+/// Days of the log whose rows are counted, the last ones.
+const DAYS: i64 = 56;
+/// So many of the most popular items have their lists kept, to compare the next generation's with.
+const TOPS: usize = 100;
+/// So many items, spread over the catalogue, are asked about to see how many have evidence.
+const ASKED: usize = 500;
+/// Length of the lists.
+const LENGTH: usize = 10;
+
+/// The figures of one generation. Of items their keys are in it; of customers, nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Measured {
+    /// The input.
+    pub input: InputFigures,
+    /// What was counted and learnt, as in the manifest.
+    pub counts: BTreeMap<String, u64>,
+    /// How well each question was answered on held-out weeks.
+    pub accuracy: BTreeMap<String, Accuracy>,
+    /// Share of items whose related items have evidence, 0 to 1; absent if there is no item.
+    pub coverage: Option<f64>,
+    /// Share of items that have no related item at all though others could be named, 0 to 1.
+    pub unanswered: f64,
+    /// The related items of the most popular items.
+    pub tops: BTreeMap<String, Vec<String>>,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// The median answer to each question, milliseconds.
+    pub milliseconds: BTreeMap<String, f64>,
+}
+
+/// What a log looks like from far away.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InputFigures {
+    /// Rows read.
+    pub read: u64,
+    /// Rows used.
+    pub used: u64,
+    /// Rows set aside, by cause in words.
+    pub set_aside: BTreeMap<String, u64>,
+    /// Rows used of each kind.
+    pub kinds: BTreeMap<String, u64>,
+    /// The columns that were taken for each role.
+    pub columns: BTreeMap<String, BTreeSet<String>>,
+    /// Rows used on each of the last days of the log, `YYYY-MM-DD`; empty if it has no time.
+    pub days: BTreeMap<String, u64>,
+    /// The last moment, milliseconds since 1970; absent if the log has no time.
+    pub until: Option<Timestamp>,
+}
+
+/// How well a question was answered on held-out weeks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Which figure.
+    pub metric: String,
+    /// Cases it was measured on.
+    pub cases: usize,
+    /// By this generation's manner, 0 to 1.
+    pub ours: f64,
+    /// By popularity alone, 0 to 1.
+    pub popularity: f64,
+}
+
+impl InputFigures {
+    /// Of a log as it was read; `zone` decides what a day is.
+    pub(in crate::train) fn of(
+        log: &EventLog,
+        account: &Account,
+        columns: &[FileColumns],
+        zone: &TimeZone,
+    ) -> Self {
+        let until = log.events.last().map(|event| event.at).filter(|_| log.timed);
+        let mut kinds = BTreeMap::new();
+        for event in &log.events {
+            *kinds.entry(format!("{:?}", event.kind).to_lowercase()).or_default() += 1;
+        }
+        let label =
+            |(cause, &rows): (&crate::events::Cause, &u64)| (cause.label().to_owned(), rows);
+        Self {
+            read: account.read,
+            used: account.used,
+            set_aside: account.set_aside.iter().map(label).collect(),
+            kinds,
+            columns: roles(columns),
+            days: until.map(|until| days(log, until, zone)).unwrap_or_default(),
+            until,
+        }
+    }
+}
+
+fn roles(files: &[FileColumns]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut roles: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for found in files.iter().flat_map(|file| &file.roles) {
+        roles.entry(found.role.clone()).or_default().insert(found.column.clone());
+    }
+    roles
+}
+
+/// Rows on each of the last days, those without any among them. The first may be cut by the limit, and is
+/// left out.
+fn days(log: &EventLog, until: Timestamp, zone: &TimeZone) -> BTreeMap<String, u64> {
+    let from = until.plus_days(-DAYS);
+    let mut days: BTreeMap<jiff::civil::Date, u64> = BTreeMap::new();
+    for event in log.events.iter().rev().take_while(|event| event.at >= from) {
+        if let Ok(moment) = jiff::Timestamp::from_millisecond(event.at.0) {
+            *days.entry(zone.to_datetime(moment).date()).or_default() += 1;
+        }
+    }
+    let (first, last) = (days.keys().next().copied(), days.keys().next_back().copied());
+    let span = first.zip(last).map(|(first, last)| {
+        first.series(jiff::Span::new().days(1)).take_while(move |&day| day <= last)
+    });
+    let all = span.into_iter().flatten().skip(usize::from(days.len() as i64 > DAYS));
+    all.map(|day| (day.to_string(), days.get(&day).copied().unwrap_or(0))).collect()
+}
+
+impl Accuracy {
+    /// Of all questions that had cases, from what the manifest will say of tuning.
+    pub(super) fn all(learnt: &serde_json::Value) -> BTreeMap<String, Self> {
+        let questions = learnt["held_out"].as_object().into_iter().flatten();
+        questions.map(|(question, score)| (question.clone(), Self::of(score))).collect()
+    }
+
+    fn of(score: &serde_json::Value) -> Self {
+        let figure = |name: &str| score[name].as_f64().unwrap_or(f64::NAN);
+        Self {
+            metric: score["metric"].as_str().unwrap_or_default().to_owned(),
+            cases: score["cases"].as_u64().unwrap_or(0) as usize,
+            ours: figure("after"),
+            popularity: figure("popularity"),
+        }
+    }
+
+    /// The standard error of `ours`, at most: a figure from 0 to 1 with mean m varies by m (1 − m) at most.
+    pub(super) fn error(&self) -> f64 {
+        (self.ours * (1.0 - self.ours) / self.cases.max(1) as f64).max(0.0).sqrt()
+    }
+}
+
+/// What a generation answers, asked before it is published.
+pub(super) struct Asker<'a> {
+    contents: &'a Contents,
+    blend: &'a Blend,
+    scratch: Scratch,
+}
+
+impl<'a> Asker<'a> {
+    pub(super) fn new(contents: &'a Contents, blend: &'a Blend) -> Self {
+        Self { contents, blend, scratch: Scratch::default() }
+    }
+
+    /// True if anybody did anything with the item: that a catalogue names it is not enough.
+    pub(super) fn knows(&self, item: &str) -> bool {
+        let known = self.contents.keys.get(item);
+        known.is_some_and(|item| self.contents.trends.ranking.contains(&item))
+    }
+
+    pub(super) fn answer(&mut self, question: Question<'_>, limit: usize) -> Vec<Recommendation> {
+        let query = Query::new(question, None, limit);
+        answer(self.contents, self.blend, &query, &mut self.scratch).recommendations
+    }
+
+    /// The keys of the answer.
+    pub(super) fn keys(&mut self, question: Question<'_>, limit: usize) -> Vec<String> {
+        let found = self.answer(question, limit);
+        found.iter().map(|one| self.contents.keys.key(one.item).to_owned()).collect()
+    }
+
+    pub(super) fn related(&mut self, item: &str) -> Vec<String> {
+        self.keys(Question::Related { item }, LENGTH)
+    }
+
+    /// The lists of the most popular items.
+    pub(super) fn tops(&mut self) -> BTreeMap<String, Vec<String>> {
+        let contents = self.contents;
+        let items = contents.trends.ranking.iter().take(TOPS);
+        items
+            .map(|&item| contents.keys.key(item))
+            .map(|key| (key.to_owned(), self.related(key)))
+            .collect()
+    }
+
+    /// Shares of items that are answered from evidence, and that are not answered at all.
+    pub(super) fn coverage(&mut self) -> Option<(f64, f64)> {
+        let contents = self.contents;
+        let (mut asked, mut evident, mut silent) = (0, 0, 0);
+        for key in contents.keys.keys().step_by(contents.len().div_ceil(ASKED).max(1)) {
+            let found = self.answer(Question::Related { item: key }, LENGTH);
+            let reasons = found.iter().flat_map(|one| &one.reasons);
+            asked += 1;
+            evident +=
+                usize::from(reasons.into_iter().any(|r| !matches!(r, Reason::Popular { .. })));
+            silent += usize::from(found.is_empty());
+        }
+        let share = |count: usize| count as f64 / asked as f64;
+        (asked > 0)
+            .then(|| (share(evident), if self.sells_several() { share(silent) } else { 0.0 }))
+    }
+
+    /// True if every item has another to be named beside it.
+    fn sells_several(&self) -> bool {
+        self.contents.items.iter().filter(|item| item.in_stock != Some(false)).count() > 1
+    }
+}
