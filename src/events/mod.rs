@@ -15,7 +15,7 @@ mod row;
 mod sessions;
 
 pub use account::{Account, Cause, FileAccount};
-pub use baskets::baskets;
+pub use baskets::{baskets, day};
 pub use options::ReadOptions;
 pub use read::{GroupKeys, Reading, read, read_with_groups};
 pub use sessions::sessions;
