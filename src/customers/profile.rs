@@ -96,6 +96,17 @@ pub struct Clientele {
     pub kpis: Kpis,
 }
 
+/// How customers are told of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProfileOptions {
+    /// True keeps keyed hashes of customers' keys instead of the keys; default false. The secret comes from
+    /// the environment, for the trainer and for whoever asks.
+    pub hash_keys: bool,
+    /// How far ahead, and at what interest.
+    pub worth: WorthOptions,
+}
+
 /// What profiles are made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {

@@ -1,6 +1,6 @@
 //! Bytes of what is stored: fixed-size entries, little endian, in blocks of many rows.
 
-use crate::customers::{Bought, Drawn, EventKind, Glance, History};
+use crate::customers::{Bought, Drawn, EventKind, Glance, History, Profile};
 use crate::embed::{Neighbour, Pull};
 use crate::ids::{DenseId, ItemId};
 use crate::lists::Lists;
@@ -218,17 +218,37 @@ pub(super) fn encode_history(history: &History) -> Vec<u8> {
     out.extend(encode_row(&history.glances));
     out.extend(encode_row(&history.drawn));
     history.orders.put(&mut out);
-    checksum(&out).put(&mut out);
-    out
+    with_checksum(out)
+}
+
+/// A customer's profile, with a checksum at its end.
+pub(super) fn encode_profile(profile: &Profile) -> Vec<u8> {
+    with_checksum(postcard::to_stdvec(profile).expect("a profile's lists have lengths"))
+}
+
+/// `None` if the bytes are not what was written.
+pub(super) fn decode_profile(value: &[u8]) -> Option<Profile> {
+    match postcard::take_from_bytes(checked(value)?) {
+        Ok((profile, [])) => Some(profile),
+        _ => None,
+    }
+}
+
+/// The bytes with a checksum at their end.
+pub(super) fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
+    checksum(&bytes).put(&mut bytes);
+    bytes
+}
+
+/// The bytes without their checksum; `None` if they are not what was written.
+pub(super) fn checked(value: &[u8]) -> Option<&[u8]> {
+    let (body, sum) = value.split_last_chunk::<4>()?;
+    (u32::from_le_bytes(*sum) == checksum(body)).then_some(body)
 }
 
 /// `None` if the bytes are not what was written.
 pub(super) fn decode_history(value: &[u8]) -> Option<History> {
-    let (body, sum) = value.split_last_chunk::<4>()?;
-    if u32::from_le_bytes(*sum) != checksum(body) {
-        return None;
-    }
-    let mut bytes = Bytes(body);
+    let mut bytes = Bytes(checked(value)?);
     let mut history = History::default();
     for _ in 0..bytes.count()? {
         history.bought.push(Entry::get(&mut bytes)?);
@@ -318,6 +338,7 @@ mod tests {
         #[test]
         fn arbitrary_bytes_are_refused_or_read_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode_history(&bytes);
+            let _ = decode_profile(&with_checksum(bytes.clone()));
             let _ = read_list_block::<Rule>(&bytes, &mut Lists::new());
             let _ = read_vector_block::<Neighbour>(&bytes, &mut Vec::new());
         }

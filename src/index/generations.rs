@@ -133,6 +133,15 @@ impl Index {
         Ok(())
     }
 
+    /// Removes all generations before this one.
+    pub(super) fn remove_before(&self, number: u64) -> Result<()> {
+        for earlier in self.numbers()?.into_iter().filter(|&earlier| earlier < number) {
+            let place = self.generation_dir(earlier);
+            fs::remove_dir_all(&place).map_err(Error::io("remove", &place))?;
+        }
+        Ok(())
+    }
+
     fn numbers(&self) -> Result<Vec<u64>> {
         let place = self.generations_dir();
         let entries = match fs::read_dir(&place) {

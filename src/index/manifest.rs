@@ -9,7 +9,7 @@ use super::MANIFEST;
 use crate::error::{Error, Result};
 
 /// The format that this program writes and reads.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// `manifest.json`: everything about a generation that is not an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,10 @@ pub struct Manifest {
     pub learnt: serde_json::Value,
     /// What the trainer noticed, in words.
     pub notes: Vec<String>,
+    /// How customers are called on disk: empty for the shop's own keys; else they are keyed hashes, and this
+    /// is a mark by which the secret is known.
+    #[serde(default)]
+    pub customer_keys: String,
     /// Per tree: entries and digest of its contents.
     pub trees: BTreeMap<String, TreeDigest>,
 }

@@ -10,12 +10,15 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use super::codec::{BLOCK, Entry, encode_history, list_blocks, vector_blocks};
+use super::codec::{
+    BLOCK, Entry, encode_history, encode_profile, list_blocks, vector_blocks, with_checksum,
+};
 use super::generations::{BUILDING, CURRENT, Index};
+use super::keys::CustomerKeys;
 use super::manifest::{Digester, Manifest, TreeDigest};
 use super::read::Trees;
 use super::{Contents, FORMAT, MANIFEST, SLED};
-use crate::customers::History;
+use crate::customers::{Clientele, History, Profile};
 use crate::error::{Error, Result};
 use crate::ids::{CustomerId, Interner};
 use crate::lists::Lists;
@@ -33,6 +36,21 @@ pub struct Description {
     pub learnt: serde_json::Value,
     /// See [`Manifest::notes`].
     pub notes: Vec<String>,
+}
+
+/// The customers of a generation, in the order of their ids.
+#[derive(Clone, Copy, Debug)]
+pub struct People<'a> {
+    /// Their names: see `called`.
+    pub keys: &'a Interner<CustomerId>,
+    /// Their pasts.
+    pub histories: &'a [History],
+    /// What is known of each.
+    pub profiles: &'a [Profile],
+    /// What is known of all.
+    pub clientele: &'a Clientele,
+    /// What the names are: the shop's keys, or hashes already.
+    pub called: &'a CustomerKeys,
 }
 
 /// The right to write to an index: one trainer at a time. Given back when dropped.
@@ -85,8 +103,7 @@ impl TrainingLock {
     pub fn publish(
         &self,
         contents: &Contents,
-        customers: &Interner<CustomerId>,
-        histories: &[History],
+        people: &People<'_>,
         description: Description,
         keep: usize,
     ) -> Result<Manifest> {
@@ -94,7 +111,7 @@ impl TrainingLock {
         let building = self.index.generations_dir().join(format!("{BUILDING}{generation:06}"));
         fs::create_dir(&building).map_err(Error::io("create", &building))?;
 
-        let trees = write_trees(&building, contents, customers, histories)?;
+        let trees = write_trees(&building, contents, people)?;
         read_back(&building, &trees)?;
         let manifest = Manifest {
             format: FORMAT,
@@ -107,6 +124,7 @@ impl TrainingLock {
             config: description.config,
             learnt: description.learnt,
             notes: description.notes,
+            customer_keys: people.called.mark(),
             trees,
         };
         let json = serde_json::to_vec_pretty(&manifest).expect("a manifest has string keys only");
@@ -118,6 +136,15 @@ impl TrainingLock {
         self.index.set_current(generation)?;
         self.index.prune(keep)?;
         Ok(manifest)
+    }
+}
+
+impl TrainingLock {
+    /// Removes every generation before this one: they still know customers who are to be forgotten.
+    ///
+    /// Errors: the disk.
+    pub fn drop_earlier(&self, generation: u64) -> Result<()> {
+        self.index.remove_before(generation)
     }
 }
 
@@ -134,8 +161,7 @@ impl Index {
 fn write_trees(
     building: &Path,
     contents: &Contents,
-    customers: &Interner<CustomerId>,
-    histories: &[History],
+    people: &People<'_>,
 ) -> Result<BTreeMap<String, TreeDigest>> {
     let path = building.join(SLED);
     let failed = |error: sled::Error| Error::index(&path, format!("sled can't write: {error}"));
@@ -149,7 +175,7 @@ fn write_trees(
     {
         let mut writer = TreeWriter { db: &db, trees: &mut trees };
         writer.contents(contents).map_err(failed)?;
-        writer.customers(customers, histories).map_err(failed)?;
+        writer.customers(people).map_err(failed)?;
     }
     db.flush().map_err(failed)?;
     Ok(trees)
@@ -225,20 +251,21 @@ impl TreeWriter<'_> {
         self.vector("clock.rest", &[u32::from(contents.timed), trends.recent_days])
     }
 
-    fn customers(
-        &mut self,
-        keys: &Interner<CustomerId>,
-        histories: &[History],
-    ) -> sled::Result<()> {
-        let mut order: Vec<(&str, &History)> =
-            keys.keys().zip(histories).filter(|(_, history)| !history.is_empty()).collect();
-        order.sort_unstable_by_key(|(key, _)| *key);
-        self.entries(
-            "customers",
-            order
-                .into_iter()
-                .map(|(key, history)| (key.as_bytes().to_vec(), encode_history(history))),
-        )
+    fn customers(&mut self, people: &People<'_>) -> sled::Result<()> {
+        let mut order: Vec<(&str, usize)> = people.keys.keys().zip(0..).collect();
+        order.sort_unstable();
+        let histories =
+            order.iter().filter_map(|&(key, at)| Some((key, people.histories.get(at)?)));
+        let histories = histories.filter(|(_, history)| !history.is_empty());
+        let encoded =
+            |(key, history): (&str, &History)| (key.as_bytes().to_vec(), encode_history(history));
+        self.entries("customers", histories.map(encoded))?;
+        let profiles = order.iter().filter_map(|&(key, at)| Some((key, people.profiles.get(at)?)));
+        let encoded =
+            |(key, profile): (&str, &Profile)| (key.as_bytes().to_vec(), encode_profile(profile));
+        self.entries("profiles", profiles.map(encoded))?;
+        let all = serde_json::to_vec(people.clientele).expect("a clientele has string keys only");
+        self.entries("clientele", std::iter::once((b"all".to_vec(), with_checksum(all))))
     }
 
     fn lists<T: Entry>(&mut self, name: &str, lists: &Lists<T>) -> sled::Result<()> {

@@ -15,6 +15,7 @@ mod damping;
 mod lacking;
 mod learn;
 mod options;
+mod people;
 mod price;
 mod pulls;
 mod ranker;
@@ -31,10 +32,11 @@ use rustc_hash::FxHashSet;
 use self::cases::Split;
 use self::lacking::Cases;
 use crate::catalog::{Catalog, CatalogReading, Item};
+use crate::customers::{ProfileOptions, Source, profiles};
 use crate::error::{Error, Result};
-use crate::events::{EventKind, EventLog, Reading, baskets};
+use crate::events::{CustomerAttributes, EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
-use crate::index::{Description, Index, Manifest, TrainingLock};
+use crate::index::{CustomerKeys, Description, Erased, Index, Manifest, People, TrainingLock};
 use crate::recommend::Kind;
 use crate::rules::Groups;
 
@@ -68,6 +70,10 @@ pub struct Input {
     pub catalog: CatalogReading,
     /// Decides what a day is.
     pub time_zone: TimeZone,
+    /// What the shop says of its customers; empty if nothing.
+    pub attributes: CustomerAttributes,
+    /// How customers are told of.
+    pub customers: ProfileOptions,
     /// The configuration, for the manifest.
     pub config: serde_json::Value,
 }
@@ -84,8 +90,10 @@ pub fn train(
 ) -> Result<Manifest> {
     options.check()?;
     let lock = TrainingLock::take(index)?;
-    let Input { reading, catalog, time_zone, config } = input;
-    let mut log = reading.log;
+    let Input { reading, catalog, time_zone, attributes, customers, config } = input;
+    let called = CustomerKeys::from_environment(customers.hash_keys)?;
+    let erased = Erased::of(index)?;
+    let (mut log, attributes) = people::named(reading.log, attributes, &called, &erased);
     if log.events.is_empty() {
         return Err(Error::Input(format!(
             "there is nothing to learn from: {} rows were read, and none could be used",
@@ -94,6 +102,16 @@ pub fn train(
     }
     let items = stock(&mut log, &catalog.catalog);
     let Tuned { learnt, how, lacking } = learn_tuned(&log, items, &time_zone, options, &mut watch);
+    watch("getting to know the customers");
+    let source = Source {
+        log: &log,
+        items: &learnt.contents.items,
+        categories: &learnt.contents.categories,
+        histories: &learnt.histories,
+        zone: &time_zone,
+    };
+    let (clientele, mut profiles) = profiles(&source, &customers.worth);
+    people::add_attributes(&log, attributes, &mut profiles);
     watch("publishing");
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
@@ -106,8 +124,19 @@ pub fn train(
         learnt: how,
         notes,
     };
-    let keep = options.keep_generations;
-    lock.publish(&learnt.contents, &log.customers, &learnt.histories, description, keep)
+    let people = People {
+        keys: &log.customers,
+        histories: &learnt.histories,
+        profiles: &profiles,
+        clientele: &clientele,
+        called: &called,
+    };
+    let manifest =
+        lock.publish(&learnt.contents, &people, description, options.keep_generations)?;
+    if !erased.is_empty() {
+        lock.drop_earlier(manifest.generation)?;
+    }
+    Ok(manifest)
 }
 
 /// What was learnt, tuned to the shop.
