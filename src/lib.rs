@@ -23,6 +23,7 @@
 //! | [`trends`] | what sells, and what sells better than it used to |
 //! | [`customers`] | who buys: pasts, and how soon people come back |
 //! | [`index`] | the book on disk: generations, written once, read by many |
+//! | [`filter`] | a small language of conditions, over any rows that have fields |
 //! | [`rank`] | learning an order from rows of numbers: boosted trees |
 //! | [`recommend`] | question → candidates → ranking → answer; pure |
 //! | [`train`] | the nightly line: the order of the rooms |
@@ -45,6 +46,7 @@ pub mod embed;
 pub mod error;
 pub mod evaluate;
 pub mod events;
+pub mod filter;
 pub mod grpc;
 pub mod ids;
 pub mod index;
