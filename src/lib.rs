@@ -26,6 +26,8 @@
 //! | [`filter`] | a small language of conditions, over any rows that have fields |
 //! | [`rank`] | learning an order from rows of numbers: boosted trees |
 //! | [`recommend`] | question → candidates → ranking → answer; pure |
+//! | [`audiences`] | whom to talk to: customers picked for one message, with reasons |
+//! | [`campaigns`] | whether talking to them worked |
 //! | [`train`] | the nightly line: the order of the rooms |
 //! | [`evaluate`] | replay of held-out weeks: how good are the answers, beside simple and strong baselines |
 //! | [`grpc`] | the counter |
@@ -36,7 +38,9 @@
 //! Beside them stand [`ids`], [`lists`], [`time`] and [`error`], which every room may use. Who else may
 //! import whom is written down, and checked, in `tests/house.rs`.
 
+pub mod audiences;
 pub mod bench;
+pub mod campaigns;
 pub mod catalog;
 pub mod cli;
 pub mod config;

@@ -61,7 +61,15 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tables",
         ],
     ),
-    ("grpc", &["recommend", "customers", "catalog", "filter", "index", "live"]),
+    // Whom to talk to, and whether it worked; pages for people.
+    ("audiences", &["customers", "catalog", "filter", "index"]),
+    ("campaigns", &["tables", "customers"]),
+    ("charts", &[]),
+    ("report", &["charts", "customers", "evaluate"]),
+    (
+        "grpc",
+        &["recommend", "audiences", "campaigns", "customers", "catalog", "filter", "index", "live"],
+    ),
     ("bench", &["grpc", "customers", "index"]),
     ("cli", &["*"]),
 ];

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr)] // this room is where the program talks to people
 
 mod ask;
+mod audience;
 mod bench;
 mod bench_train;
 mod demo;
@@ -43,6 +44,8 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Measure how fast it is on this machine
     Bench(bench::Bench),
+    /// Pick customers for one message, with reasons
+    Audience(audience::AudienceCommand),
     /// Show and check the generations of an index, and choose which one is served
     Index(index::IndexCommand),
 }
@@ -61,6 +64,7 @@ impl Cli {
             Command::Evaluate(evaluate) => evaluate.run(config),
             Command::Bench(bench) => bench.run(config),
             Command::Index(index) => index.run(),
+            Command::Audience(audience) => audience.run(),
         }
     }
 }

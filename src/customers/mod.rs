@@ -39,7 +39,8 @@ pub use ledger::{Ledger, Order};
 pub use lifecycle::{Lifecycle, Rhythm, Stage, Standing};
 pub use preferences::{Favourite, Preferences};
 pub use profile::{
-    Buyer, Churn, Clientele, KEPT_ORDERS, Paid, Profile, ProfileOptions, Source, profiles,
+    Attribute, Buyer, Churn, Clientele, KEPT_ORDERS, Paid, Profile, ProfileOptions, Source,
+    profiles,
 };
 pub use rfm::{Rfm, RfmSegment};
 pub use segments::{Segment, Segments};

@@ -13,7 +13,7 @@ use super::kpis::{Kpis, kpis};
 use super::ledger::{Ledger, Order};
 use super::lifecycle::{Lifecycle, Rhythm};
 use super::preferences::{Preferences, Shelf, preferences};
-use super::rfm::{Rfm, rfm};
+use super::rfm::{Ranks, Rfm, rfm};
 use super::segments::{Point, Segments};
 use super::value::{Models, Worth, WorthOptions};
 use crate::catalog::{CategoryTree, Item};
@@ -92,8 +92,21 @@ pub struct Clientele {
     pub segments: Segments,
     /// Share of lines with money off, 0 to 1.
     pub discount_share: f32,
+    /// What the middle customer has paid in all, money.
+    pub middle_total: f32,
+    /// What the shop says of its customers, by name.
+    pub attributes: Vec<Attribute>,
     /// What the owner looks at.
     pub kpis: Kpis,
+}
+
+/// Something that the shop says of its customers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attribute {
+    /// The column's name.
+    pub name: String,
+    /// True if every value is a number.
+    pub numeric: bool,
 }
 
 /// How customers are told of.
@@ -158,6 +171,8 @@ pub fn profiles(source: &Source<'_>, options: &WorthOptions) -> (Clientele, Vec<
         buyers: rfm.iter().flatten().count() as u64,
         kpis: kpis(&ledger, &rhythm),
         discount_share: discount_share(&ledger),
+        middle_total: Ranks::of(rfm.iter().flatten().map(|rfm| rfm.total)).at(0.5),
+        attributes: Vec::new(),
         rhythm,
         models,
         churn,
@@ -191,6 +206,17 @@ pub fn profiles(source: &Source<'_>, options: &WorthOptions) -> (Clientele, Vec<
 }
 
 impl Clientele {
+    /// Learns which attributes there are.
+    pub fn note_attributes<'a>(&mut self, profiles: impl Iterator<Item = &'a Profile>) {
+        let mut known: BTreeMap<&str, bool> = BTreeMap::new();
+        for (name, value) in profiles.flat_map(|profile| &profile.attributes) {
+            *known.entry(name).or_insert(true) &= value.trim().parse::<f64>().is_ok();
+        }
+        let attribute =
+            |(name, numeric): (&str, bool)| Attribute { name: name.to_owned(), numeric };
+        self.attributes = known.into_iter().map(attribute).collect();
+    }
+
     fn profile(&self, days: &[i32], mut buyer: Option<Buyer>) -> Profile {
         if let Some(buyer) = &mut buyer {
             let learnt = self.churn.as_ref().zip(self.models.as_ref());

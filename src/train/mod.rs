@@ -110,8 +110,9 @@ pub fn train(
         histories: &learnt.histories,
         zone: &time_zone,
     };
-    let (clientele, mut profiles) = profiles(&source, &customers.worth);
+    let (mut clientele, mut profiles) = profiles(&source, &customers.worth);
     people::add_attributes(&log, attributes, &mut profiles);
+    clientele.note_attributes(profiles.iter());
     watch("publishing");
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
