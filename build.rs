@@ -4,9 +4,15 @@ use std::path::PathBuf;
 
 use prost::Message;
 
+const PROTOS: [&str; 3] = [
+    "cartwright/v1/recommendation.proto",
+    "cartwright/v1/customer.proto",
+    "cartwright/v1/audience.proto",
+];
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = protox::compile(["cartwright/v1/recommendation.proto"], ["proto"])?;
+    let files = protox::compile(PROTOS, ["proto"])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), files.encode_to_vec())?; // for reflection
     tonic_prost_build::configure()
@@ -14,8 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .message_attribute(".", "#[derive(serde::Serialize)]")
         .enum_attribute(".", "#[derive(serde::Serialize)] #[serde(rename_all = \"snake_case\")]")
         .field_attribute("cartwright.v1.Reason.why", "#[serde(flatten)]")
-        .compile_fds(files.clone())?;
-    serving(files, out.join("served"))?;
+        .compile_fds(files)?;
+    let quick = protox::compile(["cartwright/v1/recommendation.proto"], ["proto"])?;
+    serving(quick, out.join("served"))?;
     Ok(())
 }
 

@@ -30,6 +30,8 @@
 //! | [`campaigns`] | whether talking to them worked |
 //! | [`train`] | the nightly line: the order of the rooms |
 //! | [`evaluate`] | replay of held-out weeks: how good are the answers, beside simple and strong baselines |
+//! | [`report`] | what the shop's owner looks at: customers, on one page |
+//! | [`charts`] | pages and charts, drawn by hand |
 //! | [`grpc`] | the counter |
 //! | [`demo`] | a made-up shop, to try and to test against |
 //! | [`mod@bench`] | how fast it is here: shops of any size, load for the counter, and servers to hold it against |
@@ -42,6 +44,7 @@ pub mod audiences;
 pub mod bench;
 pub mod campaigns;
 pub mod catalog;
+pub mod charts;
 pub mod cli;
 pub mod config;
 pub mod customers;
@@ -57,6 +60,7 @@ pub mod index;
 pub mod lists;
 pub mod rank;
 pub mod recommend;
+pub mod report;
 pub mod rules;
 pub mod tables;
 pub mod time;

@@ -42,6 +42,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "customers",
             "recommend",
             "index",
+            "audiences",
+            "charts",
         ],
     ),
     // The line, and the counter.

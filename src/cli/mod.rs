@@ -6,10 +6,12 @@ mod ask;
 mod audience;
 mod bench;
 mod bench_train;
+mod campaign;
 mod demo;
 mod evaluate;
 mod index;
 mod output;
+mod report;
 mod serve;
 mod train;
 
@@ -46,6 +48,10 @@ enum Command {
     Bench(bench::Bench),
     /// Pick customers for one message, with reasons
     Audience(audience::AudienceCommand),
+    /// Tell whether a campaign worked
+    Campaign(campaign::CampaignCommand),
+    /// Reports for the shop's owner
+    Report(report::ReportCommand),
     /// Show and check the generations of an index, and choose which one is served
     Index(index::IndexCommand),
 }
@@ -65,6 +71,8 @@ impl Cli {
             Command::Bench(bench) => bench.run(config),
             Command::Index(index) => index.run(),
             Command::Audience(audience) => audience.run(),
+            Command::Report(report) => report.run(config),
+            Command::Campaign(campaign) => campaign.run(config),
         }
     }
 }

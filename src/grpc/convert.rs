@@ -102,7 +102,7 @@ pub fn limit(asked: i32) -> Result<usize> {
 
 /// Collects what breaks the contract, so that a client learns of everything at once.
 #[derive(Default)]
-struct Check {
+pub(super) struct Check {
     violations: Vec<Violation>,
 }
 
@@ -110,16 +110,16 @@ impl Check {
     /// After so many violations nobody reads on.
     const ENOUGH: usize = 20;
 
-    fn is_enough(&self) -> bool {
+    pub(super) fn is_enough(&self) -> bool {
         self.violations.len() >= Self::ENOUGH
     }
 
-    fn fail(&mut self, field: &str, description: impl Into<String>) {
+    pub(super) fn fail(&mut self, field: &str, description: impl Into<String>) {
         self.violations
             .push(Violation { field: field.to_owned(), description: description.into() });
     }
 
-    fn key(&mut self, field: &str, key: &str) {
+    pub(super) fn key(&mut self, field: &str, key: &str) {
         if key.is_empty() {
             self.fail(field, "must not be empty");
         }
@@ -143,7 +143,7 @@ impl Check {
         Some(key)
     }
 
-    fn count(&mut self, field: &str, found: usize, least: usize, most: usize) {
+    pub(super) fn count(&mut self, field: &str, found: usize, least: usize, most: usize) {
         if !(least..=most).contains(&found) {
             self.fail(field, format!("must have from {least} to {most} entries, and has {found}"));
         }
@@ -166,7 +166,7 @@ impl Check {
         }
     }
 
-    fn passed<T>(self, value: T) -> Result<T> {
+    pub(super) fn passed<T>(self, value: T) -> Result<T> {
         if self.violations.is_empty() {
             Ok(value)
         } else {
@@ -274,7 +274,7 @@ fn seen_kind(kind: EventKind) -> pb::seen_before::Kind {
 }
 
 /// `YYYY-MM-DD`, or nothing.
-fn day(moment: Option<Timestamp>) -> String {
+pub(super) fn day(moment: Option<Timestamp>) -> String {
     moment.map_or(String::new(), |moment| moment.to_string().chars().take(10).collect())
 }
 

@@ -2,7 +2,9 @@
 //!
 //! tonic and prost live here (the load of `bench` is made of prost messages too). This room refuses to know how an answer comes about.
 
+mod audiences;
 mod convert;
+mod customers;
 mod desk;
 mod door;
 mod remembered;

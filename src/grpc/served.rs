@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use tonic::Status;
 use tracing::{error, info};
 
+use super::status::NOT_YET;
+use crate::customers::Clientele;
 use crate::error::Result;
 use crate::index::{Index, Snapshot};
 use crate::recommend::Blend;
@@ -16,6 +19,7 @@ use crate::recommend::Blend;
 pub(super) struct Served {
     pub(super) snapshot: Snapshot,
     pub(super) blend: Blend,
+    pub(super) clientele: Clientele,
 }
 
 /// What all requests share. Each takes the generation once, and answers from that alone.
@@ -38,6 +42,21 @@ impl Counter {
         self.served.load_full()
     }
 
+    /// The same.
+    ///
+    /// Errors: UNAVAILABLE until the first is loaded.
+    pub(super) fn served_or_not_yet(&self) -> Result<Arc<Served>, Status> {
+        self.served().ok_or_else(|| Status::unavailable(NOT_YET))
+    }
+
+    /// Forgets the customer at once and for good.
+    pub(super) fn erase(&self, customer: &str) -> Result<(), Status> {
+        let served = self.served_or_not_yet()?;
+        served.snapshot.customers.erase(&self.index, customer)?;
+        info!("a customer was erased");
+        Ok(())
+    }
+
     /// A number that no other answer of this server has, and that gives nothing away.
     pub(super) fn number(&self) -> u64 {
         let number = self.answers.fetch_add(1, Ordering::Relaxed);
@@ -49,14 +68,18 @@ impl Counter {
         let current = self.index.current()?;
         let serving = self.served().map(|served| served.snapshot.manifest.generation);
         if serving == Some(current) {
-            return Ok(());
+            // Another process may have been told to forget somebody.
+            return self
+                .served()
+                .map_or(Ok(()), |served| served.snapshot.customers.refresh(&self.index));
         }
         let started = Instant::now();
         let mut snapshot = Snapshot::open(&self.index, current)?;
         let blend = Blend::learnt(&snapshot.manifest.learnt)?;
         snapshot.contents.raise_momentum(blend.momentum_powers());
         let items = snapshot.contents.len();
-        self.served.store(Some(Arc::new(Served { snapshot, blend })));
+        let clientele = snapshot.customers.clientele()?;
+        self.served.store(Some(Arc::new(Served { snapshot, blend, clientele })));
         info!(
             generation = current,
             items,

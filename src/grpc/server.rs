@@ -9,8 +9,12 @@ use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tracing::{info, warn};
 
+use super::audiences::Audiences;
+use super::customers::Customers;
 use super::door::Door;
 use super::pb;
+use super::pb::audience_service_server::AudienceServiceServer;
+use super::pb::customer_service_server::CustomerServiceServer;
 use super::served::Counter;
 use super::served_pb::recommendation_service_server::RecommendationServiceServer;
 use super::service::Recommendations;
@@ -74,7 +78,13 @@ pub async fn run(
     let service = Recommendations { counter: counter.clone(), desk_bytes };
     let recommendations = RecommendationServiceServer::new(service)
         .max_decoding_message_size(options.max_request_bytes);
+    let customers = CustomerServiceServer::new(Customers { counter: counter.clone() })
+        .max_decoding_message_size(options.max_request_bytes);
+    let audiences = AudienceServiceServer::new(Audiences { counter: counter.clone() })
+        .max_decoding_message_size(options.max_request_bytes);
     let rest = Routes::new(health_service)
+        .add_service(customers)
+        .add_service(audiences)
         .add_service(reflection_v1().map_err(|e| failed(&e))?)
         .add_service(reflection_v1alpha().map_err(|e| failed(&e))?)
         .prepare();

@@ -25,11 +25,10 @@ impl Recommendations {
     where
         Asked<'a>: TryFrom<&'a T, Error = Error>,
     {
-        let asked = Asked::try_from(request)?;
-        let served = self
-            .counter
-            .served()
-            .ok_or_else(|| Status::unavailable("the index is still being loaded"))?;
+        let mut asked = Asked::try_from(request)?;
+        let served = self.counter.served_or_not_yet()?;
+        // Here, so that no remembered answer of somebody who is to be forgotten is given again.
+        asked.customer = asked.customer.filter(|key| !served.snapshot.customers.is_erased(key));
         let generation = served.snapshot.manifest.generation;
         let recommendations = answer_at_desk(&served, asked, self.desk_bytes);
         Ok(Response::new(Reply::Answer {

@@ -40,6 +40,13 @@ impl Customers {
             && (self.erased.contains(customer) || self.erased.contains(&self.keys.stored(customer)))
     }
 
+    /// Learns whom other processes were told to forget.
+    ///
+    /// Errors: the disk.
+    pub fn refresh(&self, index: &Index) -> Result<()> {
+        self.erased.refresh(index)
+    }
+
     /// Forgets the customer at once and for good; see [`Erased::erase`].
     ///
     /// Errors: the disk.
