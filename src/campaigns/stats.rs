@@ -114,6 +114,21 @@ mod tests {
         assert!((found.high - 0.3339).abs() < 5e-5, "{found:?}");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn an_interval_of_shares_holds_its_estimate_and_turns_with_its_sides(
+            (all, other) in (1u64..500, 1u64..500),
+            (hits, held) in (0.0f64..=1.0, 0.0f64..=1.0),
+        ) {
+            let first = ((hits * all as f64) as u64, all);
+            let second = ((held * other as f64) as u64, other);
+            let (there, back) = (newcombe(first, second), newcombe(second, first));
+            assert!(-1.0 <= there.low && there.low <= there.estimate + 1e-12);
+            assert!(there.estimate <= there.high + 1e-12 && there.high <= 1.0);
+            assert!((there.low + back.high).abs() < 1e-12 && (there.high + back.low).abs() < 1e-12);
+        }
+    }
+
     #[test]
     fn the_bootstrap_holds_the_truth_and_is_the_same_each_time() {
         let mut random = fastrand::Rng::with_seed(5);

@@ -8,8 +8,8 @@ const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 58.0;
 const TOP: f64 = 8.0;
 const AXIS: f64 = 24.0;
-/// Labels below, at most: more would touch.
-const MOST_LABELS: usize = 12;
+/// Room that a label below takes.
+const LABEL: f64 = 84.0;
 /// Colours there are.
 const COLOURS: usize = 6;
 
@@ -59,7 +59,8 @@ pub fn columns(
             as_text(value)
         );
     }
-    let every = count.div_ceil(MOST_LABELS).max(1);
+    let fit = ((width - LEFT) / LABEL).max(1.0) as usize;
+    let every = count.div_ceil(fit).max(1);
     for (at, label) in labels.iter().enumerate() {
         let left = LEFT + (at as f64 + 0.1) * pitch;
         let mut below = bottom;
@@ -76,7 +77,8 @@ pub fn columns(
                 as_text(value)
             );
         }
-        if at % every == 0 {
+        // Centred, so that the last would be cut off where it has no room to the right.
+        if at % every == 0 && left + 0.4 * pitch + 0.4 * LABEL <= width {
             let (x, y) = (left + 0.4 * pitch, bottom + 16.0);
             let _ =
                 write!(svg, r#"<text class="tick" x="{x:.1}" y="{y:.1}">{}</text>"#, escape(label));

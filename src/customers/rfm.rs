@@ -191,6 +191,18 @@ mod tests {
         assert_eq!([1.0, 2.0, 3.0].map(|value| ties.quintile(value)), [2, 5, 5]);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn scores_rise_with_values_and_stay_within_one_and_five(
+            mut values in proptest::collection::vec(-100.0f32..100.0, 1..200),
+        ) {
+            let ranks = Ranks::of(values.iter().copied());
+            values.sort_by(f32::total_cmp);
+            let scores: Vec<u8> = values.iter().map(|&value| ranks.quintile(value)).collect();
+            assert!(scores.is_sorted() && scores.iter().all(|score| (1..=5).contains(score)));
+        }
+    }
+
     #[test]
     fn a_customer_is_counted_by_orders_and_money_and_days_since_the_last() {
         let log = log(&[(0, 0, 1, 0, 10.0, 0), (0, 30, 2, 0, 20.0, 0), (1, 40, 3, 0, 5.0, 0)]);

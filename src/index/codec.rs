@@ -311,6 +311,45 @@ mod tests {
         })
     }
 
+    fn profile(numbers: &[u32], name: &str, share: f32, at: i64) -> Profile {
+        use crate::customers::{Buyer, Churn, Paid, Preferences, Rfm};
+        let number = |n: usize| numbers.get(n).copied().unwrap_or(0);
+        let at = Timestamp(at);
+        let rfm = Rfm {
+            first_order: at,
+            last_order: at,
+            recency_days: number(0),
+            orders: number(1),
+            total: share * 1e6,
+            average: share,
+            returned: share,
+            r: 1,
+            f: 2,
+            m: 3,
+        };
+        let preferences = Preferences {
+            brands: vec![(name.to_owned(), share)],
+            price_level: share,
+            ..Preferences::default()
+        };
+        let latest_orders = numbers.iter().map(|&n| Paid { at, value: n as f32 }).collect();
+        let buyer = Buyer {
+            rfm,
+            quadrant: Default::default(),
+            worth: (number(2) % 2 == 0).then(Default::default),
+            aspects: Default::default(),
+            churn: Churn { probability: share, value_at_risk: share },
+            preferences,
+            segment: (number(3) % 2 == 0).then_some(number(4)),
+            latest_orders,
+        };
+        Profile {
+            lifecycle: Default::default(),
+            buyer: (!numbers.is_empty()).then_some(buyer),
+            attributes: [(name.to_owned(), name.to_owned())].into(),
+        }
+    }
+
     proptest! {
         #[test]
         fn a_history_comes_back_as_it_was_written(history in history()) {
@@ -323,6 +362,20 @@ mod tests {
             let at = at.index(value.len());
             value[at] ^= 1 << bit;
             prop_assert_eq!(decode_history(&value), None);
+        }
+
+        #[test]
+        fn a_profile_comes_back_as_it_was_written(
+            numbers in prop::collection::vec(any::<u32>(), 0..70),
+            (name, share, at) in (".{0,20}", 0f32..1.0, any::<i64>()),
+            bit in any::<prop::sample::Index>(),
+        ) {
+            let profile = profile(&numbers, &name, share, at);
+            let value = encode_profile(&profile);
+            prop_assert_eq!(decode_profile(&value), Some(profile));
+            let (mut broken, bit) = (value.clone(), bit.index(8 * value.len()));
+            broken[bit / 8] ^= 1 << (bit % 8);
+            prop_assert_eq!(decode_profile(&broken), None);
         }
 
         #[test]

@@ -2,11 +2,16 @@
 //!
 //! This room knows figures and draws them. It refuses to know how they came about.
 
+mod quality;
+mod text;
+mod who;
+
 use std::fmt::Write;
 
+use self::text::{day, grouped, labels, last, month_label, percent, short, two};
 use crate::charts::{Row, Series, bars, columns, escape, figure, page};
-use crate::customers::{Clientele, Cohort, Kpis, Period, RfmSegment, Stage, date};
-use crate::evaluate::customers::{CustomerReport, Decile};
+use crate::customers::{Clientele, Cohort, Kpis, Period, RfmSegment, Stage};
+use crate::evaluate::customers::CustomerReport;
 
 /// Widths of the charts.
 const WIDE: f64 = 880.0;
@@ -30,10 +35,10 @@ pub fn customers_page(
     body.push_str(&business(&clientele.kpis));
     body.push_str(&funnel(&clientele.kpis));
     body.push_str(&cohorts(&clientele.kpis.cohorts));
-    body.push_str(&segments(clientele, rfm));
-    body.push_str(&models(clientele));
+    body.push_str(&who::segments(clientele, rfm));
+    body.push_str(&who::models(clientele));
     if let Some(report) = held_out {
-        body.push_str(&quality(report));
+        body.push_str(&quality::quality(report));
     }
     page("The shop's customers", &body)
 }
@@ -83,7 +88,9 @@ fn lifecycle(kpis: &Kpis) -> String {
 
 /// From where to where, in the last whole period.
 fn flow(months: &[Period]) -> String {
-    let Some(month) = months.last() else { return String::new() };
+    // The last month is seldom over; the one before tells more.
+    let whole = months.len().saturating_sub(2);
+    let Some(month) = months.get(whole) else { return String::new() };
     let mut html = format!(
         "<h2>From stage to stage in the month from {}</h2><div class=\"wide\"><table><thead><tr><th>from \
          ╲ to</th>",
@@ -176,7 +183,7 @@ fn cohorts(cohorts: &[Cohort]) -> String {
         let _ = write!(html, "<th class=\"n\">+{month}</th>");
     }
     html.push_str("</tr></thead><tbody>");
-    for cohort in shown {
+    for cohort in shown.iter().filter(|cohort| cohort.customers > 0) {
         let label = month_label(cohort.first_day);
         let size = grouped(cohort.customers.into());
         let _ = write!(html, "<tr><td>{label}</td><td class=\"n\">{size}</td>");
@@ -199,203 +206,9 @@ fn cohorts(cohorts: &[Cohort]) -> String {
     )
 }
 
-fn segments(clientele: &Clientele, rfm: &RfmCounts) -> String {
-    let names: Vec<String> = rfm.iter().map(|(name, ..)| name.name().replace('_', " ")).collect();
-    let chart = |title: &str, of: fn(&(RfmSegment, u64, f64)) -> f64, text: fn(f64) -> String| {
-        let row = |(entry, label): (&(RfmSegment, u64, f64), &String)| (of(entry), label.clone());
-        let values: Vec<(f64, String)> = rfm.iter().zip(&names).map(row).collect();
-        let rows: Vec<Row<'_>> = values
-            .iter()
-            .map(|(value, label)| Row {
-                label,
-                class: "",
-                bars: vec![(*value, "own")],
-                interval: None,
-            })
-            .collect();
-        figure(title, &bars(title, NARROW, &rows, text))
-    };
-    let mut html = format!(
-        "<div class=\"pair\">{}{}</div>",
-        chart("Customers by RFM", |entry| entry.1 as f64, grouped),
-        chart("What they paid in all", |entry| entry.2, short)
-    );
-    let found = &clientele.segments;
-    if !found.groups.is_empty() {
-        let stability = found.stability.iter().map(|(k, alike)| format!("{k}: {alike:.2}"));
-        let stability: Vec<String> = stability.collect();
-        let _ = write!(
-            html,
-            "<h2>Customers who are alike</h2><p class=\"dim\">k-means++; as many groups as keep coming \
-             out the same on halves of the customers (adjusted Rand index {}). Bars are standard \
-             deviations from the shop's mean.</p>",
-            stability.join(", ")
-        );
-        html.push_str(&portraits(clientele));
-    }
-    section("Who they are", "Recency, frequency and money by fifths of the customers.", &html)
-}
-
-/// What is special about each group, feature by feature.
-fn portraits(clientele: &Clientele) -> String {
-    let found = &clientele.segments;
-    let mut html = String::from(
-        "<div class=\"wide\"><table><thead><tr><th>group</th><th class=\"n\">customers</th>",
-    );
-    for feature in &found.features {
-        let _ = write!(html, "<th class=\"n\">{}</th>", escape(feature));
-    }
-    html.push_str("</tr></thead><tbody>");
-    for group in &found.groups {
-        let size = grouped(group.customers.into());
-        let _ = write!(html, "<tr><td>{}</td><td class=\"n\">{size}</td>", escape(&group.name));
-        for &value in &group.centre {
-            let _ = write!(html, "<td>{}</td>", deviation(value));
-        }
-        html.push_str("</tr>");
-    }
-    html + "</tbody></table></div>"
-}
-
-/// A bar to the left or the right of the middle, three standard deviations wide at most.
-fn deviation(value: f32) -> String {
-    let (half, value) = (34.0, f64::from(value.clamp(-2.0, 2.0)));
-    let (x, long) = (half + half * value.min(0.0) / 2.0, half * value.abs() / 2.0);
-    let colour = if value < 0.0 { "s4" } else { "s0" };
-    format!(
-        "<svg viewBox=\"0 0 68 14\" width=\"68\" role=\"img\" aria-label=\"{value:+.1}\"><rect \
-         class=\"{colour}\" x=\"{x:.1}\" y=\"2\" width=\"{long:.1}\" height=\"10\"/><line class=\"grid\" \
-         x1=\"34\" x2=\"34\" y1=\"0\" y2=\"14\"/></svg>"
-    )
-}
-
-fn models(clientele: &Clientele) -> String {
-    let Some(models) = &clientele.models else {
-        return section("What to expect", "Hardly anybody came back: there is no model yet.", "");
-    };
-    let orders = &models.orders;
-    let mut html = format!(
-        "<p>BG/NBD: r {:.4}, α {:.4} weeks, a {:.4}, b {:.4}; log-likelihood {:.1} over {} distinct \
-         pasts.</p>",
-        orders.r, orders.alpha, orders.a, orders.b, models.orders_ll, models.distinct
-    );
-    if let Some(money) = &models.money {
-        let _ = write!(
-            html,
-            "<p>Gamma–Gamma: p {:.3}, q {:.3}, γ {:.3}; log-likelihood {:.1}. An order of somebody new is \
-             expected to be worth {:.2}.</p>",
-            money.p,
-            money.q,
-            money.gamma,
-            models.money_ll,
-            money.expected(None)
-        );
-    }
-    section("What to expect", "The models behind expected orders and lifetime value.", &html)
-}
-
-fn quality(report: &CustomerReport) -> String {
-    let mut html = String::from(
-        "<div class=\"wide\"><table><thead><tr><th>judged</th><th>by</th><th class=\"n\">cases</th><th \
-         class=\"n\">Cartwright</th><th class=\"n\">rule</th><th class=\"n\">difference, \
-         95 %</th><th>rule</th><th></th></tr></thead><tbody>",
-    );
-    for figure in &report.figures {
-        let verdict = if figure.beats() { "better" } else { "not shown to be better" };
-        let _ = write!(
-            html,
-            "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n own\">{:.4}</td><td \
-             class=\"n\">{:.4}</td><td class=\"n\">{:+.4} to {:+.4}</td><td>{}</td><td>{verdict}</td></tr>",
-            escape(&figure.what),
-            escape(&figure.metric),
-            grouped(figure.cases as f64),
-            figure.ours,
-            figure.theirs,
-            figure.low,
-            figure.high,
-            escape(&figure.rule),
-        );
-    }
-    html.push_str("</tbody></table></div><div class=\"pair\">");
-    html.push_str(&calibration(
-        "Expected orders within 28 days, and what came",
-        &report.expected_orders,
-    ));
-    html.push_str(&calibration(
-        "Probability of an order, and what came",
-        &report.order_probability,
-    ));
-    html.push_str("</div>");
-    for line in report.models.iter().chain(&report.left_out) {
-        let _ = write!(html, "<p class=\"note\">{}</p>", escape(line));
-    }
-    section("How good is this?", "Learnt from before the last weeks, held against them.", &html)
-}
-
-fn calibration(title: &str, deciles: &[Decile]) -> String {
-    let labels: Vec<String> = (1..=deciles.len()).map(|n| format!("tenth {n}")).collect();
-    let rows: Vec<Row<'_>> = deciles
-        .iter()
-        .zip(&labels)
-        .map(|(decile, label)| Row {
-            label,
-            class: "",
-            bars: vec![(decile.expected, "own"), (decile.came, "peer")],
-            interval: None,
-        })
-        .collect();
-    figure(&format!("{title} (green: expected)"), &bars(title, NARROW, &rows, two))
-}
-
 fn section(title: &str, words: &str, body: &str) -> String {
     let (title, words) = (escape(title), escape(words));
     format!("<section><h2>{title}</h2><p class=\"dim\">{words}</p>{body}</section>")
-}
-
-fn last<T>(all: &[T], most: usize) -> &[T] {
-    &all[all.len().saturating_sub(most)..]
-}
-
-fn labels(periods: &[Period]) -> Vec<String> {
-    periods.iter().map(|period| day(period.first_day)).collect()
-}
-
-fn day(day: i32) -> String {
-    date(day).map(|date| date.to_string()).unwrap_or_default()
-}
-
-fn month_label(first: i32) -> String {
-    day(first).chars().take(7).collect()
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0} %", 100.0 * share)
-}
-
-fn two(value: f64) -> String {
-    format!("{value:.2}")
-}
-
-/// `1234567` as `1.2m`.
-fn short(value: f64) -> String {
-    match value.abs() {
-        v if v >= 1e6 => format!("{:.1}m", value / 1e6),
-        v if v >= 1e4 => format!("{:.0}k", value / 1e3),
-        _ => format!("{value:.0}"),
-    }
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -171,6 +171,24 @@ mod tests {
         assert!((none - (1.0 - alive + alive * first)).abs() < 1e-12);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_past_probabilities_are_some_and_more_time_brings_no_fewer_orders(
+            (r, alpha, a, b) in (0.05f64..5.0, 0.1f64..50.0, 0.05f64..5.0, 0.1f64..20.0),
+            (repeats, latest, more) in (0u32..400, 0.0f64..150.0, 0.0f64..150.0),
+        ) {
+            let model = BgNbd { r, alpha, a, b };
+            let latest_weeks = if repeats == 0 { 0.0 } else { latest };
+            let timing = Timing { repeats, latest_weeks, known_weeks: latest_weeks + more };
+            let alive = model.alive(&timing);
+            assert!((0.0..=1.0).contains(&alive), "{alive}");
+            let expected = [4.0, 13.0, 52.0].map(|weeks| model.expected(&timing, weeks));
+            assert!(expected[0] >= 0.0 && expected.is_sorted() && expected[2].is_finite());
+            let none = model.none_within(&timing, 4.0);
+            assert!((0.0..=1.0).contains(&none) && none <= 1.0 - alive + alive + 1e-12);
+        }
+    }
+
     #[test]
     fn who_comes_later_is_likelier_alive_and_quantiles_ascend() {
         let late = Timing { repeats: 8, latest_weeks: 37.0, known_weeks: 38.0 };
