@@ -7,9 +7,11 @@ use prost::Message;
 /// The questions of the shop: its messages can be written as JSON, and its server's replies come encoded.
 const QUESTIONS: &str = "cartwright/v1/recommendation.proto";
 /// All protos.
-const PROTOS: [&str; 4] = [
+const PROTOS: [&str; 6] = [
     QUESTIONS,
+    "cartwright/v1/audience.proto",
     "cartwright/v1/catalog.proto",
+    "cartwright/v1/customer.proto",
     "cartwright/v1/index.proto",
     "cartwright/v1/merchandising.proto",
 ];

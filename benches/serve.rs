@@ -43,6 +43,8 @@ static BENCH: LazyLock<Bench> = LazyLock::new(|| {
         catalog: catalog::read(&[files.catalog], &catalog::CatalogOptions::default())
             .expect("read"),
         time_zone: jiff::tz::TimeZone::UTC,
+        attributes: Default::default(),
+        customers: Default::default(),
         config: serde_json::Value::Null,
     };
     train(input, &TrainOptions::default(), &index, |_| {}).expect("trained");

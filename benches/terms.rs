@@ -58,7 +58,10 @@ static SHOP: LazyLock<Contents> = LazyLock::new(|| {
         ..Trends::default()
     };
     let (keys, items) = (Arc::new(keys), Arc::new(items));
-    Contents { keys, items, bought, trends, ..Contents::default() }.finish()
+    let mut contents = Contents::default();
+    (contents.keys, contents.items) = (keys, items);
+    (contents.bought, contents.trends) = (bought, trends);
+    contents.finish()
 });
 
 /// Asks page after page on these terms, after checking that a few answers are full.

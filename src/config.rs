@@ -7,6 +7,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::CatalogOptions;
+use crate::customers::ProfileOptions;
 use crate::error::{Error, Result};
 use crate::events::ReadOptions;
 use crate::grpc::ServeOptions;
@@ -25,6 +26,8 @@ pub struct Config {
     pub events: ReadOptions,
     /// How the catalogue is read.
     pub catalog: CatalogOptions,
+    /// How customers are told of.
+    pub customers: ProfileOptions,
     /// How the shop is learnt.
     pub train: TrainOptions,
     /// How the server behaves.

@@ -38,6 +38,20 @@ macro_rules! dense_id {
             }
         }
 
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_u32(self.0.get() - 1)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let index: u32 = serde::Deserialize::deserialize(from)?;
+                let stored = index.checked_add(1).and_then(NonZeroU32::new);
+                stored.map(Self).ok_or_else(|| serde::de::Error::custom("no dense id"))
+            }
+        }
+
         impl DenseId for $name {
             fn new(index: usize) -> Self {
                 Self::new(index)

@@ -29,8 +29,12 @@
 //! | [`live`] | what changed since last night: stock, prices, hidden and new items; durable |
 //! | [`merchandising`] | the shop's own rules: pin, boost, bury, hide, promote |
 //! | [`recommend`] | question → candidates → ranking → answer; pure |
+//! | [`audiences`] | whom to talk to: customers picked for one message, with reasons |
+//! | [`campaigns`] | whether talking to them worked |
 //! | [`train`] | the nightly line: the order of the rooms |
 //! | [`evaluate`] | replay of held-out weeks: how good are the answers, beside simple and strong baselines |
+//! | [`report`] | what the shop's owner looks at: customers, on one page |
+//! | [`charts`] | pages and charts, drawn by hand |
 //! | [`grpc`] | the counter |
 //! | [`demo`] | a made-up shop, to try and to test against |
 //! | [`mod@bench`] | how fast it is here: shops of any size, load for the counter, and servers to hold it against |
@@ -39,8 +43,11 @@
 //! Beside them stand [`ids`], [`lists`], [`time`], [`fault`] and [`error`], which every room may use. Who else may
 //! import whom is written down, and checked, in `tests/house.rs`.
 
+pub mod audiences;
 pub mod bench;
+pub mod campaigns;
 pub mod catalog;
+pub mod charts;
 pub mod cli;
 pub mod config;
 pub mod customers;
@@ -59,6 +66,7 @@ pub mod live;
 pub mod merchandising;
 pub mod rank;
 pub mod recommend;
+pub mod report;
 pub mod rules;
 pub mod tables;
 pub mod time;

@@ -17,7 +17,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use cartwright::ids::{CustomerId, Interner};
-use cartwright::index::{Description, Index, Keep, Snapshot, TrainingLock};
+use cartwright::index::{CustomerKeys, Description, Index, Keep, People, Snapshot, TrainingLock};
 use common::{copy, files, folder, publish, write_small_shop};
 use tempfile::TempDir;
 
@@ -117,14 +117,22 @@ fn one_trainer_publishes_a_copy() {
 fn publish_copy(place: &Path) -> cartwright::Result<()> {
     let lock = TrainingLock::take(&Index::at(place.join("index")))?;
     let snapshot = Snapshot::open_current(&Index::at(place.join("template")))?;
-    let mut customers = Interner::<CustomerId>::new();
-    let mut histories = Vec::new();
-    for key in snapshot.customers.keys() {
-        let key = key?;
-        customers.intern(&key);
+    let mut keys = Interner::<CustomerId>::new();
+    let (mut histories, mut profiles) = (Vec::new(), Vec::new());
+    for customer in snapshot.customers.profiles() {
+        let (key, profile) = customer?;
+        keys.intern(&key);
         histories.push(snapshot.customers.history(&key)?.unwrap_or_default());
+        profiles.push(profile);
     }
-    let built = lock.build(&snapshot.contents, &customers, &histories)?;
+    let people = People {
+        keys: &keys,
+        histories: &histories,
+        profiles: &profiles,
+        clientele: &snapshot.customers.clientele()?,
+        called: &CustomerKeys::Plain,
+    };
+    let built = lock.build(&snapshot.contents, &people)?;
     let learnt = snapshot.manifest.learnt.clone();
     built.publish(Description { learnt, ..Description::default() }, KEEP).map(|_| ())
 }

@@ -57,6 +57,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "customers",
             "recommend",
             "index",
+            "audiences",
+            "charts",
         ],
     ),
     // The line, and the counter.
@@ -76,7 +78,25 @@ const ROOMS: &[(&str, &[&str])] = &[
             "tables",
         ],
     ),
-    ("grpc", &["recommend", "customers", "catalog", "filter", "merchandising", "index", "live"]),
+    // Whom to talk to, and whether it worked; pages for people.
+    ("audiences", &["customers", "catalog", "filter", "index"]),
+    ("campaigns", &["tables", "customers"]),
+    ("charts", &[]),
+    ("report", &["charts", "customers", "evaluate"]),
+    (
+        "grpc",
+        &[
+            "recommend",
+            "audiences",
+            "campaigns",
+            "customers",
+            "catalog",
+            "filter",
+            "merchandising",
+            "index",
+            "live",
+        ],
+    ),
     ("bench", &["grpc", "customers", "index"]),
     ("cli", &["*"]),
 ];

@@ -87,7 +87,14 @@ impl BenchTrain {
         drop(orders);
         if !self.only_read {
             let (catalog, config_value) = (CatalogReading::default(), serde_json::Value::Null);
-            let input = Input { reading, catalog, time_zone, config: config_value };
+            let input = Input {
+                reading,
+                catalog,
+                time_zone,
+                attributes: Default::default(),
+                customers: config.customers.clone(),
+                config: config_value,
+            };
             train(input, &config.train, &Index::at(folder.path().join("index")), begin)?;
         }
         let stages = stopwatch.finish();

@@ -66,7 +66,7 @@ impl Demo {
         ))?;
         let place = dir.join("index");
         let index = Index::at(&place);
-        read_and_train(&[written.events], &[written.catalog], &index, &config)?;
+        read_and_train(&[written.events], &[written.catalog], &[], &index, &config)?;
         runtime()?.block_on(self.serve_and_ask(&shop, index, &place, &config))
     }
 

@@ -3,13 +3,16 @@
 #![allow(clippy::print_stderr)] // this room is where the program talks to people
 
 mod ask;
+mod audience;
 mod bench;
 mod bench_train;
+mod campaign;
 mod demo;
 mod evaluate;
 mod index;
 mod key;
 mod output;
+mod report;
 mod serve;
 mod train;
 
@@ -44,6 +47,12 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     /// Measure how fast it is on this machine
     Bench(bench::Bench),
+    /// Pick customers for one message, with reasons
+    Audience(audience::AudienceCommand),
+    /// Tell whether a campaign worked
+    Campaign(campaign::CampaignCommand),
+    /// Reports for the shop's owner
+    Report(report::ReportCommand),
     /// Show and check the generations of an index, and choose which one is served
     Index(index::IndexCommand),
     /// Make a key for a program that may ask the server
@@ -65,6 +74,9 @@ impl Cli {
             Command::Bench(bench) => bench.run(config),
             Command::Index(index) => index.run(),
             Command::Key(key) => key.run(),
+            Command::Audience(audience) => audience.run(),
+            Command::Report(report) => report.run(config),
+            Command::Campaign(campaign) => campaign.run(config),
         }
     }
 }

@@ -24,6 +24,9 @@ pub(super) struct Train {
     /// What the shop sells: files, folders or patterns
     #[arg(long, num_args = 1.., value_name = "PATH")]
     catalog: Vec<PathBuf>,
+    /// What is known of the customers (age, income, …): files, folders or patterns
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    customers: Vec<PathBuf>,
     /// Directory of the index; made if there is none
     #[arg(long, value_name = "DIR")]
     index: PathBuf,
@@ -56,8 +59,13 @@ impl Train {
             config.events.time_zone.clone_from(&zone);
             config.catalog.time_zone = zone;
         }
-        let manifest =
-            read_and_train(&self.events, &self.catalog, &Index::at(&self.index), &config)?;
+        let manifest = read_and_train(
+            &self.events,
+            &self.catalog,
+            &self.customers,
+            &Index::at(&self.index),
+            &config,
+        )?;
         print(format!("published generation {} in {}", manifest.generation, self.index.display()))
     }
 }
@@ -66,6 +74,7 @@ impl Train {
 pub(super) fn read_and_train(
     events: &[PathBuf],
     catalog: &[PathBuf],
+    customers: &[PathBuf],
     index: &Index,
     config: &Config,
 ) -> anyhow::Result<Manifest> {
@@ -79,12 +88,21 @@ pub(super) fn read_and_train(
             catalog::read(paths, &config.catalog)?
         }
     };
-    let columns = columns_table(reading.columns.iter().chain(&catalog.columns));
+    let (attributes, people) = match customers {
+        [] => Default::default(),
+        paths => {
+            steps.step("reading what is known of customers");
+            events::read_attributes(paths, &customer_map(&config.events.map))?
+        }
+    };
+    let columns = columns_table(reading.columns.iter().chain(&catalog.columns).chain(&people));
     let account = account_table(&reading.account);
     let input = Input {
         reading,
         catalog,
         time_zone: config.events.zone()?,
+        attributes,
+        customers: config.customers.clone(),
         config: serde_json::to_value(config).context("the configuration can't be written")?,
     };
     let manifest = train(input, &config.train, index, |step| steps.step(step))?;
@@ -105,6 +123,12 @@ pub(super) fn read_and_train(
     }
     eprintln!("done in {seconds:.1} s");
     Ok(manifest)
+}
+
+/// A column of the events that plays the customer by hand plays it here too.
+fn customer_map(map: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let named = map.iter().filter(|(role, _)| *role == "customer_id");
+    named.map(|(role, column)| (role.clone(), column.clone())).collect()
 }
 
 /// How well each question was answered on the weeks that were held back; `None` if there were too few.

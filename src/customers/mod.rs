@@ -1,14 +1,49 @@
-//! Who buys: what each customer bought and looked at, and how soon people come back for an item.
+//! Who buys: what each customer bought and looked at, how soon people come back for an item; and what is
+//! known of every customer: orders, stage, value, churn, likes.
+//!
+//! | File | What |
+//! |---|---|
+//! | `history`, `cadence` | what was bought and looked at, and how soon people come back for it |
+//! | `ledger` | every customer's orders with what was paid; all below is worked out from it |
+//! | `rfm`, `five` | recency, frequency, money; value from five sides; order value × frequency |
+//! | `lifecycle` | new, active, silent, sleeping, churned, by the customer's own rhythm |
+//! | [`value`] | BG/NBD, Pareto/NBD, Gamma–Gamma: who is alive, and what they will bring |
+//! | `churn` | how likely a customer is not to come back within four weeks |
+//! | `preferences`, `segments` | what a customer likes; who is like whom |
+//! | `kpis` | what the owner looks at |
+//! | `profile` | all of it, for one customer and for all |
 //!
 //! This room knows customers and their rhythm. It refuses to know which items go together.
 
 mod cadence;
+mod churn;
+mod five;
 mod history;
+mod kpis;
+mod ledger;
+mod lifecycle;
+mod preferences;
+mod profile;
+mod rfm;
+mod segments;
+pub mod value;
 
 use serde::{Deserialize, Serialize};
 
 pub use cadence::{Cadence, DueCurve};
+pub use churn::{CHURN_DAYS, ChurnModel};
+pub use five::{Aspects, Quadrant, Thresholds};
 pub use history::{Bought, Drawn, Glance, History, histories};
+pub use kpis::{Cohort, Kpis, Period, Stages, Step, date};
+pub use ledger::{Ledger, Order};
+pub use lifecycle::{Lifecycle, Rhythm, Stage, Standing};
+pub use preferences::{Favourite, Preferences};
+pub use profile::{
+    Attribute, Buyer, Churn, Clientele, KEPT_ORDERS, Paid, Profile, ProfileOptions, Source,
+    profiles,
+};
+pub use rfm::{Rfm, RfmSegment};
+pub use segments::{Segment, Segments};
 
 use crate::error::{Error, Result};
 /// What a customer can do, for those who read a past and have no business with the log.

@@ -15,6 +15,7 @@
 
 pub mod baselines;
 mod cases;
+pub mod customers;
 mod exam;
 mod hash;
 mod held_out;

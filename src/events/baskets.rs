@@ -50,8 +50,8 @@ pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
     baskets
 }
 
-/// Days since 1970 on the shop's calendar.
-fn day(at: Timestamp, zone: &TimeZone) -> i64 {
+/// Days since 1970 on the calendar of the shop's `zone`.
+pub fn day(at: Timestamp, zone: &TimeZone) -> i64 {
     let offset_s = match jiff::Timestamp::from_millisecond(at.0) {
         Ok(moment) if *zone != TimeZone::UTC => zone.to_offset(moment).seconds(),
         _ => 0,

@@ -3,6 +3,7 @@
 //! This room knows files and rows and what a customer can do. It refuses to know what is recommended.
 
 mod account;
+mod attributes;
 mod baskets;
 mod check;
 mod kinds;
@@ -15,7 +16,8 @@ mod row;
 mod sessions;
 
 pub use account::{Account, Cause, FileAccount};
-pub use baskets::baskets;
+pub use attributes::{CustomerAttributes, read_attributes};
+pub use baskets::{baskets, day};
 pub use options::ReadOptions;
 pub use read::{GroupKeys, Reading, read, read_with_groups};
 pub use sessions::sessions;

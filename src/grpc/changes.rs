@@ -89,7 +89,7 @@ impl Counter {
         let kept = live.change(wanted)?;
         let unknown = kept.iter().map(|(key, _)| key).filter(|key| served.shelf.get(key).is_none());
         let unknown = unknown.cloned().collect();
-        let shelf = served.shelf.with(changes(&served.generation.snapshot.contents, kept)?);
+        let shelf = served.shelf.with(changes(&served.snapshot().contents, kept)?);
         self.serve(&changing, served.generation.clone(), shelf);
         Ok(unknown)
     }

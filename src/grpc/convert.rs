@@ -411,7 +411,7 @@ pub fn reason(contents: &Contents, shelf: &Shelf, reason: &Reason) -> pb::Reason
             window_days: *window_days,
             fallback: *fallback,
         }),
-        Reason::New { like, cosine } => Why::NewArrival(pb::NewArrival {
+        Reason::New { like, cosine } => Why::NewArrival(pb::JustArrived {
             like_item_id: like.map_or(String::new(), key),
             cosine: f64::from(*cosine),
         }),
@@ -446,7 +446,7 @@ fn seen_kind(kind: EventKind) -> pb::seen_before::Kind {
 }
 
 /// `YYYY-MM-DD`, or nothing.
-fn day(moment: Option<Timestamp>) -> String {
+pub(super) fn day(moment: Option<Timestamp>) -> String {
     moment.map_or(String::new(), |moment| moment.to_string().chars().take(10).collect())
 }
 

@@ -66,7 +66,7 @@ impl Desk {
                 return Ok(answer);
             }
         }
-        let snapshot = &served.generation.snapshot;
+        let snapshot = served.snapshot();
         let past = asked.customer.map(|customer| snapshot.customers.history(customer));
         let past = past.transpose().map(Option::flatten);
         if let Err(error) = &past {
@@ -87,7 +87,7 @@ impl Desk {
         now: Timestamp,
         history: Option<&History>,
     ) -> Result<Bytes> {
-        let Generation { snapshot, blend } = &*served.generation;
+        let Generation { snapshot, blend, .. } = &*served.generation;
         let (contents, shelf) = (&snapshot.contents, &served.shelf);
         let Asked { question, wishes, .. } = asked;
         let filter = match wishes.filter {

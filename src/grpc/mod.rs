@@ -3,10 +3,12 @@
 //! tonic and prost live here (the load of `bench` is made of prost messages too). This room refuses to know how an answer comes about.
 
 mod admission;
+mod audiences;
 mod catalog;
 mod catalog_convert;
 mod changes;
 mod convert;
+mod customers;
 mod desk;
 mod door;
 mod generations;

@@ -10,10 +10,13 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use jiff::tz::TimeZone;
+use tonic::Status;
 use tracing::{error, info, warn};
 
 use super::changes::Changing;
+use super::status::NOT_YET;
 use crate::catalog::Shelf;
+use crate::customers::Clientele;
 use crate::error::{Error, Result};
 use crate::index::{Index, Snapshot};
 use crate::merchandising::Rules;
@@ -27,6 +30,7 @@ pub(super) const CURRENT: &str = "cartwright.index.current";
 pub(super) struct Generation {
     pub(super) snapshot: Snapshot,
     pub(super) blend: Blend,
+    pub(super) clientele: Clientele,
 }
 
 /// What requests are answered from: a generation, and what the shop offers now.
@@ -37,6 +41,13 @@ pub(super) struct Served {
     pub(super) rules: Rules,
     /// A number that no other state of the server has.
     pub(super) number: u64,
+}
+
+impl Served {
+    /// The generation's figures and customers.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.generation.snapshot
+    }
 }
 
 /// What all requests share. Each takes the generation once, and answers from that alone.
@@ -77,7 +88,22 @@ impl Counter {
 
     /// Its number.
     pub(super) fn generation(&self) -> Option<u64> {
-        self.served().map(|served| served.generation.snapshot.manifest.generation)
+        self.served().map(|served| served.snapshot().manifest.generation)
+    }
+
+    /// The generation to answer from.
+    ///
+    /// Errors: UNAVAILABLE until the first is loaded.
+    pub(super) fn served_or_not_yet(&self) -> Result<Arc<Served>, Status> {
+        self.served().ok_or_else(|| Status::unavailable(NOT_YET))
+    }
+
+    /// Forgets the customer at once and for good.
+    pub(super) fn erase(&self, customer: &str) -> Result<(), Status> {
+        let served = self.served_or_not_yet()?;
+        served.snapshot().customers.erase(&self.index, customer)?;
+        info!("a customer was erased");
+        Ok(())
     }
 
     /// A number that no other answer of this server has, and that gives nothing away.
@@ -91,7 +117,11 @@ impl Counter {
         let changing = self.changing();
         let current = self.index.current()?;
         if self.generation() != Some(current) {
-            self.serve_generation(&changing, open(&self.index, current)?)?;
+            return self.serve_generation(&changing, open(&self.index, current)?);
+        }
+        // Another process may have been told to forget somebody.
+        if let Some(served) = self.served() {
+            served.snapshot().customers.refresh(&self.index)?;
         }
         Ok(())
     }
@@ -210,7 +240,8 @@ fn open(index: &Index, number: u64) -> Result<Generation> {
     snapshot.contents.raise_momentum(blend.momentum_powers());
     let elapsed_ms = started.elapsed().as_millis() as u64;
     info!(generation = number, elapsed_ms, "loaded a generation");
-    Ok(Generation { snapshot, blend })
+    let clientele = snapshot.customers.clientele()?;
+    Ok(Generation { snapshot, blend, clientele })
 }
 
 /// A bijection on 64 bits (the finaliser of SplitMix64): neighbours become strangers.

@@ -12,12 +12,16 @@ use tonic::service::Routes;
 use tonic_health::ServingStatus::{NotServing, Serving};
 use tracing::{info, warn};
 
+use super::audiences::Audiences;
 use super::catalog::Catalogue;
+use super::customers::Customers;
 use super::door::Door;
 use super::generations::Generations;
 use super::guard::Guard;
 use super::pb;
+use super::pb::audience_service_server::AudienceServiceServer;
 use super::pb::catalog_service_server::CatalogServiceServer;
+use super::pb::customer_service_server::CustomerServiceServer;
 use super::pb::index_service_server::IndexServiceServer;
 use super::pb::rule_service_server::RuleServiceServer;
 use super::rules::ShopRules;
@@ -119,9 +123,15 @@ pub async fn run(
         .max_decoding_message_size(options.max_request_bytes);
     let catalog = CatalogServiceServer::new(Catalogue { counter: counter.clone() })
         .max_decoding_message_size(MAX_CHANGES_BYTES);
+    let customers = CustomerServiceServer::new(Customers { counter: counter.clone() })
+        .max_decoding_message_size(options.max_request_bytes);
+    let audiences = AudienceServiceServer::new(Audiences { counter: counter.clone() })
+        .max_decoding_message_size(options.max_request_bytes);
     let rest = Routes::new(health_service)
         .add_service(catalog)
         .add_service(RuleServiceServer::new(ShopRules { counter: counter.clone() }))
+        .add_service(customers)
+        .add_service(audiences)
         .add_service(reflection_v1().map_err(|e| failed(&e))?)
         .add_service(reflection_v1alpha().map_err(|e| failed(&e))?)
         .add_service(IndexServiceServer::new(Generations { counter: counter.clone() }))

@@ -25,12 +25,12 @@ impl Recommendations {
     where
         Asked<'a>: TryFrom<&'a T, Error = Error>,
     {
-        let asked = Asked::try_from(request)?;
-        let served = self
-            .counter
-            .served()
-            .ok_or_else(|| Status::unavailable("the index is still being loaded"))?;
-        let generation = served.generation.snapshot.manifest.generation;
+        let mut asked = Asked::try_from(request)?;
+        let served = self.counter.served_or_not_yet()?;
+        let snapshot = served.snapshot();
+        // Here, so that no remembered answer of somebody who is to be forgotten is given again.
+        asked.customer = asked.customer.filter(|key| !snapshot.customers.is_erased(key));
+        let generation = snapshot.manifest.generation;
         let recommendations = answer_at_desk(&served, asked, self.desk_bytes)?;
         Ok(Response::new(Reply::Answer {
             recommendations,

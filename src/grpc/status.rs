@@ -5,6 +5,9 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::error::Error;
 
+/// Said while there is nothing to answer from.
+pub(super) const NOT_YET: &str = "the index is still being loaded";
+
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         match error {

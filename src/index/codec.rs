@@ -1,6 +1,6 @@
 //! Bytes of what is stored: fixed-size entries, little endian, in blocks of many rows.
 
-use crate::customers::{Bought, Drawn, EventKind, Glance, History};
+use crate::customers::{Bought, Drawn, EventKind, Glance, History, Profile};
 use crate::embed::{Neighbour, Pull, UnitVectors};
 use crate::ids::{DenseId, ItemId};
 use crate::lists::Lists;
@@ -244,17 +244,37 @@ pub(super) fn encode_history(history: &History) -> Vec<u8> {
     out.extend(encode_row(&history.glances));
     out.extend(encode_row(&history.drawn));
     history.orders.put(&mut out);
-    checksum(&out).put(&mut out);
-    out
+    with_checksum(out)
+}
+
+/// A customer's profile, with a checksum at its end.
+pub(super) fn encode_profile(profile: &Profile) -> Vec<u8> {
+    with_checksum(postcard::to_stdvec(profile).expect("a profile's lists have lengths"))
+}
+
+/// `None` if the bytes are not what was written.
+pub(super) fn decode_profile(value: &[u8]) -> Option<Profile> {
+    match postcard::take_from_bytes(checked(value)?) {
+        Ok((profile, [])) => Some(profile),
+        _ => None,
+    }
+}
+
+/// The bytes with a checksum at their end.
+pub(super) fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
+    checksum(&bytes).put(&mut bytes);
+    bytes
+}
+
+/// The bytes without their checksum; `None` if they are not what was written.
+pub(super) fn checked(value: &[u8]) -> Option<&[u8]> {
+    let (body, sum) = value.split_last_chunk::<4>()?;
+    (u32::from_le_bytes(*sum) == checksum(body)).then_some(body)
 }
 
 /// `None` if the bytes are not what was written.
 pub(super) fn decode_history(value: &[u8]) -> Option<History> {
-    let (body, sum) = value.split_last_chunk::<4>()?;
-    if u32::from_le_bytes(*sum) != checksum(body) {
-        return None;
-    }
-    let mut bytes = Bytes(body);
+    let mut bytes = Bytes(checked(value)?);
     let mut history = History::default();
     for _ in 0..bytes.count()? {
         history.bought.push(Entry::get(&mut bytes)?);
@@ -317,6 +337,45 @@ mod tests {
         })
     }
 
+    fn profile(numbers: &[u32], name: &str, share: f32, at: i64) -> Profile {
+        use crate::customers::{Buyer, Churn, Paid, Preferences, Rfm};
+        let number = |n: usize| numbers.get(n).copied().unwrap_or(0);
+        let at = Timestamp(at);
+        let rfm = Rfm {
+            first_order: at,
+            last_order: at,
+            recency_days: number(0),
+            orders: number(1),
+            total: share * 1e6,
+            average: share,
+            returned: share,
+            r: 1,
+            f: 2,
+            m: 3,
+        };
+        let preferences = Preferences {
+            brands: vec![(name.to_owned(), share)],
+            price_level: share,
+            ..Preferences::default()
+        };
+        let latest_orders = numbers.iter().map(|&n| Paid { at, value: n as f32 }).collect();
+        let buyer = Buyer {
+            rfm,
+            quadrant: Default::default(),
+            worth: (number(2) % 2 == 0).then(Default::default),
+            aspects: Default::default(),
+            churn: Churn { probability: share, value_at_risk: share },
+            preferences,
+            segment: (number(3) % 2 == 0).then_some(number(4)),
+            latest_orders,
+        };
+        Profile {
+            lifecycle: Default::default(),
+            buyer: (!numbers.is_empty()).then_some(buyer),
+            attributes: [(name.to_owned(), name.to_owned())].into(),
+        }
+    }
+
     proptest! {
         #[test]
         fn a_history_comes_back_as_it_was_written(history in history()) {
@@ -329,6 +388,20 @@ mod tests {
             let at = at.index(value.len());
             value[at] ^= 1 << bit;
             prop_assert_eq!(decode_history(&value), None);
+        }
+
+        #[test]
+        fn a_profile_comes_back_as_it_was_written(
+            numbers in prop::collection::vec(any::<u32>(), 0..70),
+            (name, share, at) in (".{0,20}", 0f32..1.0, any::<i64>()),
+            bit in any::<prop::sample::Index>(),
+        ) {
+            let profile = profile(&numbers, &name, share, at);
+            let value = encode_profile(&profile);
+            prop_assert_eq!(decode_profile(&value), Some(profile));
+            let (mut broken, bit) = (value.clone(), bit.index(8 * value.len()));
+            broken[bit / 8] ^= 1 << (bit % 8);
+            prop_assert_eq!(decode_profile(&broken), None);
         }
 
         #[test]
@@ -355,6 +428,7 @@ mod tests {
         #[test]
         fn arbitrary_bytes_are_refused_or_read_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode_history(&bytes);
+            let _ = decode_profile(&with_checksum(bytes.clone()));
             let _ = read_list_block::<Rule>(&bytes, &mut Lists::new());
             let _ = read_vector_block::<Neighbour>(&bytes, &mut Vec::new());
             let mut directions = (3, vec![1, 2, 3]);

@@ -163,6 +163,12 @@ impl Index {
             .map_err(Error::io("remove", &aside))
     }
 
+    /// Removes all generations before this one.
+    pub(super) fn remove_before(&self, number: u64) -> Result<()> {
+        let mut earlier = self.numbers()?.into_iter().filter(|&earlier| earlier < number);
+        earlier.try_for_each(|earlier| self.remove(earlier))
+    }
+
     fn numbers(&self) -> Result<Vec<u64>> {
         let place = self.generations_dir();
         let entries = match fs::read_dir(&place) {

@@ -38,6 +38,10 @@ pub struct Manifest {
     pub gate: serde_json::Value,
     /// What the trainer noticed, in words.
     pub notes: Vec<String>,
+    /// How customers are called on disk: empty for the shop's own keys; else they are keyed hashes, and this
+    /// is a mark by which the secret is known.
+    #[serde(default)]
+    pub customer_keys: String,
     /// Per tree: entries and digest of its contents.
     pub trees: BTreeMap<String, TreeDigest>,
 }

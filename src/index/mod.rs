@@ -4,6 +4,7 @@
 //! index/
 //!   CURRENT                     the number of the generation that is served; replaced by rename
 //!   train.lock                  held by the one trainer that may write
+//!   erased                      keyed hashes of the customers who asked to be forgotten
 //!   generations/000042/
 //!     manifest.json             what the generation says of itself, with a digest per tree
 //!     manifest.digest           of the manifest's own bytes
@@ -15,7 +16,9 @@
 
 mod codec;
 mod contents;
+mod customers;
 mod generations;
+mod keys;
 mod manifest;
 mod opened;
 mod private;
@@ -23,11 +26,13 @@ mod read;
 mod write;
 
 pub use contents::{Contents, Momentum};
+pub use customers::Customers;
 pub use generations::{Generation, Index, Keep};
+pub use keys::{CustomerKeys, Erased, SECRET};
 pub use manifest::{FORMAT, Manifest, TreeDigest};
 pub use opened::Opened;
-pub use read::{Customers, Snapshot, Verified};
-pub use write::{Built, Description, TrainingLock};
+pub use read::{Snapshot, Verified};
+pub use write::{Built, Description, People, TrainingLock};
 
 /// Name of the manifest in a generation's directory.
 const MANIFEST: &str = "manifest.json";

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::codec::{
-    Entry, decode_history, read_direction_block, read_list_block, read_vector_block,
-};
+use super::codec::{Entry, read_direction_block, read_list_block, read_vector_block};
+use super::customers::Customers;
+use super::keys::{CustomerKeys, Erased};
 use super::manifest::{Digester, TreeDigest};
 use super::opened::Opened;
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
-use crate::customers::{DueCurve, History};
+use crate::customers::DueCurve;
 use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors};
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
@@ -66,7 +66,9 @@ impl Snapshot {
         }
         let trees = Trees::open(&directory)?;
         let contents = Loader { trees: &trees, manifest: &manifest }.contents()?;
-        let customers = Customers::new(trees, contents.len())?;
+        let keys = CustomerKeys::of(&manifest.customer_keys)?;
+        let counts = (contents.len(), contents.categories.len());
+        let customers = Customers::new(trees, counts, keys, Arc::new(Erased::of(index)?))?;
         Ok(Self { manifest, contents, customers })
     }
 }
@@ -87,49 +89,6 @@ impl Index {
                 Ok(Verified { tree, expected, found })
             })
             .collect()
-    }
-}
-
-/// The customers of a generation, on disk behind sled's bounded cache.
-#[derive(Debug)]
-pub struct Customers {
-    tree: sled::Tree,
-    item_count: usize,
-    trees: Trees,
-}
-
-impl Customers {
-    fn new(trees: Trees, item_count: usize) -> Result<Self> {
-        let tree = trees.tree("customers")?;
-        Ok(Self { tree, item_count, trees })
-    }
-
-    /// The past of the customer with the shop's key `customer`; `None` if the shop has no such customer.
-    ///
-    /// Errors: the disk, or a damaged value. The message does not name the customer.
-    pub fn history(&self, customer: &str) -> Result<Option<History>> {
-        let Some(value) =
-            self.tree.get(customer).map_err(|e| self.trees.failed("customers", &e))?
-        else {
-            return Ok(None);
-        };
-        let known = |item: ItemId| item.index() < self.item_count;
-        decode_history(&value)
-            .filter(|history| {
-                history.bought.iter().all(|b| known(b.item))
-                    && history.glances.iter().all(|g| known(g.item))
-                    && history.drawn.iter().all(|d| known(d.item) && known(d.by))
-            })
-            .map(Some)
-            .ok_or_else(|| self.trees.damaged("customers"))
-    }
-
-    /// The keys of all customers, in order.
-    pub fn keys(&self) -> impl Iterator<Item = Result<String>> {
-        self.tree.iter().keys().map(|key| {
-            let key = key.map_err(|e| self.trees.failed("customers", &e))?;
-            String::from_utf8(key.to_vec()).map_err(|_| self.trees.damaged("customers"))
-        })
     }
 }
 
@@ -167,7 +126,7 @@ impl Trees {
         Ok(digester.finish())
     }
 
-    fn tree(&self, name: &str) -> Result<sled::Tree> {
+    pub(super) fn tree(&self, name: &str) -> Result<sled::Tree> {
         self.opened.db.open_tree(name).map_err(|error| self.failed(name, &error))
     }
 
@@ -180,11 +139,11 @@ impl Trees {
         Ok(())
     }
 
-    fn failed(&self, tree: &str, error: &sled::Error) -> Error {
+    pub(super) fn failed(&self, tree: &str, error: &sled::Error) -> Error {
         Error::index(&self.directory, format!("tree {tree} can't be read: {error}"))
     }
 
-    fn damaged(&self, tree: &str) -> Error {
+    pub(super) fn damaged(&self, tree: &str) -> Error {
         Error::index(
             &self.directory,
             format!(

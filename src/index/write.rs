@@ -10,12 +10,16 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::codec::{BLOCK, Entry, direction_blocks, encode_history, list_blocks, vector_blocks};
+use super::codec::{
+    BLOCK, Entry, direction_blocks, encode_history, encode_profile, list_blocks, vector_blocks,
+    with_checksum,
+};
 use super::generations::{BUILDING, CURRENT, Index, Keep};
+use super::keys::CustomerKeys;
 use super::manifest::{Digester, Manifest, TreeDigest, digest_of};
 use super::read::Trees;
 use super::{Contents, FORMAT, MANIFEST, MANIFEST_DIGEST, SLED};
-use crate::customers::History;
+use crate::customers::{Clientele, History, Profile};
 use crate::error::{Error, Result};
 use crate::fault;
 use crate::ids::{CustomerId, Interner};
@@ -36,6 +40,21 @@ pub struct Description {
     pub gate: serde_json::Value,
     /// See [`Manifest::notes`].
     pub notes: Vec<String>,
+}
+
+/// The customers of a generation, in the order of their ids.
+#[derive(Clone, Copy, Debug)]
+pub struct People<'a> {
+    /// Their names: see `called`.
+    pub keys: &'a Interner<CustomerId>,
+    /// Their pasts.
+    pub histories: &'a [History],
+    /// What is known of each.
+    pub profiles: &'a [Profile],
+    /// What is known of all.
+    pub clientele: &'a Clientele,
+    /// What the names are: the shop's keys, or hashes already.
+    pub called: &'a CustomerKeys,
 }
 
 /// The right to write to an index: one trainer at a time. Given back when dropped.
@@ -70,20 +89,17 @@ impl TrainingLock {
     /// Writes the trees of a new generation aside, and reads them back. Nothing is published yet.
     ///
     /// Errors: the disk, or what was read back is not what was written.
-    pub fn build(
-        &self,
-        contents: &Contents,
-        customers: &Interner<CustomerId>,
-        histories: &[History],
-    ) -> Result<Built<'_>> {
+    pub fn build(&self, contents: &Contents, people: &People<'_>) -> Result<Built<'_>> {
         let generation = self.index.latest()?.map_or(1, |latest| latest + 1);
         let place = self.index.generations_dir().join(format!("{BUILDING}{generation:06}"));
         fault::pass("building.create", || fs::create_dir(&place))
             .map_err(Error::io("create", &place))?;
         let trained_until = contents.timed.then(|| contents.now.to_string());
         let trees = BTreeMap::new();
-        let mut built = Built { index: &self.index, generation, place, trained_until, trees };
-        built.trees = write_trees(&built.place, contents, customers, histories)?;
+        let customer_keys = people.called.mark();
+        let index = &self.index;
+        let mut built = Built { index, generation, place, trained_until, customer_keys, trees };
+        built.trees = write_trees(&built.place, contents, people)?;
         fault::at("trees.read_back").map_err(Error::io("read", &built.place))?;
         read_back(&built.place, &built.trees)?;
         sync_dir("sled.sync", &built.place.join(SLED))?;
@@ -126,6 +142,7 @@ pub struct Built<'a> {
     generation: u64,
     place: PathBuf,
     trained_until: Option<String>,
+    customer_keys: String,
     trees: BTreeMap<String, TreeDigest>,
 }
 
@@ -154,6 +171,7 @@ impl Built<'_> {
             learnt: description.learnt,
             gate: description.gate,
             notes: description.notes,
+            customer_keys: std::mem::take(&mut self.customer_keys),
             trees: std::mem::take(&mut self.trees),
         };
         let json = serde_json::to_vec_pretty(&manifest).expect("a manifest has string keys only");
@@ -192,6 +210,15 @@ fn bytes_below(folder: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
+impl TrainingLock {
+    /// Removes every generation before this one: they still know customers who are to be forgotten.
+    ///
+    /// Errors: the disk.
+    pub fn drop_earlier(&self, generation: u64) -> Result<()> {
+        self.index.remove_before(generation)
+    }
+}
+
 impl Index {
     /// Names the generation that is served, all at once. One process at a time: a trainer may publish while a
     /// server is told to go back.
@@ -209,8 +236,7 @@ impl Index {
 fn write_trees(
     building: &Path,
     contents: &Contents,
-    customers: &Interner<CustomerId>,
-    histories: &[History],
+    people: &People<'_>,
 ) -> Result<BTreeMap<String, TreeDigest>> {
     let path = building.join(SLED);
     let failed = |error: sled::Error| Error::index(&path, format!("sled can't write: {error}"));
@@ -224,7 +250,7 @@ fn write_trees(
     {
         let mut writer = TreeWriter { db: &db, trees: &mut trees };
         writer.contents(contents).map_err(failed)?;
-        writer.customers(customers, histories).map_err(failed)?;
+        writer.customers(people).map_err(failed)?;
     }
     fault::pass("trees.flush", || db.flush().map_err(std::io::Error::other))
         .map_err(|error| failed(sled::Error::Io(error)))?;
@@ -311,20 +337,21 @@ impl TreeWriter<'_> {
         self.lists("arrivals", &contents.arrivals)
     }
 
-    fn customers(
-        &mut self,
-        keys: &Interner<CustomerId>,
-        histories: &[History],
-    ) -> sled::Result<()> {
-        let mut order: Vec<(&str, &History)> =
-            keys.keys().zip(histories).filter(|(_, history)| !history.is_empty()).collect();
-        order.sort_unstable_by_key(|(key, _)| *key);
-        self.entries(
-            "customers",
-            order
-                .into_iter()
-                .map(|(key, history)| (key.as_bytes().to_vec(), encode_history(history))),
-        )
+    fn customers(&mut self, people: &People<'_>) -> sled::Result<()> {
+        let mut order: Vec<(&str, usize)> = people.keys.keys().zip(0..).collect();
+        order.sort_unstable();
+        let histories =
+            order.iter().filter_map(|&(key, at)| Some((key, people.histories.get(at)?)));
+        let histories = histories.filter(|(_, history)| !history.is_empty());
+        let encoded =
+            |(key, history): (&str, &History)| (key.as_bytes().to_vec(), encode_history(history));
+        self.entries("customers", histories.map(encoded))?;
+        let profiles = order.iter().filter_map(|&(key, at)| Some((key, people.profiles.get(at)?)));
+        let encoded =
+            |(key, profile): (&str, &Profile)| (key.as_bytes().to_vec(), encode_profile(profile));
+        self.entries("profiles", profiles.map(encoded))?;
+        let all = serde_json::to_vec(people.clientele).expect("a clientele has string keys only");
+        self.entries("clientele", std::iter::once((b"all".to_vec(), with_checksum(all))))
     }
 
     fn lists<T: Entry>(&mut self, name: &str, lists: &Lists<T>) -> sled::Result<()> {

@@ -1,4 +1,4 @@
-//! Files of rows: which files are meant, how they are packed, which column plays which role.
+//! Files of rows: which files are meant, how they are packed, which column plays which role; and written.
 //!
 //! CSV (`,` `;` tab `|`), JSON Lines and Parquet, the text ones also as `.gz` and `.zst` and in UTF-16,
 //! all become the same thing here: batches of rows of the few columns that were asked for, as text.
@@ -16,6 +16,7 @@ mod number;
 mod open;
 mod parquet;
 mod text;
+mod write;
 
 pub use batch::{Batch, Broken};
 pub use columns::{Content, Detected, FileColumns, Role, RoleColumn, Why, detect, is_absent};
@@ -23,3 +24,4 @@ pub use files::list_files;
 pub use moment::{Clock, DateOrder, time_zone};
 pub use number::NumberStyle;
 pub use open::{Format, Table};
+pub use write::{Column, write};

@@ -18,6 +18,7 @@ mod lacking;
 mod learn;
 mod objective;
 mod options;
+mod people;
 mod price;
 mod pulls;
 mod ranker;
@@ -39,10 +40,13 @@ use self::cases::Split;
 use self::gate::{Arrival, InputFigures};
 use self::lacking::Cases;
 use crate::catalog::{Catalog, CatalogReading, Item};
+use crate::customers::{ProfileOptions, Source, profiles};
 use crate::error::{Error, Result};
-use crate::events::{EventKind, EventLog, Reading, baskets};
+use crate::events::{CustomerAttributes, EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
-use crate::index::{Description, Index, Keep, Manifest, TrainingLock};
+use crate::index::{
+    CustomerKeys, Description, Erased, Index, Keep, Manifest, People, TrainingLock,
+};
 use crate::recommend::Kind;
 use crate::rules::Groups;
 
@@ -76,6 +80,10 @@ pub struct Input {
     pub catalog: CatalogReading,
     /// Decides what a day is.
     pub time_zone: TimeZone,
+    /// What the shop says of its customers; empty if nothing.
+    pub attributes: CustomerAttributes,
+    /// How customers are told of.
+    pub customers: ProfileOptions,
     /// The configuration, for the manifest.
     pub config: serde_json::Value,
 }
@@ -92,8 +100,10 @@ pub fn train(
 ) -> Result<Manifest> {
     options.check()?;
     let lock = TrainingLock::take(index)?;
-    let Input { reading, catalog, time_zone, config } = input;
-    let mut log = reading.log;
+    let Input { reading, catalog, time_zone, attributes, customers, config } = input;
+    let called = CustomerKeys::from_environment(customers.hash_keys)?;
+    let erased = Erased::of(index)?;
+    let (mut log, attributes) = people::named(reading.log, attributes, &called, &erased);
     if log.events.is_empty() {
         return Err(Error::Input(format!(
             "there is nothing to learn from: {} rows were read, and none could be used",
@@ -102,8 +112,26 @@ pub fn train(
     }
     let items = stock(&mut log, &catalog.catalog);
     let Tuned { learnt, how, lacking } = learn_tuned(&log, items, &time_zone, options, &mut watch);
+    watch("getting to know the customers");
+    let source = Source {
+        log: &log,
+        items: &learnt.contents.items,
+        categories: &learnt.contents.categories,
+        histories: &learnt.histories,
+        zone: &time_zone,
+    };
+    let (mut clientele, mut profiles) = profiles(&source, &customers.worth);
+    people::add_attributes(&log, attributes, &mut profiles);
+    clientele.note_attributes(profiles.iter());
+    let people = People {
+        keys: &log.customers,
+        histories: &learnt.histories,
+        profiles: &profiles,
+        clientele: &clientele,
+        called: &called,
+    };
     watch("writing the index");
-    let built = lock.build(&learnt.contents, &log.customers, &learnt.histories)?;
+    let built = lock.build(&learnt.contents, &people)?;
     watch("comparing it with the current generation");
     let input = InputFigures::of(&log, &reading.account, &reading.columns, &time_zone);
     let (counts, bytes) = (learnt.counts(&log), built.bytes()?);
@@ -125,7 +153,12 @@ pub fn train(
         gate: json("gate's verdict", serde_json::to_value(&verdict))?,
         notes,
     };
-    built.publish(description, Keep { count: options.keep_generations, days: options.keep_days })
+    let keep = Keep { count: options.keep_generations, days: options.keep_days };
+    let manifest = built.publish(description, keep)?;
+    if !erased.is_empty() {
+        lock.drop_earlier(manifest.generation)?;
+    }
+    Ok(manifest)
 }
 
 /// What was learnt, tuned to the shop.

@@ -135,7 +135,14 @@ pub(crate) fn read(events: &Path, catalog: Option<&Path>) -> cartwright::Result<
         Some(path) => catalog::read(&[path.to_path_buf()], &CatalogOptions::default())?,
     };
     let time_zone = ReadOptions::default().zone()?;
-    Ok(Input { reading, catalog, time_zone, config: serde_json::Value::Null })
+    Ok(Input {
+        reading,
+        catalog,
+        time_zone,
+        attributes: Default::default(),
+        customers: Default::default(),
+        config: serde_json::Value::Null,
+    })
 }
 
 /// Writes the orders of a small shop whose items are `{prefix}0`, `{prefix}1`, …: neighbours in number

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::svg::{Row, bars};
 use super::{Report, TaskReport};
+use crate::charts::{Row, STYLE, bars, escape};
 use crate::evaluate::Marks;
 
 /// Bars of one row: lengths with their classes.
@@ -12,23 +12,6 @@ type Lengths = Vec<(f64, &'static str)>;
 /// Widths of the charts.
 const WIDE: f64 = 880.0;
 const NARROW: f64 = 430.0;
-const STYLE: &str = include_str!("page.css");
-
-/// Text that may stand anywhere in the page.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
 
 pub(super) fn page(report: &Report) -> String {
     let mut page = String::from(

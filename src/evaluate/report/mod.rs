@@ -1,7 +1,6 @@
 //! What came of it: as data, as JSON, and as one page.
 
 mod html;
-mod svg;
 
 use serde::Serialize;
 

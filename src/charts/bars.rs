@@ -1,8 +1,8 @@
-//! Charts, drawn by hand: horizontal bars with intervals, one or two to a row.
+//! Horizontal bars with intervals, one or two to a row.
 
 use std::fmt::Write;
 
-use super::html::escape;
+use super::{escape, step};
 
 const VALUES: f64 = 62.0;
 const ROW: f64 = 26.0;
@@ -12,25 +12,20 @@ const AXIS: f64 = 22.0;
 const LETTER: f64 = 7.4;
 
 /// One row: a name, and its bars one below the other.
-pub(super) struct Row<'a> {
+pub struct Row<'a> {
     /// At the left.
-    pub(super) label: &'a str,
+    pub label: &'a str,
     /// Class of the label: its colour.
-    pub(super) class: &'a str,
+    pub class: &'a str,
     /// Lengths, each with the class of the bar.
-    pub(super) bars: Vec<(f64, &'a str)>,
+    pub bars: Vec<(f64, &'a str)>,
     /// Low and high, drawn over the end of a single bar.
-    pub(super) interval: Option<(f64, f64)>,
+    pub interval: Option<(f64, f64)>,
 }
 
 /// Horizontal bars from 0 in a drawing of `width`, with a scale below. `title` is for those who can't
 /// see it.
-pub(super) fn bars(
-    title: &str,
-    width: f64,
-    rows: &[Row<'_>],
-    as_text: fn(f64) -> String,
-) -> String {
+pub fn bars(title: &str, width: f64, rows: &[Row<'_>], as_text: fn(f64) -> String) -> String {
     let height = TOP + rows.len() as f64 * ROW + AXIS;
     let longest = rows.iter().map(|row| row.label.chars().count()).max().unwrap_or(0);
     let labels = (longest as f64 * LETTER + 12.0).min(width / 2.0);
@@ -100,25 +95,9 @@ pub(super) fn bars(
     svg
 }
 
-/// 1, 2 or 5 times a power of ten, so that some four ticks span `largest`.
-fn step(largest: f64) -> f64 {
-    let rough = if largest.is_finite() && largest > 0.0 { largest / 4.0 } else { 0.25 };
-    let power = 10f64.powf(rough.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|times| times * power);
-    steps.into_iter().find(|&step| step >= rough).unwrap_or(rough)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_scale_has_round_steps() {
-        for (largest, expected) in [(0.31, 0.1), (0.2, 0.05), (1.0, 0.5), (0.05, 0.02), (0.0, 0.5)]
-        {
-            assert!((step(largest) - expected).abs() < 1e-12, "{largest}: {}", step(largest));
-        }
-    }
 
     #[test]
     fn labels_are_escaped_and_there_is_always_a_scale() {

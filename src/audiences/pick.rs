@@ -1,0 +1,291 @@
+//! One customer, held against one audience.
+
+use super::arrival::Affinity;
+use super::ask::Audience;
+use super::fields::{Fields, Person};
+use crate::customers::{Bought, Buyer, Clientele, EventKind, History, Profile, Rfm, RfmSegment};
+use crate::customers::{Stage, Standing, date};
+use crate::error::{Error, Result, Violation};
+use crate::filter::{Bound, Filter};
+use crate::ids::ItemId;
+use crate::index::Contents;
+use crate::time::Timestamp;
+
+/// A customer who is in the audience.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pick {
+    /// Higher first; comparable within one audience only.
+    pub score: f64,
+    /// Why, in words.
+    pub reason: String,
+    /// What to show them, best first; may be empty.
+    pub items: Vec<ItemId>,
+    /// When the first of the items is due, if the audience is about that.
+    pub due: Option<Timestamp>,
+}
+
+/// Holds customers against one audience.
+#[derive(Clone, Debug)]
+pub struct Picker<'a> {
+    contents: &'a Contents,
+    clientele: &'a Clientele,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    Arrival(Affinity, Vec<ItemId>),
+    Interest(u32, u32),
+    Due(u32),
+    AtRisk,
+    WinBack(f32),
+    Second,
+    Discount(f32),
+    Rfm(RfmSegment),
+    Segment(u32),
+    Where(Bound),
+}
+
+/// Shown to one customer, at most.
+const ITEMS: usize = 5;
+/// An item is due from this part of its usual time on …
+const DUE_FROM: f64 = 0.75;
+/// … to this many times of it: after that it is no longer waited for.
+const DUE_TO: f64 = 2.5;
+/// Who buys with money off so many times as often as the shop's customers is after discounts …
+const DISCOUNT_TIMES: f32 = 1.5;
+/// … or in this share of their lines more.
+const DISCOUNT_MORE: f32 = 0.15;
+
+impl<'a> Picker<'a> {
+    /// A picker for `audience`.
+    ///
+    /// Errors: there is no such segment; the condition makes no sense ([`Error::InvalidRequest`]).
+    pub fn new(
+        contents: &'a Contents,
+        clientele: &'a Clientele,
+        audience: &Audience,
+    ) -> Result<Self> {
+        let rule = match audience {
+            Audience::NewArrival { items } => {
+                Rule::Arrival(Affinity::of(contents, items), items.clone())
+            }
+            Audience::Interest { from_days, to_days } => Rule::Interest(*from_days, *to_days),
+            Audience::ReorderDue { within_days } => Rule::Due(*within_days),
+            Audience::AtRisk => Rule::AtRisk,
+            Audience::WinBack => Rule::WinBack(clientele.middle_total),
+            Audience::SecondPurchase => Rule::Second,
+            Audience::DiscountSensitive => {
+                let shop = clientele.discount_share;
+                Rule::Discount((shop * DISCOUNT_TIMES).min(shop + DISCOUNT_MORE))
+            }
+            Audience::Champions => Rule::Rfm(RfmSegment::Champions),
+            Audience::Segment(name) => segment(clientele, name)?,
+            Audience::Where(text) => {
+                let filter = Filter::parse(text, &Fields(clientele))
+                    .map_err(|wrong| invalid("where", wrong.to_string()))?;
+                Rule::Where(filter.bind(None))
+            }
+        };
+        Ok(Self { contents, clientele, rule })
+    }
+
+    /// True if [`pick`](Self::pick) looks at the past too.
+    pub fn needs_history(&self) -> bool {
+        matches!(self.rule, Rule::Arrival(..) | Rule::Interest(..) | Rule::Due(_))
+    }
+
+    /// The customer with this profile and past, if they are in the audience.
+    pub fn pick(&self, profile: &Profile, history: Option<&History>) -> Option<Pick> {
+        let buyer = profile.buyer.as_ref();
+        match &self.rule {
+            Rule::Arrival(affinity, items) => self.arrival(affinity, items, buyer?, history?),
+            Rule::Interest(from, to) => self.interest(*from, *to, buyer, history?),
+            Rule::Due(within) => self.due(*within, buyer?, history?),
+            Rule::AtRisk => at_risk(buyer?),
+            Rule::WinBack(least) => win_back(profile, buyer?, *least),
+            Rule::Second => self.second(profile, buyer?),
+            Rule::Discount(least) => self.discount(buyer?, *least),
+            Rule::Rfm(name) => scored_by_value(buyer?, |b| b.rfm.segment() == *name, name.name()),
+            Rule::Segment(at) => scored_by_value(
+                buyer?,
+                |buyer| buyer.segment == Some(*at),
+                &self.clientele.segments.groups.get(*at as usize)?.name,
+            ),
+            Rule::Where(condition) => {
+                let person = Person { profile, clientele: self.clientele, contents: self.contents };
+                let score = || buyer.map_or(0.0, |buyer| f64::from(buyer.rfm.total));
+                condition.matches(&person).then(|| plain(score(), "meets the condition", vec![]))
+            }
+        }
+    }
+
+    fn arrival(
+        &self,
+        affinity: &Affinity,
+        items: &[ItemId],
+        buyer: &Buyer,
+        history: &History,
+    ) -> Option<Pick> {
+        let (near, because) = affinity.of_past(history)?;
+        let score = f64::from(near) * comes_back(buyer);
+        let reason = format!("bought {}", self.contents.title(because));
+        Some(plain(score, &reason, items.to_vec()))
+    }
+
+    fn interest(
+        &self,
+        from: u32,
+        to: u32,
+        buyer: Option<&Buyer>,
+        history: &History,
+    ) -> Option<Pick> {
+        let now = self.contents.now;
+        let wanted = history.glances.iter().filter(|glance| {
+            let days = now.days_since(glance.at);
+            matches!(glance.kind, EventKind::Cart | EventKind::Favorite)
+                && days >= f64::from(from)
+                && days <= f64::from(to) + 1.0
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let first = wanted.first()?;
+        let fresh: f64 = wanted
+            .iter()
+            .map(|g| f64::from(g.interest()) * (-now.days_since(g.at) / 7.0).exp())
+            .sum();
+        let score = fresh * (0.1 + buyer.map_or(0.0, comes_back));
+        let place = if first.kind == EventKind::Cart { "in the cart" } else { "on the wish list" };
+        let days = now.days_since(first.at).floor();
+        let reason = format!("{} {place} for {days} days", self.contents.title(first.item));
+        Some(plain(score, &reason, wanted.iter().take(ITEMS).map(|g| g.item).collect()))
+    }
+
+    fn due(&self, within: u32, buyer: &Buyer, history: &History) -> Option<Pick> {
+        let now = self.contents.now;
+        let mut due: Vec<(f64, &Bought)> = history
+            .bought
+            .iter()
+            .filter_map(|bought| Some((self.due_score(bought, within, buyer)?, bought)))
+            .collect();
+        due.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.item.cmp(&b.1.item)));
+        let (score, first) = *due.first()?;
+        let at = first.last.plus_days(first.usual_days.round() as i64);
+        let at = if at < now { now } else { at };
+        let reason = format!(
+            "{} usually every {:.0} days, last {:.0} days ago",
+            self.contents.title(first.item),
+            first.usual_days,
+            now.days_since(first.last),
+        );
+        let items = due.iter().take(ITEMS).map(|(_, bought)| bought.item).collect();
+        Some(Pick { due: Some(at), ..plain(score, &reason, items) })
+    }
+
+    /// How likely this item is bought within so many days, comparable over customers; `None` if its time has
+    /// not come, or is over.
+    pub fn due_score(&self, bought: &Bought, within: u32, buyer: &Buyer) -> Option<f64> {
+        if bought.times < 2 || bought.usual_days <= 0.0 {
+            return None;
+        }
+        let since = self.contents.now.days_since(bought.last);
+        let passed = (since + f64::from(within)) / f64::from(bought.usual_days);
+        if passed < DUE_FROM || since / f64::from(bought.usual_days) > DUE_TO {
+            return None;
+        }
+        let middle = (since + 0.5 * f64::from(within)) as f32;
+        let due = self.contents.cadence.due.factor(middle, bought.usual_days);
+        let share = f64::from(bought.times) / f64::from(buyer.rfm.orders.max(1));
+        let lately = f64::from(bought.lately) / 5.0; // the greatest it can be
+        Some(f64::from(due) * (0.5 * share.min(1.0) + 0.5 * lately) * comes_back(buyer))
+    }
+
+    fn second(&self, profile: &Profile, buyer: &Buyer) -> Option<Pick> {
+        let left = self.clientele.rhythm.second_days - f64::from(buyer.rfm.recency_days);
+        if profile.lifecycle.standing != Standing::First {
+            return None;
+        }
+        let had = buyer.preferences.favourites.first()?.item;
+        let goes_with = self.contents.bought.lists.row(had.index());
+        let reason = format!(
+            "bought once, {} days ago; second purchases come within {:.0}",
+            buyer.rfm.recency_days, self.clientele.rhythm.second_days
+        );
+        let items = goes_with.iter().take(ITEMS).map(|rule| rule.item).collect();
+        Some(plain(comes_back(buyer) * left.max(0.0).sqrt(), &reason, items))
+    }
+
+    fn discount(&self, buyer: &Buyer, least: f32) -> Option<Pick> {
+        let share = buyer.preferences.discount_share;
+        let reason = format!(
+            "{:.0} % of lines with money off, {:.0} % in the shop",
+            100.0 * share,
+            100.0 * self.clientele.discount_share
+        );
+        (least > 0.0 && share >= least).then(|| plain(share.into(), &reason, favourites(buyer)))
+    }
+}
+
+/// Probability of an order within four weeks.
+fn comes_back(buyer: &Buyer) -> f64 {
+    1.0 - f64::from(buyer.churn.probability)
+}
+
+fn at_risk(buyer: &Buyer) -> Option<Pick> {
+    let worth = buyer.worth?;
+    let score = f64::from(buyer.churn.value_at_risk);
+    let reason = format!(
+        "{:.0} % likely lost, lifetime value {:.2}",
+        100.0 * (1.0 - worth.alive),
+        worth.lifetime.expected
+    );
+    (score > 0.0).then(|| plain(score, &reason, favourites(buyer)))
+}
+
+fn win_back(profile: &Profile, buyer: &Buyer, least: f32) -> Option<Pick> {
+    let Rfm { total, orders, recency_days, .. } = buyer.rfm;
+    if profile.lifecycle.stage != Stage::Churned || total < least {
+        return None;
+    }
+    let reason = format!("{orders} orders for {total:.2}, the last {recency_days} days ago");
+    Some(plain(total.into(), &reason, favourites(buyer)))
+}
+
+fn scored_by_value(buyer: &Buyer, belongs: impl Fn(&Buyer) -> bool, name: &str) -> Option<Pick> {
+    let reason = || {
+        let Rfm { orders, total, recency_days, .. } = buyer.rfm;
+        format!("{name}: {orders} orders for {total:.2}, the last {recency_days} days ago")
+    };
+    belongs(buyer).then(|| plain(buyer.rfm.total.into(), &reason(), favourites(buyer)))
+}
+
+fn favourites(buyer: &Buyer) -> Vec<ItemId> {
+    buyer.preferences.favourites.iter().map(|favourite| favourite.item).collect()
+}
+
+fn plain(score: f64, reason: &str, items: Vec<ItemId>) -> Pick {
+    Pick { score, reason: reason.to_owned(), items, due: None }
+}
+
+fn segment(clientele: &Clientele, name: &str) -> Result<Rule> {
+    if let Some(&known) = RfmSegment::ALL.iter().find(|known| known.name() == name) {
+        return Ok(Rule::Rfm(known));
+    }
+    let found = clientele.segments.groups.iter().position(|group| group.name == name);
+    found.map(|at| Rule::Segment(at as u32)).ok_or_else(|| {
+        let rfm = RfmSegment::ALL.map(RfmSegment::name);
+        let own: Vec<String> =
+            clientele.segments.groups.iter().map(|group| format!("{:?}", group.name)).collect();
+        let known = format!("{}; found here: {}", rfm.join(", "), own.join(", "));
+        invalid("segment", format!("expected one of: {known}"))
+    })
+}
+
+fn invalid(field: &str, description: String) -> Error {
+    Error::InvalidRequest(vec![Violation { field: field.to_owned(), description }])
+}
+
+/// A day, as YYYY-MM-DD in UTC.
+pub(super) fn day_text(at: Timestamp) -> String {
+    let day = at.0.div_euclid(crate::time::DAY_MS) as i32;
+    date(day).map(|date| date.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,275 @@
+//! Figures of a campaign, and a verdict in plain words.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::stats::{Interval, bootstrap, cuped, detectable, mean, newcombe};
+use super::subjects::{Assigned, Subject};
+
+/// Fewer customers on either side tell nothing.
+const LEAST: usize = 30;
+/// Spending before the campaign must not differ by more than so many standard errors (z).
+const ALIKE: f64 = 3.0;
+
+/// What one side did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Group {
+    /// Customers.
+    pub customers: u64,
+    /// Those of them with an order in the window.
+    pub buyers: u64,
+    /// Orders in the window.
+    pub orders: u64,
+    /// Money of these.
+    pub revenue: f64,
+    /// Money in the days before, per customer.
+    pub before_per_customer: f64,
+}
+
+/// One side beside the other; differences are treated minus held out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Those who were written to.
+    pub treated: Group,
+    /// Those who were held out.
+    pub held_out: Group,
+    /// Share that bought (Newcombe).
+    pub rate: Option<Interval>,
+    /// Orders per customer (bootstrap).
+    pub orders: Option<Interval>,
+    /// Money per customer (bootstrap).
+    pub revenue: Option<Interval>,
+    /// Money per customer, less what spending before foretells (CUPED, bootstrap).
+    pub adjusted_revenue: Option<Interval>,
+    /// The least difference of adjusted money per customer that would be found four times in five.
+    pub detectable_revenue: Option<f64>,
+}
+
+/// What can be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// More was bought because of it.
+    Worked,
+    /// Less was bought because of it.
+    Harmed,
+    /// There may be an effect, or none: these groups can't tell.
+    Undecided,
+    /// Nothing can be concluded from how the groups came about.
+    NotConclusive,
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judgement {
+    /// Everybody.
+    pub all: Comparison,
+    /// By segment, where assignments name any.
+    pub segments: BTreeMap<String, Comparison>,
+    /// What can be said.
+    pub verdict: Verdict,
+    /// The same in words, for people.
+    pub words: String,
+}
+
+/// Compares those who were written to with those who were held out. `randomised` says that chance decided
+/// who was which.
+pub fn judge(subjects: &[Subject], randomised: bool) -> Judgement {
+    let whole: Vec<&Subject> = subjects.iter().collect();
+    let all = compare(&whole);
+    let mut by_segment: BTreeMap<String, Vec<&Subject>> = BTreeMap::new();
+    for subject in subjects.iter().filter(|subject| !subject.segment.is_empty()) {
+        by_segment.entry(subject.segment.clone()).or_default().push(subject);
+    }
+    let segments =
+        by_segment.into_iter().map(|(name, subjects)| (name, compare(&subjects))).collect();
+    let (verdict, words) = verdict(&all, &whole, randomised);
+    Judgement { all, segments, verdict, words }
+}
+
+fn compare(subjects: &[&Subject]) -> Comparison {
+    let treated = side(subjects, Assigned::Treated);
+    let held = side(subjects, Assigned::HeldOut);
+    let mut comparison =
+        Comparison { treated: group(&treated), held_out: group(&held), ..Comparison::default() };
+    if treated.len() < LEAST || held.len() < LEAST {
+        return comparison;
+    }
+    let values = |side: &[&Subject], of: fn(&Subject) -> f64| -> Vec<f64> {
+        side.iter().map(|subject| of(subject)).collect()
+    };
+    let both = |of: fn(&Subject) -> f64| (values(&treated, of), values(&held, of));
+    let (orders, held_orders) = both(|subject| f64::from(subject.orders));
+    let (revenue, held_revenue) = both(|subject| subject.revenue);
+    let (before, held_before) = both(|subject| subject.before);
+    let (adjusted, held_adjusted) = cuped((&revenue, &before), (&held_revenue, &held_before));
+    let share = |group: &Group| (group.buyers, group.customers);
+    comparison.rate = Some(newcombe(share(&comparison.treated), share(&comparison.held_out)));
+    comparison.orders = Some(bootstrap(&orders, &held_orders));
+    comparison.revenue = Some(bootstrap(&revenue, &held_revenue));
+    comparison.adjusted_revenue = Some(bootstrap(&adjusted, &held_adjusted));
+    comparison.detectable_revenue = Some(detectable(&adjusted, &held_adjusted));
+    comparison
+}
+
+fn side<'a>(subjects: &[&'a Subject], assigned: Assigned) -> Vec<&'a Subject> {
+    subjects.iter().copied().filter(|subject| subject.assigned == assigned).collect()
+}
+
+fn group(side: &[&Subject]) -> Group {
+    let before: Vec<f64> = side.iter().map(|subject| subject.before).collect();
+    Group {
+        customers: side.len() as u64,
+        buyers: side.iter().filter(|subject| subject.orders > 0).count() as u64,
+        orders: side.iter().map(|subject| u64::from(subject.orders)).sum(),
+        revenue: side.iter().map(|subject| subject.revenue).sum(),
+        before_per_customer: mean(&before),
+    }
+}
+
+fn verdict(all: &Comparison, subjects: &[&Subject], randomised: bool) -> (Verdict, String) {
+    let nothing = |why: &str| (Verdict::NotConclusive, why.to_owned());
+    if all.held_out.customers == 0 {
+        return nothing(
+            "Nobody was held out: what those who were written to bought, they may have bought \
+             anyway. Nothing can be concluded. Hold out a part next time (audience --holdout 0.1).",
+        );
+    }
+    let (Some(rate), Some(money), Some(least)) =
+        (all.rate, all.adjusted_revenue, all.detectable_revenue)
+    else {
+        return nothing(&format!(
+            "{} written to and {} held out are too few: at least {LEAST} on either side are needed.",
+            all.treated.customers, all.held_out.customers
+        ));
+    };
+    let observed = format!(
+        "Of those written to {} bought, of those held out {}; the difference is {} (95 % between {} \
+         and {}). Per customer they spent {:+.2} (between {:+.2} and {:+.2}), spending before \
+         considered.",
+        percent(share(&all.treated)),
+        percent(share(&all.held_out)),
+        points(rate.estimate),
+        points(rate.low),
+        points(rate.high),
+        money.estimate,
+        money.low,
+        money.high
+    );
+    if !randomised {
+        return nothing(&format!(
+            "{observed} But chance did not decide who was written to: whoever chose may have chosen \
+             those who buy more. This difference is not the campaign's doing, as far as one can tell."
+        ));
+    }
+    if differ_before(subjects) {
+        return nothing(&format!(
+            "{observed} But the two sides spent very differently before it, as chance hardly makes \
+             them: check how they were drawn."
+        ));
+    }
+    match (rate.is_decided(), money.is_decided()) {
+        (true, _) | (_, true)
+            if (rate.low >= 0.0 || !rate.is_decided())
+                && (money.low >= 0.0 || !money.is_decided()) =>
+        {
+            (Verdict::Worked, format!("It worked. {observed}"))
+        }
+        (true, _) | (_, true)
+            if (rate.high <= 0.0 || !rate.is_decided())
+                && (money.high <= 0.0 || !money.is_decided()) =>
+        {
+            (Verdict::Harmed, format!("It did harm. {observed}"))
+        }
+        _ => (
+            Verdict::Undecided,
+            format!(
+                "No winner can be called. {observed} Groups of this size would have found a \
+                 difference of {least:.2} per customer four times in five; a smaller one stays \
+                 hidden."
+            ),
+        ),
+    }
+}
+
+fn differ_before(subjects: &[&Subject]) -> bool {
+    let before = |assigned| -> Vec<f64> {
+        side(subjects, assigned).iter().map(|subject| subject.before).collect()
+    };
+    let (treated, held) = (before(Assigned::Treated), before(Assigned::HeldOut));
+    // Detectable is 2.8 standard errors.
+    let error = detectable(&treated, &held) / 2.801585;
+    error > 0.0 && (mean(&treated) - mean(&held)).abs() > ALIKE * error
+}
+
+fn share(group: &Group) -> f64 {
+    group.buyers as f64 / group.customers.max(1) as f64
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+fn points(difference: f64) -> String {
+    format!("{:+.1} points", 100.0 * difference)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn people(count: usize, assigned: Assigned, rate: f64, seed: u64) -> Vec<Subject> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        (0..count)
+            .map(|_| {
+                let before = 50.0 * random.f64();
+                let buys = random.f64() < rate;
+                Subject {
+                    assigned,
+                    segment: if random.bool() { "a" } else { "b" }.into(),
+                    orders: u32::from(buys),
+                    revenue: if buys { 20.0 + 0.5 * before } else { 0.0 },
+                    before,
+                }
+            })
+            .collect()
+    }
+
+    fn campaign(treated: f64, held: f64, count: usize) -> Vec<Subject> {
+        let mut all = people(count, Assigned::Treated, treated, 1);
+        all.extend(people(count / 4, Assigned::HeldOut, held, 2));
+        all
+    }
+
+    #[test]
+    fn a_large_effect_is_found_and_no_effect_is_not() {
+        assert_eq!(judge(&campaign(0.4, 0.2, 4_000), true).verdict, Verdict::Worked);
+        assert_eq!(judge(&campaign(0.1, 0.3, 4_000), true).verdict, Verdict::Harmed);
+        let none = judge(&campaign(0.2, 0.2, 4_000), true);
+        assert_eq!(none.verdict, Verdict::Undecided, "{}", none.words);
+        assert!(none.words.contains("No winner"));
+        assert_eq!(none.segments.len(), 2);
+    }
+
+    #[test]
+    fn without_a_holdout_or_without_chance_nothing_is_concluded() {
+        let all = people(500, Assigned::Treated, 0.5, 3);
+        let alone = judge(&all, true);
+        assert_eq!(alone.verdict, Verdict::NotConclusive);
+        assert!(alone.words.contains("held out"));
+        let chosen = judge(&campaign(0.4, 0.2, 4_000), false);
+        assert_eq!(chosen.verdict, Verdict::NotConclusive);
+        assert!(chosen.words.contains("chance did not decide"));
+        assert_eq!(judge(&campaign(0.9, 0.1, 40), true).verdict, Verdict::NotConclusive);
+    }
+
+    #[test]
+    fn sides_that_were_not_alike_before_are_not_compared() {
+        let mut all = campaign(0.3, 0.2, 4_000);
+        for subject in all.iter_mut().filter(|s| s.assigned == Assigned::Treated) {
+            subject.before += 30.0;
+        }
+        assert_eq!(judge(&all, true).verdict, Verdict::NotConclusive);
+    }
+}

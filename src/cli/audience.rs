@@ -1,0 +1,203 @@
+//! `cartwright audience`
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::output::{align_right, print, table, thousands};
+use crate::audiences::{Audience, Chosen, NAMES, Person, Selection, select};
+use crate::customers::Clientele;
+use crate::ids::ItemId;
+use crate::index::{Contents, Index, Snapshot};
+use crate::tables::{Column, write};
+
+/// Picks customers for one message, each with a score, a reason and the items to show.
+#[derive(Debug, Args)]
+pub(super) struct AudienceCommand {
+    /// Which: new-arrival, interest, reorder-due, at-risk, win-back, second-purchase,
+    /// discount-sensitive, champions, segment NAME, where 'CONDITION'
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(NAMES))]
+    name: String,
+    /// The segment's name, or the condition: `where 'stage = "churned" and total > 100'`
+    argument: Option<String>,
+    /// Directory of the index
+    #[arg(long, value_name = "DIR")]
+    index: PathBuf,
+    /// Where to: .csv, .jsonl or .parquet; without it the best are shown
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// At most so many, the best
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Share that is held out, so that the campaign can be judged; 0 to 1
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    holdout: f64,
+    /// The campaign's name: another one holds out others; default: the audience's
+    #[arg(long, value_name = "NAME")]
+    campaign: Option<String>,
+    /// Decides with the campaign's name who is held out
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    salt: String,
+    /// The new items, for new-arrival
+    #[arg(long, num_args = 1.., value_name = "KEY")]
+    item: Vec<String>,
+    /// Due within so many days, for reorder-due
+    #[arg(long, default_value = "7d", value_parser = days, value_name = "DAYS")]
+    within: u32,
+    /// Put in the cart not less than so many days ago, for interest
+    #[arg(long, default_value = "3d", value_parser = days, value_name = "DAYS")]
+    from: u32,
+    /// … and not more
+    #[arg(long, default_value = "10d", value_parser = days, value_name = "DAYS")]
+    to: u32,
+    /// Adds `expected_purchases`: days with orders expected in so many days
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    horizon_days: Option<u32>,
+}
+
+/// `7d` or `7`.
+pub(super) fn days(text: &str) -> Result<u32, String> {
+    let digits = text.strip_suffix('d').unwrap_or(text);
+    digits.parse().map_err(|_| format!("expected days, as in 7d, got {text:?}"))
+}
+
+/// Shown without a file.
+const SHOWN: usize = 20;
+
+impl AudienceCommand {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let snapshot = Snapshot::open_current(&Index::at(&self.index))?;
+        let audience = self.audience(&snapshot.contents)?;
+        let campaign = self.campaign.clone().unwrap_or_else(|| audience.name().to_owned());
+        let selection = Selection {
+            limit: self.limit,
+            holdout: self.holdout,
+            campaign,
+            salt: self.salt.clone(),
+        };
+        let chosen = select(&snapshot, &audience, &selection)?;
+        match &self.out {
+            None => show(&snapshot.contents, &chosen),
+            Some(path) => {
+                let clientele = snapshot.customers.clientele()?;
+                let file = Sheet { contents: &snapshot.contents, clientele: &clientele };
+                write(path, &file.columns(&chosen, self.horizon_days))?;
+                let held_out = chosen.iter().filter(|chosen| chosen.held_out).count();
+                let count = |number: usize| thousands(number as u64);
+                print(format!(
+                    "{} customers in {}, {} of them held out",
+                    count(chosen.len()),
+                    path.display(),
+                    count(held_out)
+                ))
+            }
+        }
+    }
+
+    fn audience(&self, contents: &Contents) -> anyhow::Result<Audience> {
+        let argument = || {
+            self.argument.clone().with_context(|| {
+                format!("{} needs a word more: cartwright audience {} '…'", self.name, self.name)
+            })
+        };
+        if self.argument.is_some() && !matches!(self.name.as_str(), "segment" | "where") {
+            bail!("{} takes no further word", self.name);
+        }
+        Ok(match self.name.as_str() {
+            "new-arrival" => Audience::NewArrival { items: self.items(contents)? },
+            "interest" => Audience::Interest { from_days: self.from, to_days: self.to },
+            "reorder-due" => Audience::ReorderDue { within_days: self.within },
+            "at-risk" => Audience::AtRisk,
+            "win-back" => Audience::WinBack,
+            "second-purchase" => Audience::SecondPurchase,
+            "discount-sensitive" => Audience::DiscountSensitive,
+            "champions" => Audience::Champions,
+            "segment" => Audience::Segment(argument()?),
+            _ => Audience::Where(argument()?),
+        })
+    }
+
+    fn items(&self, contents: &Contents) -> anyhow::Result<Vec<ItemId>> {
+        if self.item.is_empty() {
+            bail!("new-arrival needs --item KEY…");
+        }
+        let known = |key: &String| {
+            contents.keys.get(key).with_context(|| {
+                format!("the index knows no item {key:?}: put it into the catalogue and train")
+            })
+        };
+        self.item.iter().map(known).collect()
+    }
+}
+
+fn show(contents: &Contents, chosen: &[Chosen]) -> anyhow::Result<()> {
+    let mut rows = table(&["customer", "score", "because", "items", ""]);
+    for one in chosen.iter().take(SHOWN) {
+        let titles: Vec<&str> = one.pick.items.iter().map(|&item| contents.title(item)).collect();
+        rows.add_row([
+            one.customer.clone(),
+            format!("{:.3}", one.pick.score),
+            one.pick.reason.clone(),
+            titles.join("\n"),
+            if one.held_out { "held out" } else { "" }.to_owned(),
+        ]);
+    }
+    align_right(&mut rows, &[1]);
+    print(rows)?;
+    print(format!("{} customers in all; --out FILE writes them", thousands(chosen.len() as u64)))
+}
+
+/// What an audience's file says of each customer.
+struct Sheet<'a> {
+    contents: &'a Contents,
+    clientele: &'a Clientele,
+}
+
+impl Sheet<'_> {
+    fn columns(&self, chosen: &[Chosen], horizon: Option<u32>) -> Vec<(&'static str, Column)> {
+        let text = |of: &dyn Fn(&Chosen) -> String| Column::Text(chosen.iter().map(of).collect());
+        let number =
+            |of: &dyn Fn(&Chosen) -> Option<f64>| Column::Number(chosen.iter().map(of).collect());
+        let keys = |one: &Chosen| -> Vec<&str> {
+            one.pick.items.iter().map(|&item| self.contents.keys.key(item)).collect()
+        };
+        let worth = |one: &Chosen| one.profile.buyer.as_ref().and_then(|buyer| buyer.worth);
+        let buyer = |of: fn(&crate::customers::Buyer) -> f64| {
+            move |one: &Chosen| one.profile.buyer.as_ref().map(of)
+        };
+        let mut columns = vec![
+            ("customer_id", text(&|one| one.customer.clone())),
+            ("group", text(&|one| if one.held_out { "holdout" } else { "treated" }.into())),
+            ("score", number(&|one| Some(one.pick.score))),
+            ("reason", text(&|one| one.pick.reason.clone())),
+            ("items", text(&|one| keys(one).join("|"))),
+            ("due", text(&|one| one.due_day())),
+            ("segment", text(&|one| self.segment(one))),
+            ("stage", text(&|one| one.profile.lifecycle.stage.name().into())),
+            ("orders", number(&buyer(|buyer| buyer.rfm.orders.into()))),
+            ("total", number(&buyer(|buyer| buyer.rfm.total.into()))),
+            ("days_since_last_order", number(&buyer(|buyer| buyer.rfm.recency_days.into()))),
+            ("churn", number(&buyer(|buyer| buyer.churn.probability.into()))),
+            ("value_at_risk", number(&buyer(|buyer| buyer.churn.value_at_risk.into()))),
+            ("alive", number(&|one| Some(worth(one)?.alive.into()))),
+            ("expected_orders_28", number(&|one| Some(worth(one)?.orders_28.expected.into()))),
+            ("expected_orders_90", number(&|one| Some(worth(one)?.orders_90.expected.into()))),
+            ("expected_orders_365", number(&|one| Some(worth(one)?.orders_365.expected.into()))),
+            ("lifetime_value", number(&|one| Some(worth(one)?.lifetime.expected.into()))),
+        ];
+        if let (Some(days), Some(models)) = (horizon, &self.clientele.models) {
+            let ahead = |one: &Chosen| {
+                Some(models.orders_within(&worth(one)?.timing, days).expected.into())
+            };
+            columns.push(("expected_purchases", number(&ahead)));
+        }
+        columns
+    }
+
+    fn segment(&self, one: &Chosen) -> String {
+        let (contents, clientele) = (self.contents, self.clientele);
+        let person = Person { profile: &one.profile, clientele, contents };
+        person.segment().unwrap_or_default().to_owned()
+    }
+}

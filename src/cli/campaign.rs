@@ -1,0 +1,143 @@
+//! `cartwright campaign`
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+
+use super::output::{align_right, print, table, thousands};
+use crate::campaigns::{Comparison, Interval, Judgement, Window, judge, read_assignments, subject};
+use crate::config::Config;
+use crate::customers::{Ledger, Paid};
+use crate::events;
+use crate::time::Timestamp;
+
+/// Tells whether a campaign worked.
+#[derive(Debug, Args)]
+pub(super) struct CampaignCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Compare those who were written to with those who were held out
+    Evaluate(Evaluate),
+}
+
+#[derive(Debug, Args)]
+struct Evaluate {
+    /// Who was in it: customer_id, group (treated or holdout), segment; as `audience --out` writes it
+    #[arg(long, value_name = "FILE")]
+    assignments: PathBuf,
+    /// What customers did: files, folders or patterns
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    events: Vec<PathBuf>,
+    /// First day of the campaign, as 2026-11-01
+    #[arg(long, value_name = "DAY")]
+    start: jiff::civil::Date,
+    /// Last day of it
+    #[arg(long, value_name = "DAY")]
+    end: jiff::civil::Date,
+    /// So many days before tell what customers spend without it
+    #[arg(long, default_value = "90d", value_parser = super::audience::days, value_name = "DAYS")]
+    before: u32,
+    /// Chance did not decide who was held out: then nothing is concluded
+    #[arg(long)]
+    not_randomised: bool,
+    /// The figures as JSON
+    #[arg(long)]
+    json: bool,
+    /// Takes COLUMN of the events for ROLE, where the guess is wrong: `--map item_id=SKU`
+    #[arg(long, value_name = "ROLE=COLUMN", value_parser = super::train::role_and_column)]
+    map: Vec<(String, String)>,
+}
+
+impl CampaignCommand {
+    pub(super) fn run(self, config: Config) -> anyhow::Result<()> {
+        match self.action {
+            Action::Evaluate(evaluate) => evaluate.run(config),
+        }
+    }
+}
+
+impl Evaluate {
+    fn run(self, mut config: Config) -> anyhow::Result<()> {
+        config.events.map.extend(self.map.clone());
+        let zone = config.events.zone()?;
+        let moment = |date: jiff::civil::Date| -> anyhow::Result<Timestamp> {
+            let day = date.to_zoned(zone.clone()).context("the calendar does not hold this day")?;
+            Ok(Timestamp(day.timestamp().as_millisecond()))
+        };
+        let window = Window {
+            start: moment(self.start)?,
+            end: moment(self.end.tomorrow()?)?,
+            before_days: self.before,
+        };
+        window.check()?;
+        let assignments = read_assignments(&self.assignments)?;
+        let log = events::read(&self.events, &config.events)?.log;
+        let ledger = Ledger::of(&log, &zone);
+        let orders: HashMap<&str, usize> = log.customers.keys().zip(0..).collect();
+        let subjects: Vec<_> = assignments
+            .iter()
+            .map(|assignment| {
+                let row = orders.get(assignment.customer.as_str()).map(|&c| ledger.orders.row(c));
+                let paid = row.unwrap_or_default().iter();
+                let paid: Vec<Paid> =
+                    paid.map(|order| Paid { at: order.at, value: order.value }).collect();
+                subject(assignment, &paid, &window)
+            })
+            .collect();
+        let judgement = judge(&subjects, !self.not_randomised);
+        if self.json {
+            return print(serde_json::to_string_pretty(&judgement)?);
+        }
+        show(&judgement)
+    }
+}
+
+fn show(judgement: &Judgement) -> anyhow::Result<()> {
+    let mut rows = table(&["", "treated", "held out", "difference", "95 %"]);
+    add_rows(&mut rows, "all", &judgement.all);
+    for (name, comparison) in &judgement.segments {
+        add_rows(&mut rows, name, comparison);
+    }
+    align_right(&mut rows, &[1, 2, 3, 4]);
+    print(rows)?;
+    print(&judgement.words)
+}
+
+fn add_rows(rows: &mut comfy_table::Table, name: &str, comparison: &Comparison) {
+    let (treated, held) = (&comparison.treated, &comparison.held_out);
+    let each = |sum: f64, customers: u64| sum / customers.max(1) as f64;
+    rows.add_row([
+        format!("{name}: customers"),
+        thousands(treated.customers),
+        thousands(held.customers),
+        String::new(),
+        String::new(),
+    ]);
+    let mut add = |what: &str, a: f64, b: f64, difference: Option<Interval>, scale: f64| {
+        let figure = |value: f64| format!("{:.2}", scale * value);
+        let signed = |value: f64| format!("{:+.2}", scale * value);
+        let interval = difference.map(|d| format!("{} to {}", signed(d.low), signed(d.high)));
+        rows.add_row([
+            format!("  {what}"),
+            figure(a),
+            figure(b),
+            difference.map(|d| signed(d.estimate)).unwrap_or_default(),
+            interval.unwrap_or_default(),
+        ]);
+    };
+    let rate = |group: &crate::campaigns::Group| each(group.buyers as f64, group.customers);
+    add("bought, %", rate(treated), rate(held), comparison.rate, 100.0);
+    let orders = |group: &crate::campaigns::Group| each(group.orders as f64, group.customers);
+    add("orders each", orders(treated), orders(held), comparison.orders, 1.0);
+    let revenue = |group: &crate::campaigns::Group| each(group.revenue, group.customers);
+    add("money each", revenue(treated), revenue(held), comparison.revenue, 1.0);
+    if let Some(adjusted) = comparison.adjusted_revenue {
+        add("money each, adjusted", revenue(treated), revenue(held), Some(adjusted), 1.0);
+    }
+}

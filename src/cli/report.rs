@@ -1,0 +1,183 @@
+//! `cartwright report`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+
+use super::output::{Steps, align_right, print, table, thousands};
+use crate::catalog::{self, CatalogReading};
+use crate::config::Config;
+use crate::customers::{Buyer, RfmSegment, Source, profiles};
+use crate::evaluate::customers::{CustomerCase, CustomerReport, judge_customers};
+use crate::events;
+use crate::index::{Index, Snapshot};
+use crate::report::{RfmCounts, customers_page};
+use crate::time::DAY_MS;
+use crate::time::Timestamp;
+use crate::train::{learn, stock};
+
+/// Reports for the shop's owner.
+#[derive(Debug, Args)]
+pub(super) struct ReportCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Customers: where they are, what they bring, who stays, who they are
+    Customers(Customers),
+}
+
+#[derive(Debug, Args)]
+struct Customers {
+    /// Directory of the index
+    #[arg(long, value_name = "DIR")]
+    index: PathBuf,
+    /// One page that needs nothing from outside
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Also measures how good the figures are, on the last weeks of these events
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    events: Vec<PathBuf>,
+    /// The catalogue that goes with the events
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    catalog: Vec<PathBuf>,
+    /// Days held out for that, at least 28
+    #[arg(long, default_value_t = 28, value_name = "DAYS")]
+    held_out_days: u32,
+    /// Takes COLUMN of the events for ROLE, where the guess is wrong: `--map item_id=SKU`
+    #[arg(long, value_name = "ROLE=COLUMN", value_parser = super::train::role_and_column)]
+    map: Vec<(String, String)>,
+    /// The figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl ReportCommand {
+    pub(super) fn run(self, config: Config) -> anyhow::Result<()> {
+        match self.what {
+            What::Customers(customers) => customers.run(config),
+        }
+    }
+}
+
+impl Customers {
+    fn run(self, mut config: Config) -> anyhow::Result<()> {
+        config.events.map.extend(self.map.clone());
+        let snapshot = Snapshot::open_current(&Index::at(&self.index))?;
+        let clientele = snapshot.customers.clientele()?;
+        if clientele.buyers == 0 {
+            bail!("nothing is known of customers here: the log has no time, or no customers");
+        }
+        let rfm = rfm_counts(&snapshot)?;
+        let held_out = match self.events.as_slice() {
+            [] => None,
+            _ => Some(self.judged(&config)?),
+        };
+        if let Some(path) = &self.html {
+            std::fs::write(path, customers_page(&clientele, &rfm, held_out.as_ref()))?;
+            print(format!("the page is in {}", path.display()))?;
+        }
+        if self.json {
+            let json = serde_json::json!({
+                "customers": clientele.buyers,
+                "kpis": clientele.kpis,
+                "segments": clientele.segments,
+                "models": clientele.models,
+                "held_out": held_out,
+            });
+            return print(serde_json::to_string_pretty(&json)?);
+        }
+        show(&rfm)?;
+        held_out.map_or(Ok(()), |report| show_judged(&report))
+    }
+
+    fn judged(&self, config: &Config) -> anyhow::Result<CustomerReport> {
+        let steps = Steps::new();
+        steps.step("reading the events");
+        let mut whole = events::read(&self.events, &config.events)?.log;
+        let catalog = match self.catalog.as_slice() {
+            [] => CatalogReading::default(),
+            paths => catalog::read(paths, &config.catalog)?,
+        };
+        let items = stock(&mut whole, &catalog.catalog);
+        let Some(last) = whole.events.last().filter(|_| whole.timed) else {
+            bail!("the events have no time: nothing can be held out");
+        };
+        let zone = config.events.zone()?;
+        let last_day = Timestamp(events::day(last.at, &zone) * DAY_MS);
+        let cut = last_day.plus_days(1 - i64::from(self.held_out_days));
+        let past = whole.only(|event| event.at < cut);
+        let learnt = learn(&past, items, &zone, &config.train, &mut |step| steps.step(step));
+        steps.step("getting to know the customers");
+        let source = Source {
+            log: &past,
+            items: &learnt.contents.items,
+            categories: &learnt.contents.categories,
+            histories: &learnt.histories,
+            zone: &zone,
+        };
+        let (clientele, profiles) = profiles(&source, &config.customers.worth);
+        steps.step("holding it against the weeks after");
+        Ok(judge_customers(&CustomerCase {
+            contents: &learnt.contents,
+            histories: &learnt.histories,
+            profiles: &profiles,
+            clientele: &clientele,
+            whole: &whole,
+            cut,
+            days: self.held_out_days,
+        }))
+    }
+}
+
+fn rfm_counts(snapshot: &Snapshot) -> anyhow::Result<RfmCounts> {
+    let mut counts: BTreeMap<RfmSegment, (u64, f64)> = BTreeMap::new();
+    for entry in snapshot.customers.profiles() {
+        if let Some(Buyer { rfm, .. }) = &entry?.1.buyer {
+            let (customers, money) = counts.entry(rfm.segment()).or_default();
+            *customers += 1;
+            *money += f64::from(rfm.total);
+        }
+    }
+    Ok(counts.into_iter().map(|(name, (customers, money))| (name, customers, money)).collect())
+}
+
+fn show(rfm: &RfmCounts) -> anyhow::Result<()> {
+    let mut rows = table(&["segment", "customers", "paid in all"]);
+    for (name, customers, money) in rfm {
+        rows.add_row([
+            name.name().replace('_', " "),
+            thousands(*customers),
+            thousands(money.round().max(0.0) as u64),
+        ]);
+    }
+    align_right(&mut rows, &[1, 2]);
+    print(rows)
+}
+
+fn show_judged(report: &CustomerReport) -> anyhow::Result<()> {
+    let mut rows =
+        table(&["judged", "by", "cases", "Cartwright", "rule", "difference, 95 %", "rule", ""]);
+    for figure in &report.figures {
+        rows.add_row([
+            figure.what.clone(),
+            figure.metric.clone(),
+            thousands(figure.cases),
+            format!("{:.4}", figure.ours),
+            format!("{:.4}", figure.theirs),
+            format!("{:+.4} to {:+.4}", figure.low, figure.high),
+            figure.rule.clone(),
+            if figure.beats() { "better" } else { "not shown to be better" }.to_owned(),
+        ]);
+    }
+    align_right(&mut rows, &[2, 3, 4, 5]);
+    print(rows)?;
+    for line in report.models.iter().chain(&report.left_out) {
+        print(line)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Figures over customers, and the bootstrap of their differences.
+
+const RESAMPLES: u64 = 400;
+
+/// Area under the ROC curve: the chance that a customer who did scores above one who did not, ties half.
+pub(super) fn auc(cases: &[(f64, bool)]) -> f64 {
+    let mut sorted: Vec<(f64, bool)> = cases.to_vec();
+    sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut below, mut sum, mut hits) = (0.0, 0.0, 0.0);
+    for ties in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let did = ties.iter().filter(|(_, did)| *did).count() as f64;
+        let not = ties.len() as f64 - did;
+        sum += did * (below + 0.5 * not);
+        below += not;
+        hits += did;
+    }
+    if hits > 0.0 && below > 0.0 { sum / (hits * below) } else { 0.5 }
+}
+
+/// How much more often the tenth with the highest scores did than all did; 1 = as often.
+pub(super) fn lift_at_tenth(cases: &[(f64, bool)]) -> f64 {
+    let mut sorted: Vec<(f64, bool)> = cases.to_vec();
+    sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let top = &sorted[..cases.len().div_ceil(10)];
+    let rate = |cases: &[(f64, bool)]| {
+        cases.iter().filter(|(_, did)| *did).count() as f64 / cases.len().max(1) as f64
+    };
+    rate(top) / rate(cases).max(f64::MIN_POSITIVE)
+}
+
+/// The 95 % interval of `figure` over resamples of `count` customers, given by their places.
+pub(super) fn interval(count: usize, figure: impl Fn(&[usize]) -> f64) -> (f64, f64) {
+    let mut figures: Vec<f64> = (0..RESAMPLES)
+        .map(|draw| {
+            let mut random = fastrand::Rng::with_seed(draw);
+            let places: Vec<usize> = (0..count).map(|_| random.usize(..count)).collect();
+            figure(&places)
+        })
+        .collect();
+    figures.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| figures[(share * (RESAMPLES - 1) as f64).round() as usize];
+    (at(0.025), at(0.975))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_perfect_order_has_an_area_of_one_and_ties_have_a_half() {
+        assert_eq!(auc(&[(0.1, false), (0.2, false), (0.9, true)]), 1.0);
+        assert_eq!(auc(&[(0.9, false), (0.1, true)]), 0.0);
+        assert_eq!(auc(&[(0.5, false), (0.5, true), (0.5, true)]), 0.5);
+        assert_eq!(auc(&[]), 0.5);
+    }
+
+    #[test]
+    fn the_lift_is_that_of_the_best_tenth() {
+        let cases: Vec<(f64, bool)> = (0..100).map(|n| (f64::from(n), n >= 80)).collect();
+        assert_eq!(lift_at_tenth(&cases), 5.0);
+    }
+
+    #[test]
+    fn the_interval_of_a_mean_holds_it() {
+        let values: Vec<f64> = (0..500).map(|n| f64::from(n % 7)).collect();
+        let mean = |places: &[usize]| places.iter().map(|&p| values[p]).sum::<f64>() / 500.0;
+        let (low, high) = interval(500, mean);
+        assert!(low < 2.99 && 2.99 < high && high - low < 0.5);
+    }
+}

@@ -1,0 +1,234 @@
+//! `cartwright.v1.AudienceService`: whom to talk to, and whether it worked.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio_stream::{Iter, Stream, StreamExt};
+use tonic::{Request, Response, Status};
+
+use super::convert::Check;
+use super::pb;
+use super::pb::audience_service_server::AudienceService;
+use super::pb::stream_audience_request::Audience as Asked;
+use super::served::{Counter, Served};
+use crate::audiences::{Audience, Chosen, Selection, select};
+use crate::campaigns::{
+    Assigned, Assignment, Comparison, Group, Interval, Judgement, Verdict, Window, judge, subject,
+};
+use crate::error::{Error, Result};
+use crate::ids::ItemId;
+use crate::index::{Contents, Snapshot};
+use crate::time::Timestamp;
+
+/// New items of one audience, at most.
+const MAX_NEW_ITEMS: usize = 100;
+/// A campaign says by default what was spent in so many days before it.
+const BEFORE_DAYS: u32 = 90;
+
+/// The service.
+#[derive(Debug)]
+pub(super) struct Audiences {
+    pub(super) counter: Arc<Counter>,
+}
+
+type Members = Pin<Box<dyn Stream<Item = Result<pb::AudienceMember, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl AudienceService for Audiences {
+    type StreamAudienceStream = Members;
+
+    async fn stream_audience(
+        &self,
+        request: Request<pb::StreamAudienceRequest>,
+    ) -> Result<Response<Members>, Status> {
+        let served = self.counter.served_or_not_yet()?;
+        let (audience, selection) = checked(&served.snapshot().contents, request.into_inner())?;
+        let chosen = aside({
+            let served = served.clone();
+            move || select(&served.snapshot(), &audience, &selection)
+        });
+        let members: Iter<_> = tokio_stream::iter(chosen.await?);
+        let members = members.map(move |one| Ok(member(&served.snapshot().contents, &one)));
+        Ok(Response::new(Box::pin(members)))
+    }
+
+    async fn evaluate_campaign(
+        &self,
+        request: Request<pb::EvaluateCampaignRequest>,
+    ) -> Result<Response<pb::EvaluateCampaignResponse>, Status> {
+        let served = self.counter.served_or_not_yet()?;
+        let request = request.into_inner();
+        let window = window(&request)?;
+        let generation = served.snapshot().manifest.generation;
+        let judged = aside(move || judged(&served, &request, &window)).await?;
+        Ok(Response::new(judgement(judged, generation)))
+    }
+}
+
+/// Reads whole trees on a thread that may block.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T, Status> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|_| Status::internal("reading the customers panicked"))??)
+}
+
+fn checked(
+    contents: &Contents,
+    request: pb::StreamAudienceRequest,
+) -> Result<(Audience, Selection)> {
+    let mut check = Check::default();
+    let audience = audience(contents, request.audience, &mut check);
+    let limit = usize::try_from(request.limit);
+    if limit.is_err() {
+        check.fail("limit", "must not be negative");
+    }
+    let selection = Selection {
+        limit: limit.ok().filter(|&limit| limit > 0),
+        holdout: request.holdout,
+        campaign: request.campaign,
+        salt: request.salt,
+    };
+    check.passed((audience, selection))
+}
+
+fn audience(contents: &Contents, asked: Option<Asked>, check: &mut Check) -> Audience {
+    match asked {
+        Some(Asked::NewArrival(new)) => {
+            check.count("new_arrival.item_ids", new.item_ids.len(), 1, MAX_NEW_ITEMS);
+            Audience::NewArrival { items: known_items(contents, &new.item_ids, check) }
+        }
+        Some(Asked::Interest(pb::Interest { from_days: 0, to_days: 0 })) => {
+            Audience::Interest { from_days: 3, to_days: 10 }
+        }
+        Some(Asked::Interest(pb::Interest { from_days, to_days })) => {
+            Audience::Interest { from_days, to_days }
+        }
+        Some(Asked::ReorderDue(pb::ReorderDue { within_days: 0 })) => {
+            Audience::ReorderDue { within_days: 7 }
+        }
+        Some(Asked::ReorderDue(due)) => Audience::ReorderDue { within_days: due.within_days },
+        Some(Asked::AtRisk(_)) => Audience::AtRisk,
+        Some(Asked::WinBack(_)) => Audience::WinBack,
+        Some(Asked::SecondPurchase(_)) => Audience::SecondPurchase,
+        Some(Asked::DiscountSensitive(_)) => Audience::DiscountSensitive,
+        Some(Asked::Champions(_)) => Audience::Champions,
+        Some(Asked::Segment(name)) => Audience::Segment(name),
+        Some(Asked::Where(condition)) => Audience::Where(condition),
+        None => {
+            check.fail("audience", "must say which");
+            Audience::Champions
+        }
+    }
+}
+
+fn known_items(contents: &Contents, keys: &[String], check: &mut Check) -> Vec<ItemId> {
+    let mut items = Vec::new();
+    for (key, place) in keys.iter().zip(0..) {
+        match contents.keys.get(key) {
+            Some(item) => items.push(item),
+            None => check.fail(
+                &format!("new_arrival.item_ids[{place}]"),
+                "is no item of the index: put it into the catalogue and train",
+            ),
+        }
+        if check.is_enough() {
+            break;
+        }
+    }
+    items
+}
+
+fn member(contents: &Contents, chosen: &Chosen) -> pb::AudienceMember {
+    let key = |&item: &ItemId| contents.keys.key(item).to_owned();
+    pb::AudienceMember {
+        customer_id: chosen.customer.clone(),
+        score: chosen.pick.score,
+        reason: chosen.pick.reason.clone(),
+        item_ids: chosen.pick.items.iter().map(key).collect(),
+        due: chosen.due_day(),
+        held_out: chosen.held_out,
+    }
+}
+
+fn window(request: &pb::EvaluateCampaignRequest) -> Result<Window> {
+    let mut check = Check::default();
+    if request.assignments.is_empty() {
+        check.fail("assignments", "must name at least one customer");
+    }
+    let mut day = |field: &str, text: &str| match text.parse::<jiff::civil::Date>() {
+        Ok(date) => {
+            date.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |day| day.timestamp().as_millisecond())
+        }
+        Err(_) => {
+            check.fail(field, "must be a day like 2026-11-22");
+            0
+        }
+    };
+    let start = Timestamp(day("first_day", &request.first_day));
+    let end = Timestamp(day("last_day", &request.last_day)).plus_days(1);
+    if end <= start {
+        check.fail("last_day", "must not be before first_day");
+    }
+    let before_days = if request.before_days == 0 { BEFORE_DAYS } else { request.before_days };
+    check.passed(Window { start, end, before_days })
+}
+
+fn judged(
+    served: &Served,
+    request: &pb::EvaluateCampaignRequest,
+    window: &Window,
+) -> Result<Judgement, Error> {
+    let Snapshot { customers, .. } = &served.snapshot();
+    let mut subjects = Vec::with_capacity(request.assignments.len());
+    let mut seen = std::collections::HashSet::new();
+    for one in request.assignments.iter().filter(|one| seen.insert(&one.customer_id)) {
+        let buyer = customers.profile(&one.customer_id)?.and_then(|profile| profile.buyer);
+        let orders = buyer.map(|buyer| buyer.latest_orders).unwrap_or_default();
+        let assignment = Assignment {
+            customer: one.customer_id.clone(),
+            assigned: if one.held_out { Assigned::HeldOut } else { Assigned::Treated },
+            segment: one.segment.clone(),
+        };
+        subjects.push(subject(&assignment, &orders, window));
+    }
+    Ok(judge(&subjects, request.randomised))
+}
+
+fn judgement(judged: Judgement, generation: u64) -> pb::EvaluateCampaignResponse {
+    use pb::evaluate_campaign_response::Verdict as Said;
+    let verdict = match judged.verdict {
+        Verdict::Worked => Said::Worked,
+        Verdict::Harmed => Said::Harmed,
+        Verdict::Undecided => Said::Undecided,
+        Verdict::NotConclusive => Said::NotConclusive,
+    };
+    let segments = judged.segments.into_iter().map(|(name, c)| (name, comparison(&c)));
+    pb::EvaluateCampaignResponse {
+        verdict: verdict.into(),
+        words: judged.words,
+        all: Some(comparison(&judged.all)),
+        segments: segments.collect(),
+        generation,
+    }
+}
+
+fn comparison(comparison: &Comparison) -> pb::CampaignComparison {
+    let difference = |interval: Option<Interval>| {
+        interval.map(|Interval { estimate, low, high }| pb::Difference { estimate, low, high })
+    };
+    pb::CampaignComparison {
+        treated: Some(group(&comparison.treated)),
+        held_out: Some(group(&comparison.held_out)),
+        rate: difference(comparison.rate),
+        orders: difference(comparison.orders),
+        revenue: difference(comparison.revenue),
+        adjusted_revenue: difference(comparison.adjusted_revenue),
+        detectable_revenue: comparison.detectable_revenue,
+    }
+}
+
+fn group(group: &Group) -> pb::CampaignGroup {
+    let Group { customers, buyers, orders, revenue, before_per_customer } = *group;
+    pb::CampaignGroup { customers, buyers, orders, revenue, before_per_customer }
+}

@@ -1,0 +1,247 @@
+//! Under which names customers are kept: the shop's own keys, or keyed hashes of them; and those who asked
+//! to be forgotten.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::Write;
+use std::sync::RwLock;
+
+use blake2::digest::consts::U16;
+use blake2::{Blake2b, Digest};
+
+use super::Index;
+use crate::error::{Error, Result};
+
+/// The environment variable that holds the secret of hashed keys.
+pub const SECRET: &str = "CARTWRIGHT_CUSTOMER_SECRET";
+/// The file of those who asked to be forgotten.
+const ERASED: &str = "erased";
+/// Under every secret this text has another hash: the manifest tells by it which secret is meant.
+const MARK: &str = "cartwright customer keys";
+
+/// How customers are called on disk.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub enum CustomerKeys {
+    /// By the shop's own keys.
+    #[default]
+    Plain,
+    /// By BLAKE2b-128 over the secret and the key, in hexadecimal: who reads the disk learns no key.
+    Hashed(String),
+}
+
+impl std::fmt::Debug for CustomerKeys {
+    /// Never shows the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "Plain",
+            Self::Hashed(_) => "Hashed(…)",
+        })
+    }
+}
+
+impl CustomerKeys {
+    /// Plain, or hashed with the secret in [`SECRET`].
+    ///
+    /// Errors: they are to be hashed, and there is no secret.
+    pub fn from_environment(hash: bool) -> Result<Self> {
+        if !hash {
+            return Ok(Self::Plain);
+        }
+        match std::env::var(SECRET) {
+            Ok(secret) if secret.len() >= 16 => Ok(Self::Hashed(secret)),
+            _ => Err(Error::Config(format!(
+                "customers' keys are hashed here: {SECRET} must hold the secret, of 16 bytes or more"
+            ))),
+        }
+    }
+
+    /// The name on disk of the customer with the shop's key `key`.
+    pub fn stored<'a>(&self, key: &'a str) -> Cow<'a, str> {
+        match self {
+            Self::Plain => Cow::Borrowed(key),
+            Self::Hashed(secret) => Cow::Owned(hex(&keyed_hash(secret.as_bytes(), key))),
+        }
+    }
+
+    /// What the manifest says of the keys: empty for plain ones.
+    pub(super) fn mark(&self) -> String {
+        match self {
+            Self::Plain => String::new(),
+            Self::Hashed(_) => self.stored(MARK).into_owned(),
+        }
+    }
+
+    /// The keys of a generation whose manifest says `mark`.
+    ///
+    /// Errors: they are hashed, and the environment has no secret, or another one.
+    pub(super) fn of(mark: &str) -> Result<Self> {
+        let keys = Self::from_environment(!mark.is_empty())?;
+        if keys.mark() == mark {
+            return Ok(keys);
+        }
+        Err(Error::Config(format!(
+            "{SECRET} is not the secret that the customers' keys were hashed with"
+        )))
+    }
+}
+
+fn keyed_hash(secret: &[u8], key: &str) -> [u8; 16] {
+    let mut hasher = Blake2b::<U16>::new();
+    hasher.update((secret.len() as u64).to_le_bytes());
+    hasher.update(secret);
+    hasher.update(key);
+    hasher.finalize().into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Customers who asked to be forgotten: durable, shared by all that answer from the index, and made of
+/// keyed hashes. The salt is in the same file, so that an unguessable key can't be found out.
+#[derive(Debug, Default)]
+pub struct Erased {
+    state: RwLock<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    salt: String,
+    hashes: HashSet<String>,
+    /// Bytes of the file when it was read.
+    length: u64,
+}
+
+impl Erased {
+    /// Those of `index`.
+    ///
+    /// Errors: the file is there and can't be read.
+    pub fn of(index: &Index) -> Result<Self> {
+        let erased = Self::default();
+        erased.refresh(index)?;
+        Ok(erased)
+    }
+
+    /// Reads the file again if another process has added to it.
+    ///
+    /// Errors: as for [`Erased::of`].
+    pub fn refresh(&self, index: &Index) -> Result<()> {
+        let path = index.root().join(ERASED);
+        let length = match fs::metadata(&path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io("read", &path)(error)),
+        };
+        if self.read().length == length {
+            return Ok(());
+        }
+        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let mut lines = text.lines().map(str::to_owned);
+        let salt = lines.next().unwrap_or_default();
+        *self.write() = State { salt, hashes: lines.collect(), length };
+        Ok(())
+    }
+
+    /// True for a customer who is to be forgotten.
+    pub fn contains(&self, key: &str) -> bool {
+        let state = self.read();
+        !state.hashes.is_empty() && state.hashes.contains(&state.hash(key))
+    }
+
+    /// True while nobody asked.
+    pub fn is_empty(&self) -> bool {
+        self.read().hashes.is_empty()
+    }
+
+    /// How many asked.
+    pub fn len(&self) -> usize {
+        self.read().hashes.len()
+    }
+
+    /// Forgets a customer: for good, whatever is trained later. Once this returns the disk has it.
+    ///
+    /// Errors: the file can't be written.
+    pub fn erase(&self, index: &Index, key: &str) -> Result<()> {
+        self.refresh(index)?;
+        if self.contains(key) {
+            return Ok(());
+        }
+        let path = index.root().join(ERASED);
+        let mut state = self.write();
+        let mut line = String::new();
+        if state.salt.is_empty() {
+            state.salt = fresh_salt();
+            line = state.salt.clone() + "\n";
+        }
+        let hash = state.hash(key);
+        line += &hash;
+        line.push('\n');
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
+        file.write_all(line.as_bytes()).map_err(Error::io("write", &path))?;
+        file.sync_all().map_err(Error::io("sync", &path))?;
+        state.hashes.insert(hash);
+        state.length = file.metadata().map_err(Error::io("read", &path))?.len();
+        Ok(())
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn hash(&self, key: &str) -> String {
+        hex(&keyed_hash(self.salt.as_bytes(), key))
+    }
+}
+
+/// Another one each time: the standard library seeds its hash maps from the system's randomness.
+fn fresh_salt() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    (0..2).map(|n| format!("{:016x}", RandomState::new().hash_one(n))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hashed_key_depends_on_the_secret_and_gives_nothing_away() {
+        let one = CustomerKeys::Hashed("a secret of the shop".into());
+        let other = CustomerKeys::Hashed("another secret here".into());
+        assert_eq!(one.stored("C1"), one.stored("C1"));
+        assert_ne!(one.stored("C1"), other.stored("C1"));
+        assert_ne!(one.stored("C1"), one.stored("C2"));
+        assert_eq!(one.stored("C1").len(), 32);
+        assert_eq!(CustomerKeys::Plain.stored("C1"), "C1");
+        assert_ne!(one.mark(), other.mark());
+        assert!(!format!("{one:?}").contains("secret of"));
+    }
+
+    #[test]
+    fn who_is_forgotten_stays_so_for_everybody_and_the_file_does_not_say_who() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::at(folder.path());
+        let (one, other) = (Erased::of(&index).unwrap(), Erased::of(&index).unwrap());
+        one.erase(&index, "customer-17").unwrap();
+        one.erase(&index, "customer-17").unwrap();
+        assert!(one.contains("customer-17") && !one.contains("customer-18"));
+        assert!(!other.contains("customer-17"));
+        other.erase(&index, "customer-18").unwrap();
+        assert!(other.contains("customer-17"), "what another process wrote is read first");
+        one.refresh(&index).unwrap();
+        assert_eq!(one.len(), 2);
+        assert_eq!(Erased::of(&index).unwrap().len(), 2);
+        let file = fs::read_to_string(folder.path().join(ERASED)).unwrap();
+        assert!(!file.contains("customer"));
+    }
+}

@@ -1,0 +1,91 @@
+//! Under which names customers go into the index, and who does not.
+
+use crate::customers::Profile;
+use crate::events::{CustomerAttributes, EventLog};
+use crate::ids::Interner;
+use crate::index::{CustomerKeys, Erased};
+
+/// The log and the attributes under the names that are kept on disk, without all that those did who are to
+/// be forgotten.
+pub(super) fn named(
+    mut log: EventLog,
+    attributes: CustomerAttributes,
+    called: &CustomerKeys,
+    erased: &Erased,
+) -> (EventLog, CustomerAttributes) {
+    if *called == CustomerKeys::Plain && erased.is_empty() {
+        return (log, attributes);
+    }
+    let forgotten = |key: &str| {
+        !erased.is_empty() && (erased.contains(key) || erased.contains(&called.stored(key)))
+    };
+    let mut customers = Interner::new();
+    let ids: Vec<_> = log
+        .customers
+        .keys()
+        .map(|key| (!forgotten(key)).then(|| customers.intern(&called.stored(key))))
+        .collect();
+    log.events.retain_mut(|event| match event.customer {
+        None => true,
+        Some(old) => {
+            event.customer = ids[old.index()];
+            event.customer.is_some()
+        }
+    });
+    log.customers = customers;
+    let kept = attributes.into_iter().filter(|(key, _)| !forgotten(key));
+    let attributes = kept.map(|(key, row)| (called.stored(&key).into_owned(), row)).collect();
+    (log, attributes)
+}
+
+/// Puts each customer's attributes into their profile; what is said of strangers to the log is dropped.
+pub(super) fn add_attributes(
+    log: &EventLog,
+    attributes: CustomerAttributes,
+    profiles: &mut [Profile],
+) {
+    for (key, row) in attributes {
+        if let Some(customer) = log.customers.get(&key) {
+            profiles[customer.index()].attributes = row;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Event, EventKind};
+    use crate::ids::{CustomerId, ItemId};
+    use crate::index::Index;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn who_is_forgotten_leaves_no_event_and_everybody_else_keeps_theirs_under_another_name() {
+        let mut log = EventLog::default();
+        for (n, key) in ["ann", "bob", "eve"].into_iter().enumerate() {
+            let customer: CustomerId = log.customers.intern(key);
+            log.events.push(Event {
+                at: Timestamp(n as i64),
+                customer: Some(customer),
+                item: ItemId::new(n),
+                group: None,
+                quantity: 1.0,
+                unit_price: 1.0,
+                kind: EventKind::Purchase,
+                discount_percent: 0,
+            });
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::at(folder.path());
+        let erased = Erased::of(&index).unwrap();
+        erased.erase(&index, "bob").unwrap();
+        let called = CustomerKeys::Hashed("sixteen letters and more".into());
+        let attributes = ["ann", "bob"].map(|key| (key.to_owned(), Default::default()));
+        let (log, attributes) = named(log, attributes.into(), &called, &erased);
+        assert_eq!(log.events.len(), 2);
+        assert_eq!(attributes.len(), 1);
+        let key = |at: usize| log.customers.key(log.events[at].customer.unwrap());
+        assert_eq!((key(0), key(1)), (&*called.stored("ann"), &*called.stored("eve")));
+        assert!(log.customers.keys().all(|key| key.len() == 32));
+    }
+}
