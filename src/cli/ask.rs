@@ -209,5 +209,6 @@ fn named<'a>(question: &Question<'a>) -> Vec<&'a str> {
         Question::Related { item } => vec![item],
         Question::Basket { items } => items.clone(),
         Question::Customer { recent, .. } => recent.clone(),
+        Question::Trending { .. } | Question::Again => Vec::new(),
     }
 }

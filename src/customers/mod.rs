@@ -2,11 +2,14 @@
 //!
 //! This room knows customers and their rhythm. It refuses to know which items go together.
 
+mod again;
 mod cadence;
 mod history;
+mod logistic;
 
 use serde::{Deserialize, Serialize};
 
+pub use again::{Due, Rhythm, SOON_DAYS};
 pub use cadence::{Cadence, DueCurve};
 pub use history::{Bought, Drawn, Glance, History, histories};
 

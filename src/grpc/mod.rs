@@ -5,6 +5,7 @@
 mod catalog;
 mod catalog_convert;
 mod convert;
+mod convert_hot;
 mod desk;
 mod door;
 mod remembered;
@@ -33,6 +34,7 @@ mod served_pb {
 
 pub use convert::{MAX_BASKET_LINES, MAX_KEY_BYTES, MAX_LIMIT, MAX_RECENT};
 pub use convert::{ledger, limit, reason, reply};
+pub use convert_hot::MAX_PLACEMENTS;
 pub use served::shelf_with;
 pub use server::{ServeOptions, run};
 pub use twin::run_twin;

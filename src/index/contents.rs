@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::catalog::{CategoryTree, Item, Shelf};
-use crate::customers::Cadence;
+use crate::customers::{Cadence, Rhythm};
 use crate::embed::{Neighbour, Pull};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
@@ -14,7 +14,7 @@ use crate::rules::longer::LongRule;
 use crate::rules::visits::Visits;
 use crate::rules::{Rule, Rules};
 use crate::time::Timestamp;
-use crate::trends::Trends;
+use crate::trends::{Hot, Trends};
 
 /// Everything that answers are made of, customers apart. Rows are by [`ItemId`].
 #[derive(Clone, Debug, Default)]
@@ -53,6 +53,10 @@ pub struct Contents {
     pub trends: Trends,
     /// How soon people come back for it.
     pub cadence: Cadence,
+    /// What is hot, and what is rising.
+    pub hot: Hot,
+    /// What is due again, and when.
+    pub rhythm: Rhythm,
     /// What puts the best candidates of a question in order, by the question's name.
     pub rankers: BTreeMap<String, Forest>,
     /// Rows of `longer` by the first (lowest) item on the left; derived.
