@@ -7,8 +7,11 @@ mod bench;
 mod bench_train;
 mod demo;
 mod evaluate;
+mod evaluate_hot;
+mod everyone;
 mod index;
 mod output;
+mod placement;
 mod serve;
 mod train;
 

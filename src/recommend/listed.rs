@@ -38,7 +38,7 @@ pub(super) fn weights() -> &'static Weights {
 const LIST: Source = Source::Category;
 
 /// The category that a request means, however it spaces its levels.
-pub(super) fn known_category(contents: &Contents, path: &str) -> Option<CategoryId> {
+pub fn known_category(contents: &Contents, path: &str) -> Option<CategoryId> {
     let categories = &contents.categories;
     categories.get(path).or_else(|| {
         let levels: Vec<&str> = path.split('>').map(str::trim).collect();

@@ -20,6 +20,7 @@ mod terms;
 pub use crate::trends::Window;
 pub use blend::{Blend, SOURCES, Weights};
 pub use features::{FEATURES, RELATIVE_BLEND_COLUMN};
+pub use listed::known_category;
 pub use pool::Scratch;
 pub use reason::{Association, DueAgain, Reason, RuleAct, Source};
 pub use terms::{Dropped, Ledger, Objective, OrderValue, PriceBand, Terms};
