@@ -55,7 +55,15 @@ fn serving(files: prost_types::FileDescriptorSet, out: PathBuf) -> std::io::Resu
         .build_client(false)
         .codec_path("crate::grpc::wire::ReplyCodec")
         .extern_path(".cartwright.v1", "crate::grpc::pb");
-    for method in ["RelatedItems", "BasketUpsell", "ForCustomer"] {
+    for method in [
+        "RelatedItems",
+        "BasketUpsell",
+        "ForCustomer",
+        "TrendingItems",
+        "BuyAgainItems",
+        "RecommendPage",
+        "StreamForCustomers",
+    ] {
         let response = format!(".cartwright.v1.{method}Response");
         service = service.extern_path(response, "crate::grpc::wire::Reply");
     }

@@ -75,6 +75,19 @@ impl Error {
         Self::Index { path: path.as_ref().to_path_buf(), what: what.into() }
     }
 
+    /// The same error of a part of a request: its fields are named with `part` before them.
+    pub fn within(self, part: &str) -> Self {
+        match self {
+            Self::InvalidRequest(mut violations) => {
+                for violation in &mut violations {
+                    violation.field.insert_str(0, part);
+                }
+                Self::InvalidRequest(violations)
+            }
+            other => other,
+        }
+    }
+
     /// Exit code of a command that ends with this error: 1 failed, 2 wrong usage, 3 refused.
     pub fn exit_code(&self) -> u8 {
         match self {

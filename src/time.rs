@@ -1,5 +1,6 @@
 //! Moments, as every room writes them.
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds in a day.
@@ -21,6 +22,15 @@ impl Timestamp {
     /// Days from `earlier` to this moment; negative if this is the earlier one.
     pub fn days_since(self, earlier: Timestamp) -> f64 {
         self.0.saturating_sub(earlier.0) as f64 / DAY_MS as f64
+    }
+
+    /// The day on the calendar of `zone`, as days since 1970-01-01 there.
+    pub fn day(self, zone: &TimeZone) -> i64 {
+        let offset_s = match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(moment) if *zone != TimeZone::UTC => zone.to_offset(moment).seconds(),
+            _ => 0,
+        };
+        self.0.saturating_add(i64::from(offset_s) * 1000).div_euclid(DAY_MS)
     }
 
     /// This moment, `days` later (or earlier, if negative).

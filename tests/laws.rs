@@ -9,7 +9,8 @@ use cartwright::customers::History;
 use cartwright::events::{Event, EventKind, EventLog};
 use cartwright::ids::{CustomerId, GroupId, Interner, ItemId};
 use cartwright::recommend::{
-    Association, Blend, Query, Question, Reason, Recommendation, SOURCES, Scratch, Weights, answer,
+    Association, Blend, Query, Question, Reason, Recommendation, SOURCES, Scratch, TrendingBy,
+    Weights, Window, answer,
 };
 use cartwright::time::Timestamp;
 use cartwright::train::{Learnt, TrainOptions, learn};
@@ -166,11 +167,19 @@ fn check(learnt: &Learnt, query: &Query<'_>, found: &[Recommendation]) {
         Question::Related { item } => vec![item],
         Question::Basket { items } => items.clone(),
         Question::Customer { recent, .. } => recent.last().copied().into_iter().collect(),
+        Question::Trending { .. } | Question::Again => Vec::new(),
     };
     for recommended in found {
         let item = recommended.item;
         assert!(!unwanted.contains(&contents.keys.key(item)), "what was asked about: {}", told());
         assert_ne!(contents.items[item.index()].in_stock, Some(false), "sold out: {}", told());
+        if let Question::Trending { category: category @ ("All" | "All>C1"), .. } = query.question
+            && let Some(known) = contents.categories.get(&category.replace('>', " > "))
+        {
+            let of_item = contents.categories.of(item);
+            let is_in = contents.categories.upwards(of_item).any(|above| above == known);
+            assert!(is_in, "of another category: {}", told());
+        }
         if let Question::Customer { exclude_purchased: true, .. } = query.question {
             let bought = query.history.and_then(|history| history.bought(item));
             assert!(bought.is_none(), "bought before: {}", told());
@@ -199,7 +208,11 @@ fn check_reason(reason: &Reason, told: &dyn Fn() -> String) {
         Reason::Similar { cosine, .. } => {
             assert!((-1.001..=1.001).contains(cosine), "{reason:?} in {}", told());
         }
-        Reason::BoughtBefore { times, usual_days, days_since, .. } => {
+        Reason::BoughtBefore { times, usual_days, days_since, due, .. } => {
+            if let Some(due) = due {
+                assert!((0.0..=1.0).contains(&due.chance) && *usual_days > 0.0, "{}", told());
+                assert!(due.in_days >= 0.0 && due.in_days <= *usual_days, "{}", told());
+            }
             assert!(*times > 0 && *usual_days >= 0.0 && *days_since >= 0.0, "{}", told());
             assert!(usual_days.is_finite() && days_since.is_finite(), "{}", told());
         }
@@ -210,6 +223,12 @@ fn check_reason(reason: &Reason, told: &dyn Fn() -> String) {
         | Reason::ThisVisit
         | Reason::VisitsLikeThis { .. }
         | Reason::Popular { .. } => {}
+        Reason::Selling { count, .. } => assert!(*count > 0, "{}", told()),
+        Reason::Rising { count, expected, at_least, .. } => {
+            assert!(*count > 0 && *expected > 0.0 && *at_least > 1.0, "{}", told());
+            let ratio = f64::from(*count) / f64::from(*expected);
+            assert!(f64::from(*at_least) < ratio, "{reason:?} in {}", told());
+        }
         Reason::New { .. } | Reason::UpSell { .. } | Reason::Rule { .. } => {
             panic!("nobody asked for it: {reason:?} in {}", told())
         }
@@ -233,6 +252,14 @@ fn ask_everything(log: &EventLog, learnt: &Learnt) -> Vec<Vec<Recommendation>> {
         questions.push((Question::Customer { recent, exclude_purchased: false }, None));
     }
     questions.push((Question::Basket { items: keys.clone() }, None));
+    for (number, window) in Window::ALL.into_iter().cycle().take(12).enumerate() {
+        let by = [TrendingBy::BestSellers, TrendingBy::Rising][number / 3 % 2];
+        let category = ["", "All", "All>C1", "no such category"][number % 4];
+        questions.push((Question::Trending { window, category, by }, None));
+    }
+    for &history in &histories {
+        questions.push((Question::Again, history));
+    }
     for (number, history) in histories.into_iter().enumerate() {
         for exclude_purchased in [false, true] {
             let recent = keys.iter().copied().skip(number % keys.len()).take(number % 4).collect();

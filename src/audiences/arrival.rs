@@ -126,6 +126,7 @@ mod tests {
         Bought {
             item: ItemId::new(item),
             times: 1,
+            first: Timestamp(0),
             last: Timestamp(0),
             strength: 1.0,
             usual_days: 0.0,

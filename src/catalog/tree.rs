@@ -9,6 +9,7 @@ use crate::ids::CategoryId;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CategoryTree {
     nodes: Vec<Node>,
+    by_path: FxHashMap<String, CategoryId>,
     of_item: Vec<Option<CategoryId>>,
 }
 
@@ -22,7 +23,7 @@ impl CategoryTree {
     /// The tree over `items`, given in the order of their ids.
     pub fn new(items: &[Item]) -> Self {
         let mut tree = Self::default();
-        let mut known = FxHashMap::default();
+        let mut known: FxHashMap<String, CategoryId> = FxHashMap::default();
         for item in items {
             let mut node = None;
             let mut path = String::new();
@@ -35,12 +36,18 @@ impl CategoryTree {
             }
             tree.of_item.push(node);
         }
+        tree.by_path = known;
         tree
     }
 
     fn add(&mut self, path: &str, parent: Option<CategoryId>) -> CategoryId {
         self.nodes.push(Node { path: path.to_owned(), parent });
         CategoryId::new(self.nodes.len() - 1)
+    }
+
+    /// The category with this full path, `a > b > c`.
+    pub fn get(&self, path: &str) -> Option<CategoryId> {
+        self.by_path.get(path).copied()
     }
 
     /// The narrowest category of the item with this index, if it has one.
@@ -89,5 +96,7 @@ mod tests {
         assert!(path(1).is_empty() && path(9).is_empty());
         assert_eq!(path(2), ["Food > Tea", "Food"]);
         assert_eq!(tree.len(), 3);
+        assert_eq!(tree.get("Food > Tea"), tree.of(ItemId::new(2)));
+        assert_eq!(tree.get("Tea"), None);
     }
 }

@@ -1,11 +1,14 @@
 //! `cartwright ask`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::everyone::all_customers;
 use super::output::{answer_table, print, thousands};
+use super::placement::{Placement, placement};
 use crate::catalog::Shelf;
+use crate::customers::History;
 use crate::error::Error;
 use crate::filter::Filter;
 use crate::grpc;
@@ -13,8 +16,8 @@ use crate::index::{Index, Snapshot};
 use crate::live;
 use crate::merchandising::{RuleText, Rules};
 use crate::recommend::{
-    Blend, Dropped, Ledger, Objective, OrderValue, PriceBand, Query, Question, Scratch, Terms,
-    answer,
+    self, Answer, Blend, Dropped, Ledger, Objective, OrderValue, PriceBand, Query, Question,
+    Scratch, Terms, TrendingBy, Window, answer,
 };
 use crate::time::Timestamp;
 
@@ -51,11 +54,17 @@ enum Asked {
         #[command(flatten)]
         common: Common,
     },
-    /// What would this customer want?
+    /// What would this customer want? Or all of them, into a file?
     Customer {
         /// The customer; leave it out for a visitor who is not known
-        #[arg(required_unless_present = "recent")]
+        #[arg(required_unless_present_any = ["recent", "all"])]
         key: Option<String>,
+        /// Every customer of the index
+        #[arg(long, requires = "out", conflicts_with_all = ["key", "recent", "json"])]
+        all: bool,
+        /// Where the answers for all go, a row for each recommendation: .parquet, .csv or .jsonl
+        #[arg(long, requires = "all", value_name = "FILE")]
+        out: Option<PathBuf>,
         /// What was looked at just now, oldest first
         #[arg(long, num_args = 1.., value_name = "ITEM")]
         recent: Vec<String>,
@@ -65,6 +74,71 @@ enum Asked {
         #[command(flatten)]
         common: Common,
     },
+    /// What sells best of late, or better than it used to?
+    Trending {
+        /// Only this category and those below it: 'Food > Tea'
+        category: Option<String>,
+        /// How far back
+        #[arg(long, value_enum, default_value_t)]
+        window: Back,
+        /// What it is ranked by
+        #[arg(long, value_enum, default_value_t)]
+        by: By,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// What does this customer need again?
+    Again {
+        /// The customer
+        key: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Several placements of a page at once, no item twice
+    Page {
+        /// From the most to the least important: related:ITEM, basket:ITEM,ITEM, customer:KEY, again:KEY,
+        /// trending[:WINDOW], rising[:WINDOW]
+        #[arg(required = true, value_name = "PLACEMENT", value_parser = placement)]
+        placements: Vec<Placement>,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// How far back trending items are looked for.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Back {
+    Day,
+    #[default]
+    Week,
+    Month,
+}
+
+impl From<Back> for Window {
+    fn from(back: Back) -> Self {
+        match back {
+            Back::Day => Self::Day,
+            Back::Week => Self::Week,
+            Back::Month => Self::Month,
+        }
+    }
+}
+
+/// What trending items are ranked by.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum By {
+    #[default]
+    BestSellers,
+    Rising,
+}
+
+impl From<By> for TrendingBy {
+    fn from(by: By) -> Self {
+        match by {
+            By::BestSellers => Self::BestSellers,
+            By::Rising => Self::Rising,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -122,14 +196,105 @@ impl Ask {
                 let question = Question::Basket { items };
                 ask(common, question, customer.as_deref(), *order_value_target, false)
             }
-            Asked::Customer { key, recent, exclude_purchased, common } => {
+            Asked::Customer { exclude_purchased, common, out: Some(out), .. } => {
+                ask_all(common, *exclude_purchased, out)
+            }
+            Asked::Customer { key, recent, exclude_purchased, common, .. } => {
                 let question = Question::Customer {
                     recent: recent.iter().map(String::as_str).collect(),
                     exclude_purchased: *exclude_purchased,
                 };
                 ask(common, question, key.as_deref(), None, false)
             }
+            Asked::Trending { category, window, by, common } => {
+                let category = category.as_deref().unwrap_or_default();
+                let (window, by) = ((*window).into(), (*by).into());
+                ask(common, Question::Trending { window, category, by }, None, None, false)
+            }
+            Asked::Again { key, common } => ask(common, Question::Again, Some(key), None, false),
+            Asked::Page { placements, common } => ask_page(common, placements),
         }
+    }
+}
+
+/// A shop's index with what was changed since, and what all questions of one command have in common.
+struct Shop {
+    snapshot: Snapshot,
+    blend: Blend,
+    shelf: Shelf,
+    rules: Rules,
+    filter: Option<Filter>,
+    limit: usize,
+}
+
+impl Shop {
+    fn open(common: &Common) -> anyhow::Result<Self> {
+        let limit = grpc::limit(common.limit)?;
+        let index = Index::at(&common.index);
+        let snapshot = Snapshot::open_current(&index)?;
+        let blend = Blend::learnt(&snapshot.manifest.learnt)?;
+        let (changes, rules) = live::read(index.root())?;
+        let shelf = grpc::shelf_with(&snapshot.contents, changes)?;
+        let filter = common.filter.as_deref().map(|text| Filter::parse(text, &shelf)).transpose();
+        let filter = filter.map_err(|wrong| Error::Config(format!("--filter: {wrong}")))?;
+        let rules: Vec<RuleText> =
+            rules.iter().filter_map(|(_, rule)| serde_json::from_slice(rule).ok()).collect();
+        let rules = Rules::new(&rules, &shelf, &jiff::tz::TimeZone::UTC)?;
+        Ok(Self { snapshot, blend, shelf, rules, filter, limit })
+    }
+
+    fn terms<'a>(&'a self, common: &Common) -> Terms<'a> {
+        Terms {
+            shelf: Some(&self.shelf),
+            filter: self.filter.as_ref(),
+            rules: Some(&self.rules),
+            now: Timestamp(jiff::Timestamp::now().as_millisecond()),
+            objective: common.objective.into(),
+            diversity: common.diversity,
+            allow_variants: common.allow_variants,
+            ..Terms::default()
+        }
+    }
+
+    /// The customer's past. Says on stderr what the question names and the shop does not know.
+    fn past(
+        &self,
+        question: &Question<'_>,
+        customer: Option<&str>,
+    ) -> anyhow::Result<Option<History>> {
+        let history = match customer {
+            Some(customer) => self.snapshot.customers.history(customer)?,
+            None => None,
+        };
+        if customer.is_some() && history.is_none() {
+            eprintln!("the shop knows no such customer; answering without a past");
+        }
+        for key in named(question).into_iter().filter(|key| self.shelf.get(key).is_none()) {
+            eprintln!("the shop knows no item {key:?}; answering without it");
+        }
+        let is_page = matches!(question, Question::Related { .. });
+        if self.filter.as_ref().is_some_and(Filter::needs_current) && !is_page {
+            anyhow::bail!("--filter: `current` is the item on a page: only `ask related` has one");
+        }
+        if let Question::Trending { category, .. } = question
+            && !category.is_empty()
+            && recommend::known_category(&self.snapshot.contents, category).is_none()
+        {
+            eprintln!("the shop knows no category {category:?}; answering for the whole shop");
+        }
+        Ok(history)
+    }
+
+    fn reply(&self, answer: &Answer) -> serde_json::Value {
+        serde_json::json!({
+            "recommendations":
+                grpc::reply(&self.snapshot.contents, &self.shelf, &answer.recommendations),
+            "ledger": grpc::ledger(&answer.ledger),
+        })
+    }
+
+    fn table(&self, answer: &Answer) -> comfy_table::Table {
+        answer_table(&self.snapshot.contents, &self.shelf, &answer.recommendations)
     }
 }
 
@@ -140,64 +305,86 @@ fn ask(
     order_value: Option<f64>,
     up_sell: bool,
 ) -> anyhow::Result<()> {
-    let limit = grpc::limit(common.limit)?;
-    let index = Index::at(&common.index);
-    let snapshot = Snapshot::open_current(&index)?;
-    let blend = Blend::learnt(&snapshot.manifest.learnt)?;
-    let history = match customer {
-        Some(customer) => snapshot.customers.history(customer)?,
-        None => None,
-    };
-    if customer.is_some() && history.is_none() {
-        eprintln!("the shop knows no such customer; answering without a past");
-    }
-    let contents = &snapshot.contents;
-    let (changes, rules) = live::read(index.root())?;
-    let shelf = grpc::shelf_with(contents, changes)?;
-    for key in named(&question).into_iter().filter(|key| shelf.get(key).is_none()) {
-        eprintln!("the shop knows no item {key:?}; answering without it");
-    }
-    let filter = common.filter.as_deref().map(|text| Filter::parse(text, &shelf)).transpose();
-    let filter = filter.map_err(|wrong| Error::Config(format!("--filter: {wrong}")))?;
-    let is_page = matches!(question, Question::Related { .. });
-    if filter.as_ref().is_some_and(Filter::needs_current) && !is_page {
-        anyhow::bail!("--filter: `current` is the item on a page: only `ask related` has one");
-    }
-    let rules: Vec<RuleText> =
-        rules.iter().filter_map(|(_, rule)| serde_json::from_slice(rule).ok()).collect();
-    let rules = Rules::new(&rules, &shelf, &jiff::tz::TimeZone::UTC)?;
+    let shop = Shop::open(common)?;
+    let history = shop.past(&question, customer)?;
+    let worth = worth(&shop.shelf, &question);
     let terms = Terms {
-        shelf: Some(&shelf),
-        filter: filter.as_ref(),
-        rules: Some(&rules),
-        now: Timestamp(jiff::Timestamp::now().as_millisecond()),
-        objective: common.objective.into(),
-        diversity: common.diversity,
-        allow_variants: common.allow_variants,
         up_sell: up_sell.then_some(PriceBand { least: 1.05, most: 1.5 * 1.05 }),
-        order_value: order_value.map(|target| OrderValue { now: worth(&shelf, &question), target }),
-        ..Terms::default()
+        order_value: order_value.map(|target| OrderValue { now: worth, target }),
+        ..shop.terms(common)
     };
-    let query = Query { question, history: history.as_ref(), limit, terms };
-    let answer = answer(contents, &blend, &query, &mut Scratch::default());
+    let query = Query { question, history: history.as_ref(), limit: shop.limit, terms };
+    let answer = answer(&shop.snapshot.contents, &shop.blend, &query, &mut Scratch::default());
     if common.json {
-        let mut reply = serde_json::json!({
-            "recommendations": grpc::reply(contents, &shelf, &answer.recommendations),
-            "generation": snapshot.manifest.generation,
-            "ledger": grpc::ledger(&answer.ledger),
-        });
+        let mut reply = shop.reply(&answer);
+        reply["generation"] = shop.snapshot.manifest.generation.into();
         if order_value.is_some() {
             reply["expected_order_value"] = answer.expected_order_value.into();
         }
         return print(serde_json::to_string_pretty(&reply)?);
     }
-    print(answer_table(contents, &shelf, &answer.recommendations))?;
+    print(shop.table(&answer))?;
     if let Some(why) = why_short(&answer.ledger) {
         print(why)?;
     }
     if order_value.is_some() {
         print(format!("expected value of the order: {:.2}", answer.expected_order_value))?;
     }
+    Ok(())
+}
+
+/// What one placement shows, those behind it do not.
+fn ask_page(common: &Common, placements: &[Placement]) -> anyhow::Result<()> {
+    let shop = Shop::open(common)?;
+    let mut scratch = Scratch::default();
+    let (mut shown, mut page) = (Vec::new(), Vec::new());
+    for Placement { name, asked } in placements {
+        let (question, customer) = asked.question();
+        let history = shop.past(&question, customer)?;
+        let terms = Terms { shown: &shown, ..shop.terms(common) };
+        let query = Query { question, history: history.as_ref(), limit: shop.limit, terms };
+        let answer = answer(&shop.snapshot.contents, &shop.blend, &query, &mut scratch);
+        shown.extend(answer.recommendations.iter().map(|recommended| recommended.item));
+        shown.sort_unstable();
+        page.push((name, answer));
+    }
+    if common.json {
+        let placements = page.iter().map(|(name, answer)| {
+            let mut reply = shop.reply(answer);
+            reply["name"] = name.as_str().into();
+            reply
+        });
+        let placements: Vec<serde_json::Value> = placements.collect();
+        let generation = shop.snapshot.manifest.generation;
+        let reply = serde_json::json!({ "placements": placements, "generation": generation });
+        return print(serde_json::to_string_pretty(&reply)?);
+    }
+    for (name, answer) in &page {
+        print(format!("{name}\n{}", shop.table(answer)))?;
+    }
+    Ok(())
+}
+
+fn ask_all(common: &Common, exclude_purchased: bool, out: &Path) -> anyhow::Result<()> {
+    let shop = Shop::open(common)?;
+    let question = || Question::Customer { recent: Vec::new(), exclude_purchased };
+    shop.past(&question(), None)?;
+    let started = std::time::Instant::now();
+    let terms = shop.terms(common);
+    let Shop { snapshot, blend, limit, .. } = &shop;
+    let answered = |history: Option<&History>, scratch: &mut Scratch| {
+        let query = Query { question: question(), history, limit: *limit, terms: terms.clone() };
+        answer(&snapshot.contents, blend, &query, scratch).recommendations
+    };
+    let written = all_customers(snapshot, &shop.shelf, answered, out)?;
+    let seconds = started.elapsed().as_secs_f64();
+    print(format!(
+        "{} rows for {} customers in {}",
+        thousands(written.rows),
+        thousands(written.customers),
+        out.display()
+    ))?;
+    eprintln!("done in {seconds:.1} s");
     Ok(())
 }
 
@@ -237,5 +424,6 @@ fn named<'a>(question: &Question<'a>) -> Vec<&'a str> {
         Question::Related { item } => vec![item],
         Question::Basket { items } => items.clone(),
         Question::Customer { recent, .. } => recent.clone(),
+        Question::Trending { .. } | Question::Again => Vec::new(),
     }
 }

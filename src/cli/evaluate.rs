@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use jiff::tz::TimeZone;
 
+use super::evaluate_hot::{show_again, show_rising};
 use super::output::{Steps, align_right, print, table};
 use super::train::role_and_column;
 use crate::catalog::{self, Catalog};
@@ -15,7 +16,8 @@ use crate::error::Error;
 use crate::evaluate::baselines::LINE_UP;
 use crate::evaluate::report::TaskReport;
 use crate::evaluate::{
-    Cut, Exam, HeldOut, Question, Recommender, Report, Task, past, returns_after,
+    Cut, Exam, HeldOut, Question, Recommender, Report, Task, again_over_weeks, past, returns_after,
+    rising_over_weeks,
 };
 use crate::events::{self, EventLog};
 use crate::ids::ItemId;
@@ -43,7 +45,7 @@ pub(super) struct Evaluate {
     report: Option<PathBuf>,
     /// Only these tasks, with commas between them
     #[arg(long, value_delimiter = ',', value_name = "TASK", value_parser = task)]
-    tasks: Vec<Task>,
+    tasks: Vec<Judged>,
     /// Only these baselines, with commas between them; or `none`, or `all`
     #[arg(long, value_delimiter = ',', default_value = "all", value_name = "NAME", value_parser = baseline)]
     baselines: Vec<String>,
@@ -58,9 +60,23 @@ pub(super) struct Evaluate {
     time_zone: Option<String>,
 }
 
-fn task(name: &str) -> Result<Task, String> {
-    Task::named(name)
-        .ok_or_else(|| format!("expected one of {}", Task::ALL.map(Task::name).join(", ")))
+/// What can be judged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Judged {
+    Task(Task),
+    Rising,
+    Again,
+}
+
+fn task(name: &str) -> Result<Judged, String> {
+    match name {
+        "rising" => Ok(Judged::Rising),
+        "buy_again" => Ok(Judged::Again),
+        _ => Task::named(name).map(Judged::Task).ok_or_else(|| {
+            let names = Task::ALL.map(Task::name).join(", ");
+            format!("expected one of {names}, rising, buy_again")
+        }),
+    }
 }
 
 fn baseline(name: &str) -> Result<String, String> {
@@ -136,9 +152,21 @@ impl Evaluate {
         };
         let items = stock(&mut before, &catalog);
         let held_out = HeldOut::new(&before, &whole, &groups, cut, &zone, gap);
+        let wants_it = |what| self.tasks.is_empty() || self.tasks.contains(&what);
+        let sold: Vec<catalog::Item> =
+            whole.items.keys().map(|key| catalog.get(key).cloned().unwrap_or_default()).collect();
+        let rising = wants_it(Judged::Rising).then(|| {
+            steps.step("asking week by week what rises");
+            rising_over_weeks(&whole, &sold, &zone)
+        });
+        let again = wants_it(Judged::Again).then(|| {
+            steps.step("asking week by week what is due again");
+            again_over_weeks(&whole, &sold, &zone)
+        });
         drop(whole);
-        let tasks = if self.tasks.is_empty() { &Task::ALL[..] } else { &self.tasks };
-        let exam = Exam::new(&before, &held_out, cut, &zone, gap, tasks);
+        let tasks: Vec<Task> =
+            Task::ALL.into_iter().filter(|task| wants_it(Judged::Task(*task))).collect();
+        let exam = Exam::new(&before, &held_out, cut, &zone, gap, &tasks);
         let cartwright = match exam.is_empty() {
             true => None,
             false => {
@@ -150,6 +178,7 @@ impl Evaluate {
         let all = self.baselines.iter().any(|name| name == "all");
         let wants = |name: &str| all || self.baselines.iter().any(|wanted| wanted == name);
         let mut report = exam.sit(&systems, wants, |step| steps.step(step));
+        (report.rising, report.again) = (rising.flatten(), again.flatten());
         if let Some(Cartwright { how, lacking, .. }) = cartwright {
             report.learnt = how;
             report.notes.extend(lacking.iter().map(|line| format!("not learnt yet: {line}")));
@@ -244,6 +273,12 @@ fn show(report: &Report) -> anyhow::Result<()> {
     })?;
     for task in &report.tasks {
         show_task(report, task)?;
+    }
+    if let Some(rising) = &report.rising {
+        show_rising(rising)?;
+    }
+    if let Some(again) = &report.again {
+        show_again(again)?;
     }
     for note in &report.notes {
         print(format!("note: {note}"))?;

@@ -108,7 +108,7 @@ impl Customers {
             bail!("the events have no time: nothing can be held out");
         };
         let zone = config.events.zone()?;
-        let last_day = Timestamp(events::day(last.at, &zone) * DAY_MS);
+        let last_day = Timestamp(last.at.day(&zone) * DAY_MS);
         let cut = last_day.plus_days(1 - i64::from(self.held_out_days));
         let past = whole.only(|event| event.at < cut);
         let learnt = learn(&past, items, &zone, &config.train, &mut |step| steps.step(step));

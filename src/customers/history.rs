@@ -14,6 +14,8 @@ pub struct Bought {
     pub item: ItemId,
     /// In how many orders; 0 if all of it went back.
     pub times: u32,
+    /// The first of them.
+    pub first: Timestamp,
     /// The latest of them.
     pub last: Timestamp,
     /// Orders that held it, each decayed by its age; see [`HistoryOptions`].
@@ -109,10 +111,21 @@ impl History {
 
 impl Bought {
     /// Not in any order.
-    fn never(item: ItemId, last: Timestamp) -> Self {
+    fn never(item: ItemId, at: Timestamp) -> Self {
+        let (first, last) = (at, at);
         let (times, orders_ago, orders_since_first) = (0, 0, 0);
         let (strength, usual_days, lately) = (0.0, 0.0, 0.0);
-        Self { item, times, last, strength, usual_days, orders_ago, orders_since_first, lately }
+        Self {
+            item,
+            times,
+            first,
+            last,
+            strength,
+            usual_days,
+            orders_ago,
+            orders_since_first,
+            lately,
+        }
     }
 }
 
@@ -159,14 +172,14 @@ fn bought(
     now: Timestamp,
     options: &HistoryOptions,
 ) -> Vec<Bought> {
-    let mut items: FxHashMap<ItemId, (Bought, Timestamp)> = FxHashMap::default();
+    let mut items: FxHashMap<ItemId, Bought> = FxHashMap::default();
     for order in orders.clone() {
         let at = baskets.at[order];
         let orders_ago = orders.end - 1 - order;
         let weight = options.decay(orders_ago, now.days_since(at)) as f32;
         for &item in baskets.items.row(order) {
             let fresh = Bought { orders_since_first: orders_ago as u32, ..Bought::never(item, at) };
-            let (entry, _) = items.entry(item).or_insert((fresh, at));
+            let entry = items.entry(item).or_insert(fresh);
             entry.times += 1;
             entry.last = at;
             entry.strength += weight;
@@ -176,8 +189,13 @@ fn bought(
     }
     let mut list: Vec<Bought> = items
         .into_values()
-        .map(|(entry, first)| Bought {
-            usual_days: cadence.usual_days_of_pair(entry.item, entry.times, first, entry.last),
+        .map(|entry| Bought {
+            usual_days: cadence.usual_days_of_pair(
+                entry.item,
+                entry.times,
+                entry.first,
+                entry.last,
+            ),
             ..entry
         })
         .collect();

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
 
-use crate::events::{Event, EventKind, EventLog, day};
+use crate::events::{Event, EventKind, EventLog};
 use crate::ids::{CustomerId, GroupId};
 use crate::lists::Lists;
 use crate::time::Timestamp;
@@ -56,7 +56,7 @@ impl Ledger {
         };
         let now = log.events.last().map(|event| event.at).unwrap_or_default();
         Self {
-            today: day(now, zone) as i32,
+            today: now.day(zone) as i32,
             orders: orders.into_iter().collect(),
             returned: events.rows().map(sent_back).collect(),
             events,
@@ -115,7 +115,7 @@ fn orders(log: &EventLog, places: &[u32], zone: &TimeZone) -> Vec<Order> {
     for &place in places {
         let event = &log.events[place as usize];
         if event.kind == EventKind::Purchase {
-            let together = event.group.ok_or_else(|| day(event.at, zone) as i32);
+            let together = event.group.ok_or_else(|| event.at.day(zone) as i32);
             lines.push((together, place));
         }
     }
@@ -134,7 +134,7 @@ fn order(log: &EventLog, places: impl Iterator<Item = u32>, zone: &TimeZone) -> 
     for place in places {
         let event = &log.events[place as usize];
         if order.lines == 0 {
-            (order.at, order.day) = (event.at, day(event.at, zone) as i32);
+            (order.at, order.day) = (event.at, event.at.day(zone) as i32);
         }
         let paid = money(event);
         // A discount of 100 % leaves nothing to tell the price from.

@@ -15,6 +15,7 @@
 //!
 //! This room knows customers and their rhythm. It refuses to know which items go together.
 
+mod again;
 mod cadence;
 mod churn;
 mod five;
@@ -22,6 +23,7 @@ mod history;
 mod kpis;
 mod ledger;
 mod lifecycle;
+mod logistic;
 mod preferences;
 mod profile;
 mod rfm;
@@ -30,13 +32,14 @@ pub mod value;
 
 use serde::{Deserialize, Serialize};
 
+pub use again::{Due, Rhythm, SOON_DAYS};
 pub use cadence::{Cadence, DueCurve};
 pub use churn::{CHURN_DAYS, ChurnModel};
 pub use five::{Aspects, Quadrant, Thresholds};
 pub use history::{Bought, Drawn, Glance, History, histories};
 pub use kpis::{Cohort, Kpis, Period, Stages, Step, date};
 pub use ledger::{Ledger, Order};
-pub use lifecycle::{Lifecycle, Rhythm, Stage, Standing};
+pub use lifecycle::{Lifecycle, Stage, Standing};
 pub use preferences::{Favourite, Preferences};
 pub use profile::{
     Attribute, Buyer, Churn, Clientele, KEPT_ORDERS, Paid, Profile, ProfileOptions, Source,

@@ -10,9 +10,12 @@
 //! [`judge`] the marks, [`Report`] the page. The protocol is that of an outside judge, to the same hash,
 //! so that both come to the same figures.
 //!
+//! What is said to rise, and to be due again, is judged week by week: [`rising_over_weeks`], [`again_over_weeks`].
+//!
 //! This room refuses to know how the system under test is trained: it takes whatever implements
 //! [`Recommender`].
 
+mod again;
 pub mod baselines;
 mod cases;
 pub mod customers;
@@ -23,8 +26,10 @@ mod judge;
 mod metrics;
 mod protocol;
 pub mod report;
+mod rising;
 mod task;
 
+pub use again::{AgainMarks, AgainReport, Stated, again_over_weeks};
 pub use cases::{Case, Problem, purchased};
 pub use exam::Exam;
 pub use held_out::HeldOut;
@@ -32,6 +37,7 @@ pub use judge::{Background, Marks, Part, judge};
 pub use metrics::{AtCutoff, LIMIT, gini, interval};
 pub use protocol::{Cut, past, returns_after};
 pub use report::Report;
+pub use rising::{RisingMarks, RisingReport, rising_over_weeks};
 pub use task::{Headline, Task};
 
 use crate::ids::{CustomerId, ItemId};

@@ -5,7 +5,6 @@ use rayon::slice::ParallelSliceMut;
 
 use super::{Baskets, EventKind, EventLog};
 use crate::ids::{CustomerId, DenseId, GroupId, ItemId};
-use crate::time::{DAY_MS, Timestamp};
 
 /// What makes purchases one basket: the shop's order (or session) id, else the day in the shop's zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +24,7 @@ pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
         .filter(|(_, event)| event.kind == EventKind::Purchase)
         .map(|(index, event)| {
             let together =
-                event.group.map_or_else(|| Together::Day(day(event.at, zone)), Together::Order);
+                event.group.map_or_else(|| Together::Day(event.at.day(zone)), Together::Order);
             (event.customer, together, index)
         })
         .collect();
@@ -48,13 +47,4 @@ pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
         baskets.at.push(log.events[first].at);
     }
     baskets
-}
-
-/// Days since 1970 on the calendar of the shop's `zone`.
-pub fn day(at: Timestamp, zone: &TimeZone) -> i64 {
-    let offset_s = match jiff::Timestamp::from_millisecond(at.0) {
-        Ok(moment) if *zone != TimeZone::UTC => zone.to_offset(moment).seconds(),
-        _ => 0,
-    };
-    (at.0 + i64::from(offset_s) * 1000).div_euclid(DAY_MS)
 }

@@ -17,7 +17,7 @@ mod sessions;
 
 pub use account::{Account, Cause, FileAccount};
 pub use attributes::{CustomerAttributes, read_attributes};
-pub use baskets::{baskets, day};
+pub use baskets::baskets;
 pub use options::ReadOptions;
 pub use read::{GroupKeys, Reading, read, read_with_groups};
 pub use sessions::sessions;

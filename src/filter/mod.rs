@@ -135,6 +135,11 @@ impl fmt::Display for Type {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldId(pub u32);
 
+/// The text as it is written in a filter.
+pub fn quoted(text: &str) -> String {
+    lex::quoted(text, '"')
+}
+
 /// Which fields rows have.
 pub trait Schema {
     /// The field called exactly `name`.

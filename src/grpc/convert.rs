@@ -4,7 +4,7 @@ use super::pb;
 use crate::catalog::Shelf;
 use crate::customers::EventKind;
 use crate::error::{Error, Result, Violation};
-use crate::ids::ItemId;
+use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
 use crate::recommend::{
     Association, Dropped, Ledger, Objective, PriceBand, Question, Reason, Recommendation, RuleAct,
@@ -55,7 +55,7 @@ pub(super) struct WantedValue {
 }
 
 /// The wishes that every request can have, checked.
-macro_rules! wishes {
+macro_rules! wishes_of {
     ($check:expr, $request:expr) => {
         Wishes {
             filter: &$request.filter,
@@ -68,6 +68,7 @@ macro_rules! wishes {
         }
     };
 }
+pub(super) use wishes_of;
 
 impl<'a> TryFrom<&'a pb::RelatedItemsRequest> for Asked<'a> {
     type Error = Error;
@@ -78,7 +79,7 @@ impl<'a> TryFrom<&'a pb::RelatedItemsRequest> for Asked<'a> {
         let customer = check.customer(request.customer_id.as_deref());
         let limit = check.limit(request.limit);
         let up_sell = request.up_sell.as_ref().map(|band| check.price_band(band));
-        let wishes = Wishes { up_sell, ..wishes!(check, request) };
+        let wishes = Wishes { up_sell, ..wishes_of!(check, request) };
         let question = Question::Related { item: &request.item_id };
         check.passed(Self { question, customer, limit, wishes })
     }
@@ -105,7 +106,7 @@ impl<'a> TryFrom<&'a pb::BasketUpsellRequest> for Asked<'a> {
             target: request.order_value_target,
             lines: request.basket.iter().map(|line| (units(line), line.unit_price)).collect(),
         });
-        let wishes = Wishes { order_value, ..wishes!(check, request) };
+        let wishes = Wishes { order_value, ..wishes_of!(check, request) };
         let items = request.basket.iter().map(|line| line.item_id.as_str()).collect();
         check.passed(Self { question: Question::Basket { items }, customer, limit, wishes })
     }
@@ -131,7 +132,7 @@ impl<'a> TryFrom<&'a pb::ForCustomerRequest> for Asked<'a> {
         let recent = request.recent_item_ids.iter().map(String::as_str).collect();
         let exclude_purchased = request.exclude_purchased;
         let question = Question::Customer { recent, exclude_purchased };
-        let wishes = wishes!(check, request);
+        let wishes = wishes_of!(check, request);
         check.passed(Self { question, customer, limit, wishes })
     }
 }
@@ -203,7 +204,7 @@ impl Check {
         }
     }
 
-    fn objective(&mut self, objective: i32) -> Objective {
+    pub(super) fn objective(&mut self, objective: i32) -> Objective {
         match pb::Objective::try_from(objective) {
             Ok(pb::Objective::Unspecified | pb::Objective::Relevance) => Objective::Relevance,
             Ok(pb::Objective::Revenue) => Objective::Revenue,
@@ -218,7 +219,7 @@ impl Check {
         }
     }
 
-    fn diversity(&mut self, level: i32) -> u8 {
+    pub(super) fn diversity(&mut self, level: i32) -> u8 {
         match u8::try_from(level) {
             Ok(level) if level <= 5 => level,
             _ => {
@@ -228,7 +229,7 @@ impl Check {
         }
     }
 
-    fn placement<'a>(&mut self, placement: &'a str) -> &'a str {
+    pub(super) fn placement<'a>(&mut self, placement: &'a str) -> &'a str {
         let sign = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if placement.len() > 100 || !placement.chars().all(sign) {
             self.fail("placement", "must be at most 100 letters, digits, hyphens and underscores");
@@ -319,6 +320,8 @@ fn source(source: Source) -> pb::Source {
         Source::Popular => pb::Source::Popular,
         Source::NewArrival => pb::Source::NewArrival,
         Source::Rule => pb::Source::Rule,
+        Source::BestSeller => pb::Source::BestSeller,
+        Source::Rising => pb::Source::RisingItem,
     }
 }
 
@@ -342,6 +345,9 @@ pub fn ledger(ledger: &Ledger) -> pb::Ledger {
 /// One reason as a message.
 pub fn reason(contents: &Contents, shelf: &Shelf, reason: &Reason) -> pb::Reason {
     let key = |item: ItemId| shelf.key(item).to_owned();
+    let path = |category: Option<CategoryId>| {
+        category.map_or(String::new(), |c| contents.categories.path(c).to_owned())
+    };
     let why = match reason {
         Reason::BoughtTogether { with, counted } => {
             let &Association { together, support, confidence, lift } = counted;
@@ -390,12 +396,16 @@ pub fn reason(contents: &Contents, shelf: &Shelf, reason: &Reason) -> pb::Reason
             cosine: f64::from(*cosine),
             alternative: *alternative,
         }),
-        Reason::BoughtBefore { times, last, usual_days, days_since } => {
+        Reason::BoughtBefore { times, last, usual_days, days_since, due } => {
             Why::BoughtBefore(pb::BoughtBefore {
                 times: *times,
                 last_bought: day(*last),
                 usual_days: f64::from(*usual_days),
                 days_since: *days_since,
+                due: due.map(|due| pb::Due {
+                    in_days: f64::from(due.in_days),
+                    chance: f64::from(due.chance),
+                }),
             })
         }
         Reason::SeenBefore { kind, at } => {
@@ -406,11 +416,25 @@ pub fn reason(contents: &Contents, shelf: &Shelf, reason: &Reason) -> pb::Reason
             day: String::new(),
         }),
         Reason::Popular { category, count, window_days, fallback } => Why::Popular(pb::Popular {
-            category: category.map_or(String::new(), |c| contents.categories.path(c).to_owned()),
+            category: path(*category),
             count: *count,
             window_days: *window_days,
             fallback: *fallback,
         }),
+        Reason::Selling { category, count, window_days, .. } => Why::Selling(pb::Selling {
+            category: path(*category),
+            count: *count,
+            window_days: *window_days,
+        }),
+        Reason::Rising { category, count, expected, at_least, window_days, .. } => {
+            Why::Rising(pb::Rising {
+                category: path(*category),
+                count: *count,
+                expected: f64::from(*expected),
+                at_least: f64::from(*at_least),
+                window_days: *window_days,
+            })
+        }
         Reason::New { like, cosine } => Why::NewArrival(pb::JustArrived {
             like_item_id: like.map_or(String::new(), key),
             cosine: f64::from(*cosine),

@@ -9,12 +9,13 @@ use rustc_hash::FxHashMap;
 use super::convert::{Asked, WantedValue, ledger, reply};
 use super::remembered::Remembered;
 use super::served::{Generation, Served};
-use super::wire;
+use super::{pb, wire};
 use crate::catalog::Shelf;
 use crate::customers::History;
 use crate::error::{Error, Result, Violation};
 use crate::filter::Filter;
-use crate::recommend::{OrderValue, PriceBand, Query, Question, Scratch, Terms, answer};
+use crate::ids::ItemId;
+use crate::recommend::{Answer, OrderValue, PriceBand, Query, Question, Scratch, Terms, answer};
 use crate::time::Timestamp;
 
 /// Working memory for answers, and answers that may be given again.
@@ -49,35 +50,78 @@ pub(super) fn answer_at_desk(
     DESK.with_borrow_mut(|desk| desk.answer(served, asked, most_bytes))
 }
 
+/// Answers several placements of a page at this thread's desk, encoded as a whole.
+///
+/// Errors: a filter can't be understood; its placement is named.
+pub(super) fn page_at_desk(served: &Served, placements: Vec<(&str, Asked<'_>)>) -> Result<Bytes> {
+    let placements = DESK.with_borrow_mut(|desk| desk.page(served, placements))?;
+    Ok(wire::encoded_page(placements))
+}
+
 impl Desk {
-    fn answer(&mut self, served: &Served, asked: Asked<'_>, most_bytes: usize) -> Result<Bytes> {
-        if self.state != served.number {
-            self.state = served.number;
-            self.filters.clear();
-        }
-        // The shop's rules begin and end by the day: a minute's delay is none.
-        let now = match served.rules.is_empty() {
-            true => Timestamp::default(),
-            false => Timestamp(jiff::Timestamp::now().as_millisecond() / MINUTE_MS * MINUTE_MS),
-        };
+    fn answer(
+        &mut self,
+        served: &Served,
+        mut asked: Asked<'_>,
+        most_bytes: usize,
+    ) -> Result<Bytes> {
+        // Here, so that no remembered answer of somebody who is to be forgotten is given again.
+        asked.customer = asked.customer.filter(|key| !served.snapshot().customers.is_erased(key));
+        let now = self.begin(served);
         if most_bytes > 0 {
             write_key(&asked, now, &mut self.key);
             if let Some(answer) = self.remembered.get(served.number, &self.key) {
                 return Ok(answer);
             }
         }
-        let snapshot = served.snapshot();
-        let past = asked.customer.map(|customer| snapshot.customers.history(customer));
-        let past = past.transpose().map(Option::flatten);
-        if let Err(error) = &past {
-            tracing::error!(%error, "a customer's past can't be read; answering without it");
-        }
+        let past = past_of(served, asked.customer);
         let history = past.as_ref().ok().and_then(Option::as_ref);
-        let answer = self.work_out(served, asked, now, history)?;
+        let answer = self.work_out(served, asked, now, history, &[])?;
+        let recommendations = named(served, &answer);
+        let ledger = ledger(&answer.ledger);
+        let answer = wire::encoded(recommendations, ledger, answer.expected_order_value);
         if past.is_ok() && most_bytes > 0 {
             self.remembered.keep(&self.key, answer.clone(), most_bytes);
         }
         Ok(answer)
+    }
+
+    /// One placement after the other; what one shows, those behind it do not.
+    fn page(
+        &mut self,
+        served: &Served,
+        placements: Vec<(&str, Asked<'_>)>,
+    ) -> Result<Vec<pb::PlacementAnswer>> {
+        let now = self.begin(served);
+        let (mut shown, mut page) = (Vec::new(), Vec::with_capacity(placements.len()));
+        for (place, (name, asked)) in placements.into_iter().enumerate() {
+            let past = past_of(served, asked.customer).ok().flatten();
+            let field = format!("placements[{place}].{}.", asked.question.placement());
+            let answer = self.work_out(served, asked, now, past.as_ref(), &shown);
+            let answer = answer.map_err(|error| error.within(&field))?;
+            shown.extend(answer.recommendations.iter().map(|recommended| recommended.item));
+            shown.sort_unstable();
+            page.push(pb::PlacementAnswer {
+                recommendations: named(served, &answer),
+                name: name.to_owned(),
+                ledger: Some(ledger(&answer.ledger)),
+                expected_order_value: answer.expected_order_value,
+            });
+        }
+        Ok(page)
+    }
+
+    /// Forgets what was parsed for another state of the shop, and tells the moment.
+    fn begin(&mut self, served: &Served) -> Timestamp {
+        if self.state != served.number {
+            self.state = served.number;
+            self.filters.clear();
+        }
+        // The shop's rules begin and end by the day: a minute's delay is none.
+        match served.rules.is_empty() {
+            true => Timestamp::default(),
+            false => Timestamp(jiff::Timestamp::now().as_millisecond() / MINUTE_MS * MINUTE_MS),
+        }
     }
 
     fn work_out(
@@ -86,7 +130,8 @@ impl Desk {
         asked: Asked<'_>,
         now: Timestamp,
         history: Option<&History>,
-    ) -> Result<Bytes> {
+        shown: &[ItemId],
+    ) -> Result<Answer> {
         let Generation { snapshot, blend, .. } = &*served.generation;
         let (contents, shelf) = (&snapshot.contents, &served.shelf);
         let Asked { question, wishes, .. } = asked;
@@ -101,7 +146,7 @@ impl Desk {
         let terms = Terms {
             shelf: Some(shelf),
             filter,
-            shown: &[],
+            shown,
             rules: Some(&served.rules),
             placement: wishes.placement,
             now,
@@ -112,10 +157,22 @@ impl Desk {
             order_value,
         };
         let query = Query { question, history, limit: asked.limit, terms };
-        let answer = answer(contents, blend, &query, &mut self.scratch);
-        let recommendations = reply(contents, shelf, &answer.recommendations);
-        Ok(wire::encoded(recommendations, ledger(&answer.ledger), answer.expected_order_value))
+        Ok(answer(contents, blend, &query, &mut self.scratch))
     }
+}
+
+/// The customer's past, if the shop knows one.
+fn past_of(served: &Served, customer: Option<&str>) -> Result<Option<History>> {
+    let customers = &served.generation.snapshot.customers;
+    let past = customer.map(|customer| customers.history(customer)).transpose();
+    past.map(Option::flatten).inspect_err(|error| {
+        tracing::error!(%error, "a customer's past can't be read; answering without it");
+    })
+}
+
+/// The recommendations under the shop's keys.
+fn named(served: &Served, answer: &Answer) -> Vec<pb::Recommendation> {
+    reply(&served.generation.snapshot.contents, &served.shelf, &answer.recommendations)
 }
 
 /// The filter with this text, parsed now if it was not of late.
@@ -179,6 +236,8 @@ fn write_key(asked: &Asked<'_>, now: Timestamp, key: &mut Vec<u8>) {
         Question::Basket { .. } => 1,
         Question::Customer { exclude_purchased: false, .. } => 2,
         Question::Customer { exclude_purchased: true, .. } => 3,
+        Question::Again => 4,
+        Question::Trending { window, by, .. } => 8 + *window as u8 + 4 * *by as u8,
     });
     let mut put = |text: &str| {
         key.extend((text.len() as u32).to_le_bytes()); // at most MAX_KEY_BYTES
@@ -193,6 +252,8 @@ fn write_key(asked: &Asked<'_>, now: Timestamp, key: &mut Vec<u8>) {
         Question::Basket { items } | Question::Customer { recent: items, .. } => {
             items.iter().for_each(|item| put(item));
         }
+        Question::Trending { category, .. } => put(category),
+        Question::Again => {}
     }
 }
 
@@ -202,7 +263,7 @@ mod tests {
 
     use super::super::convert::Wishes;
     use super::*;
-    use crate::recommend::Objective;
+    use crate::recommend::{Objective, TrendingBy, Window};
 
     #[test]
     fn no_two_questions_share_an_answer() {
@@ -211,6 +272,7 @@ mod tests {
             recent: recent.to_vec(),
             exclude_purchased,
         };
+        let trending = |window, category, by| Question::Trending { window, category, by };
         let questions = [
             Question::Related { item: "ab" },
             basket(&["ab"]),
@@ -219,6 +281,11 @@ mod tests {
             customer(&["ab"], false),
             customer(&["ab"], true),
             customer(&[], false),
+            Question::Again,
+            trending(Window::Day, "ab", TrendingBy::Rising),
+            trending(Window::Week, "ab", TrendingBy::Rising),
+            trending(Window::Week, "ab", TrendingBy::BestSellers),
+            trending(Window::Week, "", TrendingBy::BestSellers),
         ];
         let mut keys = HashSet::new();
         let mut asked = 0;

@@ -8,6 +8,7 @@ mod catalog;
 mod catalog_convert;
 mod changes;
 mod convert;
+mod convert_hot;
 mod customers;
 mod desk;
 mod door;
@@ -43,6 +44,7 @@ mod served_pb {
 pub use changes::shelf_with;
 pub use convert::{MAX_BASKET_LINES, MAX_KEY_BYTES, MAX_LIMIT, MAX_RECENT};
 pub use convert::{ledger, limit, reason, reply};
+pub use convert_hot::MAX_PLACEMENTS;
 pub use guard::may_listen;
 pub use keys::{Scope, hash_of_key};
 pub use server::{ServeOptions, run};

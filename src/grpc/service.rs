@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use tonic::{Request, Response, Status};
+use bytes::Bytes;
+use tokio_stream::{Stream, StreamExt};
+use tonic::codegen::BoxStream;
+use tonic::{Request, Response, Status, Streaming};
 
 use super::convert::Asked;
-use super::desk::answer_at_desk;
+use super::convert_hot::placements;
+use super::desk::{answer_at_desk, page_at_desk};
 use super::pb;
-use super::served::Counter;
+use super::served::{Counter, Served};
 use super::served_pb::recommendation_service_server::RecommendationService;
-use super::wire::Reply;
+use super::wire::{Reply, addressed};
 use crate::error::{Error, Result};
 
 /// `cartwright.v1.RecommendationService`.
@@ -25,19 +29,67 @@ impl Recommendations {
     where
         Asked<'a>: TryFrom<&'a T, Error = Error>,
     {
-        let mut asked = Asked::try_from(request)?;
+        let asked = Asked::try_from(request)?;
         let served = self.counter.served_or_not_yet()?;
-        let snapshot = served.snapshot();
-        // Here, so that no remembered answer of somebody who is to be forgotten is given again.
-        asked.customer = asked.customer.filter(|key| !snapshot.customers.is_erased(key));
-        let generation = snapshot.manifest.generation;
-        let recommendations = answer_at_desk(&served, asked, self.desk_bytes)?;
-        Ok(Response::new(Reply::Answer {
-            recommendations,
-            number: self.counter.number(),
-            generation,
-        }))
+        let answer = answer_at_desk(&served, asked, self.desk_bytes)?;
+        Ok(Response::new(self.counter.reply(&served, answer)))
     }
+
+    fn page(&self, request: &pb::RecommendPageRequest) -> Result<Response<Reply>, Status> {
+        let placements = placements(request)?;
+        let served = self.counter.served_or_not_yet()?;
+        let answer = page_at_desk(&served, placements)?;
+        Ok(Response::new(self.counter.reply(&served, answer)))
+    }
+}
+
+impl Counter {
+    fn reply(&self, served: &Served, recommendations: Bytes) -> Reply {
+        let generation = served.snapshot().manifest.generation;
+        Reply::Answer { recommendations, number: self.number(), generation }
+    }
+
+    /// The answer to a request of a stream, which is not remembered: of a night's mails none is asked again.
+    fn streamed(&self, request: &pb::ForCustomerRequest, place: u64) -> Result<Reply, Status> {
+        let within = |error: Error| error.within(&format!("requests[{place}]."));
+        let asked = Asked::try_from(request).map_err(within)?;
+        let served = self.served_or_not_yet()?;
+        let answer = answer_at_desk(&served, asked, 0).map_err(within)?;
+        let customer = request.customer_id.as_deref().unwrap_or_default();
+        Ok(self.reply(&served, addressed(&answer, customer)))
+    }
+}
+
+/// An answer for each request of a stream, worked out when the one before has been taken: whoever reads slowly
+/// is written to slowly, and nothing piles up.
+fn answers(
+    counter: Arc<Counter>,
+    requests: Streaming<pb::ForCustomerRequest>,
+) -> impl Stream<Item = Result<Reply, Status>> {
+    let mut place = 0;
+    let answers = requests.then(move |request| {
+        let counter = counter.clone();
+        let here = place;
+        place += 1;
+        async move {
+            // Others on this thread want to be served too.
+            tokio::task::yield_now().await;
+            counter.streamed(&request?, here)
+        }
+    });
+    until_failed(answers)
+}
+
+/// The stream up to its first failure, which is its end.
+fn until_failed<T>(
+    stream: impl Stream<Item = Result<T, Status>>,
+) -> impl Stream<Item = Result<T, Status>> {
+    let mut failed = false;
+    stream.take_while(move |answer| {
+        let goes_on = !failed;
+        failed = answer.is_err();
+        goes_on
+    })
 }
 
 #[tonic::async_trait]
@@ -61,5 +113,35 @@ impl RecommendationService for Recommendations {
         request: Request<pb::ForCustomerRequest>,
     ) -> Result<Response<Reply>, Status> {
         self.answer(request.get_ref())
+    }
+
+    async fn trending_items(
+        &self,
+        request: Request<pb::TrendingItemsRequest>,
+    ) -> Result<Response<Reply>, Status> {
+        self.answer(request.get_ref())
+    }
+
+    async fn buy_again_items(
+        &self,
+        request: Request<pb::BuyAgainItemsRequest>,
+    ) -> Result<Response<Reply>, Status> {
+        self.answer(request.get_ref())
+    }
+
+    async fn recommend_page(
+        &self,
+        request: Request<pb::RecommendPageRequest>,
+    ) -> Result<Response<Reply>, Status> {
+        self.page(request.get_ref())
+    }
+
+    type StreamForCustomersStream = BoxStream<Reply>;
+
+    async fn stream_for_customers(
+        &self,
+        request: Request<Streaming<pb::ForCustomerRequest>>,
+    ) -> Result<Response<Self::StreamForCustomersStream>, Status> {
+        Ok(Response::new(Box::pin(answers(self.counter.clone(), request.into_inner()))))
     }
 }

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
+use tonic::codegen::BoxStream;
 use tonic::service::Routes;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::door::Door;
 use super::guard::Guard;
@@ -87,5 +88,35 @@ impl RecommendationService for Twin {
         _: Request<pb::ForCustomerRequest>,
     ) -> Result<Response<Reply>, Status> {
         self.next()
+    }
+
+    async fn trending_items(
+        &self,
+        _: Request<pb::TrendingItemsRequest>,
+    ) -> Result<Response<Reply>, Status> {
+        self.next()
+    }
+
+    async fn buy_again_items(
+        &self,
+        _: Request<pb::BuyAgainItemsRequest>,
+    ) -> Result<Response<Reply>, Status> {
+        self.next()
+    }
+
+    async fn recommend_page(
+        &self,
+        _: Request<pb::RecommendPageRequest>,
+    ) -> Result<Response<Reply>, Status> {
+        self.next()
+    }
+
+    type StreamForCustomersStream = BoxStream<Reply>;
+
+    async fn stream_for_customers(
+        &self,
+        _: Request<Streaming<pb::ForCustomerRequest>>,
+    ) -> Result<Response<Self::StreamForCustomersStream>, Status> {
+        Err(Status::unimplemented("the twin answers one request at a time"))
     }
 }

@@ -11,14 +11,16 @@ use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder
 
 use super::pb;
 
-/// Fields of all three `…Response` messages.
+/// Fields of all `…Response` messages.
 const ATTRIBUTION_TOKEN: u32 = 2;
 const GENERATION: u32 = 3;
+/// Field of a `StreamForCustomersResponse`.
+const CUSTOMER_ID: u32 = 6;
 /// Bytes to begin with for a request, and for a reply; a longer one takes what it needs.
 const REQUEST_BYTES: usize = 512;
 const REPLY_BYTES: usize = 16;
 
-/// A `…Response`, whichever of the three.
+/// A `…Response`, whichever it is.
 #[derive(Clone, Debug)]
 pub(super) enum Reply {
     /// An answer of the service.
@@ -40,7 +42,7 @@ pub(super) fn encoded(
     ledger: pb::Ledger,
     expected_order_value: f64,
 ) -> Bytes {
-    // The three responses are alike on the wire; the other two never have an order's value.
+    // The responses are alike on the wire; the others never have an order's value.
     let response = pb::BasketUpsellResponse {
         recommendations,
         ledger: Some(ledger),
@@ -48,6 +50,24 @@ pub(super) fn encoded(
         ..Default::default()
     };
     response.encode_to_vec().into()
+}
+
+/// The placements of a page, as a response that has no token and no generation yet.
+pub(super) fn encoded_page(placements: Vec<pb::PlacementAnswer>) -> Bytes {
+    let response = pb::RecommendPageResponse { placements, ..Default::default() };
+    response.encode_to_vec().into()
+}
+
+/// An answer with the customer whom it is for behind it.
+pub(super) fn addressed(answer: &Bytes, customer: &str) -> Bytes {
+    let mut whole = Vec::with_capacity(answer.len() + customer.len() + 8);
+    whole.extend_from_slice(answer);
+    if !customer.is_empty() {
+        encode_key(CUSTOMER_ID, WireType::LengthDelimited, &mut whole);
+        encode_varint(customer.len() as u64, &mut whole);
+        whole.extend_from_slice(customer.as_bytes());
+    }
+    whole.into()
 }
 
 /// `{generation}-{number in hexadecimal}`.
@@ -177,5 +197,25 @@ mod tests {
             let read = pb::RelatedItemsResponse::decode(bytes.as_slice());
             assert_eq!(read.expect("a response"), response);
         }
+    }
+
+    #[test]
+    fn a_page_and_an_addressed_answer_read_as_what_they_are() {
+        let written = |recommendations| {
+            let mut bytes = Vec::new();
+            put(&Reply::Answer { recommendations, number: 255, generation: 7 }, &mut bytes);
+            bytes
+        };
+        let placements = vec![pb::PlacementAnswer { name: "top".into(), ..Default::default() }; 2];
+        let page = written(encoded_page(placements.clone()));
+        let page = pb::RecommendPageResponse::decode(page.as_slice()).expect("a page");
+        assert_eq!((page.placements, page.generation), (placements, 7));
+        assert_eq!(page.attribution_token, "7-00000000000000ff");
+
+        let answer = encoded(Vec::new(), pb::Ledger::default(), 0.0);
+        let answer = written(addressed(&answer, "Käthe"));
+        let answer = pb::StreamForCustomersResponse::decode(answer.as_slice()).expect("an answer");
+        assert_eq!((answer.customer_id.as_str(), answer.generation), ("Käthe", 7));
+        assert_eq!(answer.ledger, Some(pb::Ledger::default()));
     }
 }

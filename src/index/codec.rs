@@ -6,6 +6,7 @@ use crate::ids::{DenseId, ItemId};
 use crate::lists::Lists;
 use crate::rules::Rule;
 use crate::time::Timestamp;
+use crate::trends::{Riser, Seller};
 
 /// Rows (or numbers) per stored value: values of some hundred kilobytes load fastest.
 pub(super) const BLOCK: usize = 1024;
@@ -108,6 +109,7 @@ impl Entry for Bought {
     fn put(&self, out: &mut Vec<u8>) {
         self.item.put(out);
         self.times.put(out);
+        self.first.put(out);
         self.last.put(out);
         self.strength.put(out);
         self.usual_days.put(out);
@@ -119,6 +121,7 @@ impl Entry for Bought {
         Some(Self {
             item: Entry::get(bytes)?,
             times: Entry::get(bytes)?,
+            first: Entry::get(bytes)?,
             last: Entry::get(bytes)?,
             strength: Entry::get(bytes)?,
             usual_days: Entry::get(bytes)?,
@@ -138,6 +141,37 @@ impl Entry for Drawn {
     fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
         let (item, weight, by) = (Entry::get(bytes)?, Entry::get(bytes)?, Entry::get(bytes)?);
         Some(Self { item, weight, by })
+    }
+}
+
+impl Entry for Seller {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.item.put(out);
+        self.count.put(out);
+        self.score.put(out);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        let (item, count, score) = (Entry::get(bytes)?, Entry::get(bytes)?, Entry::get(bytes)?);
+        Some(Self { item, count, score })
+    }
+}
+
+impl Entry for Riser {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.item.put(out);
+        self.count.put(out);
+        self.expected.put(out);
+        self.at_least.put(out);
+        u32::from(self.sure).put(out);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        Some(Self {
+            item: Entry::get(bytes)?,
+            count: Entry::get(bytes)?,
+            expected: Entry::get(bytes)?,
+            at_least: Entry::get(bytes)?,
+            sure: bytes.u32()? != 0,
+        })
     }
 }
 
@@ -304,6 +338,7 @@ mod tests {
             |(item, times, last, strength, usual_days)| Bought {
                 item: ItemId::new(item),
                 times,
+                first: Timestamp(last / 2),
                 last: Timestamp(last),
                 strength,
                 usual_days,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::catalog::{CategoryTree, Item, Near, Shelf};
-use crate::customers::Cadence;
+use crate::customers::{Cadence, Rhythm};
 use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors, nearest};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
@@ -14,7 +14,7 @@ use crate::rules::longer::LongRule;
 use crate::rules::visits::Visits;
 use crate::rules::{Rule, Rules};
 use crate::time::Timestamp;
-use crate::trends::Trends;
+use crate::trends::{Hot, Trends};
 
 /// So many of the likest items are known of one that came after the training.
 const NEAR_AN_ARRIVAL: usize = 20;
@@ -63,6 +63,10 @@ pub struct Contents {
     pub trends: Trends,
     /// How soon people come back for it.
     pub cadence: Cadence,
+    /// What is hot, and what is rising.
+    pub hot: Hot,
+    /// What is due again, and when.
+    pub rhythm: Rhythm,
     /// What puts the best candidates of a question in order, by the question's name.
     pub rankers: BTreeMap<String, Forest>,
     /// Rows of `longer` by the first (lowest) item on the left; derived.

@@ -12,7 +12,7 @@ use super::manifest::{Digester, TreeDigest};
 use super::opened::Opened;
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
-use crate::customers::DueCurve;
+use crate::customers::{DueCurve, Rhythm};
 use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors};
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
@@ -21,6 +21,7 @@ use crate::rules::longer::LongRule;
 use crate::rules::visits::Visits;
 use crate::rules::{Rule, Rules};
 use crate::time::Timestamp;
+use crate::trends::{Hot, Riser, Seller, Window};
 
 /// One generation, open for answers. Never changes.
 #[derive(Debug)]
@@ -199,6 +200,8 @@ impl Loader<'_> {
         let due = self.vector::<f32>("cadence.due")?;
         contents.cadence.due =
             DueCurve::from_factors(&due).ok_or_else(|| self.trees.damaged("cadence.due"))?;
+        contents.hot = self.hot(count)?;
+        contents.rhythm = self.rhythm(count)?;
         contents.now = self.vector_of::<Timestamp>("clock.now", 1)?[0];
         let clock = self.vector_of::<u32>("clock.rest", 2)?;
         (contents.timed, contents.trends.recent_days) = (clock[0] != 0, clock[1]);
@@ -206,6 +209,11 @@ impl Loader<'_> {
         let contents = contents.finish();
         if contents.trends.by_category.len() != contents.categories.len() {
             return Err(self.trees.damaged("trends.by_category"));
+        }
+        let rows = contents.categories.len() + 1;
+        let lists = contents.hot.windows.iter();
+        if lists.flat_map(|w| [w.sellers.len(), w.risers.len()]).any(|length| length != rows) {
+            return Err(self.trees.damaged("hot"));
         }
         Ok(contents)
     }
@@ -227,6 +235,43 @@ impl Loader<'_> {
         contents.arrivals =
             self.lists("arrivals", count, |n: &Neighbour| n.item.index() < count)?;
         Ok(())
+    }
+
+    fn hot(&self, count: usize) -> Result<Hot> {
+        let mut hot = Hot::default();
+        for window in Window::ALL {
+            let lists = &mut hot.windows[window as usize];
+            let tree = |kind: &str| format!("hot.{}.{kind}", window.name());
+            lists.sellers = self.load(&tree("sellers"), read_list_block)?;
+            lists.risers = self.load(&tree("risers"), read_list_block)?;
+            let known = |item: ItemId| item.index() < count;
+            if !lists.sellers.entries().iter().all(|seller: &Seller| known(seller.item)) {
+                return Err(self.trees.damaged(&tree("sellers")));
+            }
+            if !lists.risers.entries().iter().all(|riser: &Riser| known(riser.item)) {
+                return Err(self.trees.damaged(&tree("risers")));
+            }
+        }
+        Ok(hot)
+    }
+
+    /// Empty in a log without time.
+    fn rhythm(&self, count: usize) -> Result<Rhythm> {
+        let usual_ln: Vec<f32> = self.vector("rhythm.usual_ln")?;
+        if !usual_ln.is_empty() && usual_ln.len() != count {
+            return Err(self.trees.damaged("rhythm.usual_ln"));
+        }
+        let count = usual_ln.len();
+        let few = |name: &str| self.vector::<f32>(name);
+        let orders = few("rhythm.orders")?.try_into();
+        let weights = few("rhythm.weights")?.try_into();
+        Ok(Rhythm {
+            usual_ln,
+            spread: self.vector_of("rhythm.spread", count)?,
+            again: self.vector_of("rhythm.again", count)?,
+            orders: orders.map_err(|_| self.trees.damaged("rhythm.orders"))?,
+            weights: weights.map_err(|_| self.trees.damaged("rhythm.weights"))?,
+        })
     }
 
     fn items(&self, contents: &mut Contents) -> Result<()> {

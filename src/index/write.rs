@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::fault;
 use crate::ids::{CustomerId, Interner};
 use crate::lists::Lists;
+use crate::trends::Window;
 
 /// What the trainer says of a generation, for its manifest.
 #[derive(Clone, Debug, Default)]
@@ -324,8 +325,24 @@ impl TreeWriter<'_> {
         self.vector("cadence.return_rate", &cadence.return_rate)?;
         self.vector("cadence.usual_days", &cadence.usual_days)?;
         self.vector("cadence.due", cadence.due.factors())?;
+        self.hot(contents)?;
         self.vector("clock.now", &[contents.now])?;
         self.vector("clock.rest", &[u32::from(contents.timed), trends.recent_days])
+    }
+
+    /// What is hot, what is rising and what is due again.
+    fn hot(&mut self, contents: &Contents) -> sled::Result<()> {
+        let Contents { hot, rhythm, .. } = contents;
+        for window in Window::ALL {
+            let (lists, name) = (hot.of(window), window.name());
+            self.lists(&format!("hot.{name}.sellers"), &lists.sellers)?;
+            self.lists(&format!("hot.{name}.risers"), &lists.risers)?;
+        }
+        self.vector("rhythm.usual_ln", &rhythm.usual_ln)?;
+        self.vector("rhythm.spread", &rhythm.spread)?;
+        self.vector("rhythm.again", &rhythm.again)?;
+        self.vector("rhythm.orders", &rhythm.orders)?;
+        self.vector("rhythm.weights", &rhythm.weights)
     }
 
     fn embedding(&mut self, contents: &Contents) -> sled::Result<()> {

@@ -454,10 +454,7 @@ fn recommendations(
             }
         }
         all.extend(up_sold(pool, query, item));
-        let fallback = matches!(
-            evidence,
-            Evidence::Popular { fallback: true } | Evidence::Category { fallback: true, .. }
-        ) && source == evidence.source();
+        let fallback = evidence.is_fallback() && source == evidence.source();
         answer.push(Recommendation { item, score, source, fallback, reasons: all });
     }
     answer

@@ -34,6 +34,7 @@ impl<'a> Features<'a> {
             Question::Related { .. } => 1,
             Question::Basket { items } => items.len(),
             Question::Customer { recent, .. } => recent.len(),
+            Question::Trending { .. } | Question::Again => 0,
         };
         let history = query.history;
         let latest = history.and_then(|history| history.bought.iter().map(|b| b.last).max());

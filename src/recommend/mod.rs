@@ -7,6 +7,7 @@
 mod arrange;
 mod blend;
 mod features;
+mod listed;
 mod merchandise;
 mod pool;
 mod ranking;
@@ -15,10 +16,13 @@ mod sieve;
 mod sources;
 mod terms;
 
+/// How far back what is hot, or rises, is looked for.
+pub use crate::trends::Window;
 pub use blend::{Blend, SOURCES, Weights};
 pub use features::{FEATURES, RELATIVE_BLEND_COLUMN};
+pub use listed::known_category;
 pub use pool::Scratch;
-pub use reason::{Association, Reason, RuleAct, Source};
+pub use reason::{Association, DueAgain, Reason, RuleAct, Source};
 pub use terms::{Dropped, Ledger, Objective, OrderValue, PriceBand, Terms};
 
 use crate::catalog::Shelf;
@@ -50,6 +54,27 @@ pub enum Question<'a> {
         /// Leaves out whatever was ever bought.
         exclude_purchased: bool,
     },
+    /// What sells best of late, or better than it used to?
+    Trending {
+        /// How far back.
+        window: Window,
+        /// Only this category and those below it: `a > b > c`; the whole shop if it is empty or not known.
+        category: &'a str,
+        /// By what.
+        by: TrendingBy,
+    },
+    /// What does this customer need again?
+    Again,
+}
+
+/// What trending items are ranked by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TrendingBy {
+    /// Distinct customers, weighted and decayed; see [`trends::sellers`](crate::trends::sellers).
+    #[default]
+    BestSellers,
+    /// The lower bound of the recent rate over the usual; see [`trends::risers`](crate::trends::risers).
+    Rising,
 }
 
 impl Question<'_> {
@@ -59,6 +84,8 @@ impl Question<'_> {
             Self::Related { .. } => "related_items",
             Self::Basket { .. } => "basket_upsell",
             Self::Customer { .. } => "for_customer",
+            Self::Trending { .. } => "trending_items",
+            Self::Again => "buy_again_items",
         }
     }
 }
@@ -152,9 +179,12 @@ impl<'a> Query<'a> {
         Self { question, history, limit, terms: Terms::default() }
     }
 
-    /// Which kind of question this is.
+    /// Which kind of question this is, or is most like: what is listed beforehand has nothing to be tuned but what
+    /// the objectives weigh.
     pub fn kind(&self) -> Kind {
         match &self.question {
+            Question::Trending { .. } => Kind::Session,
+            Question::Again => Kind::Customer,
             Question::Related { .. } => Kind::Related,
             Question::Basket { .. } => Kind::Basket,
             Question::Customer { exclude_purchased, .. } => {
@@ -178,11 +208,12 @@ pub fn answer(
     scratch: &mut Scratch,
 ) -> Answer {
     let kind = query.kind();
-    let weights = blend.of(kind);
+    let is_listed = listed::is_listed(&query.question);
+    let weights = if is_listed { listed::weights() } else { blend.of(kind) };
     let (acting, gate) = terms_of(contents, query, &mut scratch.sieves);
     let mut pool = gather(contents, gate, weights, query, scratch);
     let mut scored = pool.scored(weights);
-    let ranker = contents.rankers.get(kind.name());
+    let ranker = contents.rankers.get(kind.name()).filter(|_| !is_listed);
     if let Some(ranker) = ranker.filter(|ranker| ranker.columns() == FEATURES) {
         let (first, rest) = ranking::parted(scored, SHORTLIST);
         let features = shortlist_features(&pool, query, &first);
@@ -221,7 +252,7 @@ fn terms_of<'a>(
     let asked = match &query.question {
         Question::Related { item } => shelf.get(item).into_iter().collect(),
         Question::Basket { items } => items.iter().filter_map(|item| shelf.get(item)).collect(),
-        Question::Customer { .. } => Vec::new(),
+        Question::Customer { .. } | Question::Trending { .. } | Question::Again => Vec::new(),
     };
     let placement = match terms.placement {
         "" => query.question.placement(),
@@ -235,10 +266,15 @@ fn terms_of<'a>(
     let filter = terms.filter.map(|filter| sieves.condition(filter, current.as_ref()));
     let better =
         terms.up_sell.map(|band| sieves.better_of_the_same_kind(shelf, band, current.as_ref()));
+    let category = match query.question {
+        Question::Trending { category, .. } => listed::known_category(contents, category)
+            .and_then(|category| sieves.in_category(shelf, contents.categories.path(category))),
+        _ => None,
+    };
     let gate = Gate {
         shelf,
         shown: terms.shown,
-        must_hold: filter.into_iter().chain(better).collect(),
+        must_hold: filter.into_iter().chain(better).chain(category).collect(),
         must_not_hold: std::mem::take(&mut acting.hides),
         groups_asked: match terms.allow_variants {
             true => Vec::new(),
@@ -325,6 +361,14 @@ fn gather<'a>(
         Question::Basket { items } => sources::basket(&mut pool, weights.due, items, query.history),
         Question::Customer { recent, exclude_purchased } => {
             sources::customer(&mut pool, weights, recent, query.history, *exclude_purchased);
+        }
+        Question::Trending { window, category, by } => {
+            listed::trending(&mut pool, *window, category, *by, query.limit);
+            return pool;
+        }
+        Question::Again => {
+            listed::again(&mut pool, query.history, query.limit);
+            return pool;
         }
     }
     pool.add_popular(query.limit);

@@ -12,23 +12,78 @@ use crate::index::Contents;
 use crate::rules::Rule;
 use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch};
 use crate::time::Timestamp;
+use crate::trends::Window;
 
 /// Why a source proposes an item.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Evidence {
-    Bought { with: ItemId, together: u32 },
-    Collected { with: ItemId, together: u32 },
-    Called { by: ItemId, weight: f32, in_orders: bool },
-    Viewed { with: ItemId, together: u32, alternative: bool },
-    Next { with: ItemId, together: u32, alternative: bool },
-    Onward { after: ItemId, sessions: u32 },
-    Longer { rule: u32 },
-    Similar { to: ItemId, cosine: f32, alternative: bool },
+    Bought {
+        with: ItemId,
+        together: u32,
+    },
+    Collected {
+        with: ItemId,
+        together: u32,
+    },
+    Called {
+        by: ItemId,
+        weight: f32,
+        in_orders: bool,
+    },
+    Viewed {
+        with: ItemId,
+        together: u32,
+        alternative: bool,
+    },
+    Next {
+        with: ItemId,
+        together: u32,
+        alternative: bool,
+    },
+    Onward {
+        after: ItemId,
+        sessions: u32,
+    },
+    Longer {
+        rule: u32,
+    },
+    Similar {
+        to: ItemId,
+        cosine: f32,
+        alternative: bool,
+    },
     Own,
-    Glanced { kind: EventKind, at: Timestamp },
+    Glanced {
+        kind: EventKind,
+        at: Timestamp,
+    },
     ThisVisit,
-    Category { category: CategoryId, fallback: bool },
-    Popular { fallback: bool },
+    Category {
+        category: CategoryId,
+        fallback: bool,
+    },
+    Popular {
+        fallback: bool,
+    },
+    /// Place in the row of a window's sellers.
+    Selling {
+        window: Window,
+        row: u32,
+        place: u32,
+        fallback: bool,
+    },
+    /// Place in the row of a window's risers.
+    Rising {
+        window: Window,
+        row: u32,
+        place: u32,
+        fallback: bool,
+    },
+    Due {
+        usual_days: f32,
+        in_days: f32,
+        chance: f32,
+    },
 }
 
 /// One item that was proposed, or kept out: as much as fits into one line of the cache, since a question
@@ -148,10 +203,23 @@ impl Evidence {
             Self::Viewed { .. } | Self::Next { .. } => Source::ViewedTogether,
             Self::Onward { .. } => Source::VisitsLikeThis,
             Self::Similar { .. } => Source::Similar,
-            Self::Own => Source::BoughtBefore,
+            Self::Own | Self::Due { .. } => Source::BoughtBefore,
             Self::Glanced { .. } | Self::ThisVisit => Source::SeenBefore,
             Self::Category { .. } => Source::Category,
             Self::Popular { .. } => Source::Popular,
+            Self::Selling { .. } => Source::BestSeller,
+            Self::Rising { .. } => Source::Rising,
+        }
+    }
+
+    /// Whether the item stands in because nothing nearer is known.
+    pub(super) fn is_fallback(self) -> bool {
+        match self {
+            Self::Category { fallback, .. }
+            | Self::Popular { fallback }
+            | Self::Selling { fallback, .. }
+            | Self::Rising { fallback, .. } => fallback,
+            _ => false,
         }
     }
 }
@@ -204,6 +272,12 @@ impl<'a> Pool<'a> {
     pub(super) fn passes_gate(&mut self, item: ItemId) -> bool {
         let why = self.gate.drops(&mut self.scratch.sieves, item);
         why.inspect(|why| self.ledger.drop(*why)).is_none()
+    }
+
+    /// The same, but one that may not is kept out for good, so that the ledger hears of it once.
+    pub(super) fn may_enter(&mut self, item: ItemId) -> bool {
+        let why = self.gate.drops(&mut self.scratch.sieves, item);
+        why.inspect(|why| self.block(item, *why)).is_none()
     }
 
     /// Whether a condition holds for the item.
@@ -302,6 +376,13 @@ impl<'a> Pool<'a> {
 
     /// Adds what is popular in the shop, to candidates and as new ones, enough for `limit`.
     pub(super) fn add_popular(&mut self, limit: usize) {
+        let fallback =
+            !self.scratch.slots.iter().any(|slot| slot.dropped.is_none() && slot.strongest > 0.0);
+        self.add_popular_as(limit, fallback);
+    }
+
+    /// The same, said to stand in or not.
+    pub(super) fn add_popular_as(&mut self, limit: usize, fallback: bool) {
         let contents = self.contents;
         let trends = &contents.trends;
         let top = trends.ranking.first().map_or(0.0, |item| trends.share[item.index()]);
@@ -310,8 +391,6 @@ impl<'a> Pool<'a> {
             let share = trends.share.get(item.index()).copied().unwrap_or(0.0);
             (share / top.max(f32::MIN_POSITIVE)).max(1e-9)
         };
-        let fallback =
-            !self.scratch.slots.iter().any(|slot| slot.dropped.is_none() && slot.strongest > 0.0);
         for place in 0..self.scratch.slots.len() {
             let says = popularity(self.scratch.slots[place].item);
             self.add_at(place, Source::Popular, says, Evidence::Popular { fallback });

@@ -73,6 +73,8 @@ pub enum Reason {
         usual_days: f32,
         /// Days since the latest purchase.
         days_since: f64,
+        /// When it is due, where that was asked for and it is bought in a rhythm.
+        due: Option<DueAgain>,
     },
     /// The customer looked at it, put it in the cart or on a wish list, and did not buy it since.
     SeenBefore {
@@ -92,6 +94,32 @@ pub enum Reason {
         /// Days of the window; 0 is all of the log.
         window_days: u32,
         /// Stands in because nothing nearer is known.
+        fallback: bool,
+    },
+    /// It sells best of late.
+    Selling {
+        /// Where; `None` is the whole shop.
+        category: Option<CategoryId>,
+        /// Distinct customers in the window.
+        count: u32,
+        /// Days of the window; 0 is all of the log.
+        window_days: u32,
+        /// Stands in because too little rises.
+        fallback: bool,
+    },
+    /// It sells better than it used to.
+    Rising {
+        /// Where; `None` is the whole shop.
+        category: Option<CategoryId>,
+        /// Distinct customers in the window, each once a day.
+        count: u32,
+        /// As many as its usual rate would have brought.
+        expected: f32,
+        /// Its rate is at least so many times the usual, with 95 % confidence.
+        at_least: f32,
+        /// Days of the window.
+        window_days: u32,
+        /// It may have risen by chance alone.
         fallback: bool,
     },
     /// It came after the index was trained, or shortly before.
@@ -115,6 +143,15 @@ pub enum Reason {
         /// What it did.
         act: RuleAct,
     },
+}
+
+/// When something is due again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DueAgain {
+    /// Days until the usual time has passed; 0 if it has.
+    pub in_days: f32,
+    /// The chance of a purchase within 7 days, 0 to 1.
+    pub chance: f32,
 }
 
 /// What a rule of the shop did to an item.
@@ -157,6 +194,10 @@ pub enum Source {
     NewArrival,
     /// A rule of the shop.
     Rule,
+    /// What sells best of late.
+    BestSeller,
+    /// What sells better than it used to.
+    Rising,
 }
 
 /// How often two things go together.
@@ -196,8 +237,8 @@ pub(super) fn reasons(
     evidence: Evidence,
 ) -> Vec<Reason> {
     let past = history.and_then(|history| history.bought(item)).filter(|bought| bought.times > 0);
-    let before = past.map(|bought| bought_before(contents, bought));
-    if evidence == Evidence::Own {
+    let before = past.map(|bought| bought_before(contents, bought, evidence));
+    if matches!(evidence, Evidence::Own | Evidence::Due { .. }) {
         return before.into_iter().collect();
     }
     let first = reason(contents, item, evidence);
@@ -216,12 +257,19 @@ fn bought_together(contents: &Contents, with: ItemId, item: ItemId) -> Option<Re
     Some(Reason::BoughtTogether { with: vec![with], counted })
 }
 
-fn bought_before(contents: &Contents, bought: &Bought) -> Reason {
+fn bought_before(contents: &Contents, bought: &Bought, evidence: Evidence) -> Reason {
+    let (usual_days, due) = match evidence {
+        Evidence::Due { usual_days, in_days, chance } => {
+            (usual_days, Some(DueAgain { in_days, chance }))
+        }
+        _ => (if contents.timed { bought.usual_days } else { 0.0 }, None),
+    };
     Reason::BoughtBefore {
         times: bought.times,
         last: contents.timed.then_some(bought.last),
-        usual_days: if contents.timed { bought.usual_days } else { 0.0 },
+        usual_days,
         days_since: contents.now.days_since(bought.last),
+        due,
     }
 }
 
@@ -271,7 +319,29 @@ fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
         Evidence::Similar { to, cosine, alternative } => {
             Reason::Similar { to, cosine, alternative }
         }
-        Evidence::Own => unreachable!("handled by the caller, which has the customer's past"),
+        Evidence::Selling { window, row, place, fallback } => {
+            let seller = contents.hot.of(window).sellers.row(row as usize)[place as usize];
+            Reason::Selling {
+                category: category_of(row),
+                count: seller.count,
+                window_days: if contents.timed { window.days() } else { 0 },
+                fallback,
+            }
+        }
+        Evidence::Rising { window, row, place, fallback } => {
+            let riser = contents.hot.of(window).risers.row(row as usize)[place as usize];
+            Reason::Rising {
+                category: category_of(row),
+                count: riser.count,
+                expected: riser.expected,
+                at_least: riser.at_least,
+                window_days: window.days(),
+                fallback,
+            }
+        }
+        Evidence::Own | Evidence::Due { .. } => {
+            unreachable!("handled by the caller, which has the customer's past")
+        }
         Evidence::Glanced { kind, at } => {
             Reason::SeenBefore { kind, at: contents.timed.then_some(at) }
         }
@@ -279,6 +349,11 @@ fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
         Evidence::Category { category, fallback } => popular(Some(category), fallback),
         Evidence::Popular { fallback } => popular(None, fallback),
     }
+}
+
+/// The category of a row of hot lists: the first is the whole shop's.
+fn category_of(row: u32) -> Option<CategoryId> {
+    (row as usize).checked_sub(1).map(CategoryId::new)
 }
 
 /// Where the two are known to go together, how often they do says more than a weight.
@@ -342,9 +417,17 @@ impl Reason {
             Self::BoughtBefore { times, last: None, .. } => {
                 format!("bought before in {times} {}", plural(*times, "order"))
             }
-            Self::BoughtBefore { times, usual_days, days_since, .. } if *usual_days > 0.0 => {
+            Self::BoughtBefore { times, usual_days, days_since, due, .. } if *usual_days > 0.0 => {
+                let due = match due {
+                    None => String::new(),
+                    Some(DueAgain { in_days, .. }) if *in_days < 0.5 => ": due now".to_owned(),
+                    Some(DueAgain { in_days, .. }) => {
+                        let days = in_days.round() as u32; // a few years at most
+                        format!(": due in {days} {}", plural(days, "day"))
+                    }
+                };
                 format!(
-                    "bought before in {times} {}, usually every {usual_days:.0} days, last {days_since:.0} days ago",
+                    "bought before in {times} {}, usually every {usual_days:.0} days, last {days_since:.0} days ago{due}",
                     plural(*times, "order"),
                 )
             }
@@ -358,12 +441,26 @@ impl Reason {
                 _ => "looked at and not bought".to_owned(),
             },
             Self::ThisVisit => "looked at in this visit".to_owned(),
+            Self::Selling { category, count, window_days, fallback } => {
+                let place = category.map_or("the shop", |c| contents.categories.path(c));
+                let stands_in = if *fallback { ", standing in: too little rises" } else { "" };
+                let customers = plural(*count, "customer");
+                format!(
+                    "sells best in {place}: {count} {customers}{}{stands_in}",
+                    in_window(*window_days)
+                )
+            }
+            Self::Rising { count, expected, at_least, window_days, fallback, .. } => {
+                let perhaps = if *fallback { ", which may be chance" } else { "" };
+                let customers = plural(*count, "customer");
+                format!(
+                    "rising: {count} {customers}{}, {expected:.1} expected: at least {at_least:.1}× its usual rate{perhaps}",
+                    in_window(*window_days),
+                )
+            }
             Self::Popular { category, count, window_days, fallback } => {
                 let place = category.map_or("the shop", |c| contents.categories.path(c));
-                let window = match window_days {
-                    0 => String::new(),
-                    days => format!(" in the last {days} days"),
-                };
+                let window = in_window(*window_days);
                 let stands_in =
                     if *fallback { ", standing in: nothing nearer is known" } else { "" };
                 format!("popular in {place}: {count} buyers{window}{stands_in}")
@@ -386,6 +483,15 @@ impl Reason {
                 format!("{act} by the shop's rule {id}")
             }
         }
+    }
+}
+
+/// 0 is all of the log.
+fn in_window(days: u32) -> String {
+    match days {
+        0 => String::new(),
+        1 => " on the last day".to_owned(),
+        days => format!(" in the last {days} days"),
     }
 }
 

@@ -70,6 +70,13 @@ impl Sieves {
         Condition::Kept(number)
     }
 
+    /// In the category with this path, or in one below it; `None` if the path is longer than a filter can be.
+    pub(super) fn in_category(&mut self, shelf: &Shelf, path: &str) -> Option<Condition> {
+        let text = format!("category under {}", crate::filter::quoted(path));
+        let filter = Filter::parse(&text, shelf).ok()?;
+        Some(self.condition(&filter, None))
+    }
+
     /// In the same category as the item asked about, and within a band of its price.
     pub(super) fn better_of_the_same_kind(
         &mut self,

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::{TrainOptions, pulls};
 use crate::catalog::{CategoryTree, Item};
-use crate::customers::{Cadence, History, histories};
+use crate::customers::{Cadence, History, Rhythm, histories};
 use crate::embed::{Factors, Interactions, UnitVectors, neighbours};
 use crate::events::{EventLog, Sessions, baskets, sessions};
 use crate::ids::ItemId;
@@ -17,7 +17,7 @@ use crate::rules::onward::OnwardOptions;
 use crate::rules::visits::Visits;
 use crate::rules::{self, Groups, RuleOptions, Rules};
 use crate::time::Timestamp;
-use crate::trends;
+use crate::trends::{self, Hot};
 
 /// What was learnt.
 #[derive(Clone, Debug)]
@@ -85,6 +85,8 @@ pub fn learn(
     watch("measuring trends and customers");
     let categories = CategoryTree::new(&items);
     let trends = trends::measure(log, &categories, count, now, &options.trends);
+    let hot = Hot::measure(log, zone, &categories, count);
+    let rhythm = Rhythm::learn(&baskets, &categories, count, log.timed);
     let cadence = Cadence::learn(&baskets, count, log.timed, &options.history);
     let histories = histories(log, &baskets, &cadence, now, &options.history);
 
@@ -109,6 +111,8 @@ pub fn learn(
         vectors,
         trends,
         cadence,
+        hot,
+        rhythm,
         ..Contents::default()
     };
     let contents = contents.finish();

@@ -3,6 +3,17 @@
 //! This room counts events over time. It refuses to know who the customers are beyond telling them
 //! apart.
 
+mod bounds;
+mod days;
+mod hot;
+mod rising;
+mod sellers;
+
+pub use days::{Days, OnDay};
+pub use hot::{Hot, HotLists, LONGEST_LIST, Window};
+pub use rising::{Riser, risers};
+pub use sellers::{Seller, sellers};
+
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::CategoryTree;
@@ -81,11 +92,7 @@ pub fn measure(
     options: &TrendOptions,
 ) -> Trends {
     let sold = log.events.iter().any(|event| event.kind == EventKind::Purchase);
-    let counted = |event: &&Event| match event.kind {
-        EventKind::Purchase => true,
-        EventKind::View | EventKind::Cart | EventKind::Favorite => !sold,
-        EventKind::Return => false,
-    };
+    let counted = |event: &&Event| counts_as_sold(event, sold);
     let days_back = |days: u32| if log.timed { now.plus_days(-i64::from(days)) } else { now };
     let since = days_back(options.recent_days);
     let since_latest = days_back(options.recent_days.div_ceil(4));
@@ -146,13 +153,26 @@ fn glances(log: &EventLog, item_count: usize) -> Vec<u32> {
     counts
 }
 
-/// Per item, how many different customers (else orders or visits) have an event that passes.
-fn distinct_voters(log: &EventLog, item_count: usize, passes: impl Fn(&Event) -> bool) -> Vec<u32> {
-    let voter = |event: &Event| match (event.customer, event.group) {
-        (Some(customer), _) => (0u8, customer.index()),
+/// Whether the event counts as a sale: purchases do; where nothing is ever sold, looks do.
+fn counts_as_sold(event: &Event, sold: bool) -> bool {
+    match event.kind {
+        EventKind::Purchase => true,
+        EventKind::View | EventKind::Cart | EventKind::Favorite => !sold,
+        EventKind::Return => false,
+    }
+}
+
+/// Whose event it is: a customer's, else an order's or a visit's.
+fn voter(event: &Event) -> (u8, usize) {
+    match (event.customer, event.group) {
+        (Some(customer), _) => (0, customer.index()),
         (None, Some(group)) => (1, group.index()),
         (None, None) => (2, 0),
-    };
+    }
+}
+
+/// Per item, how many different customers (else orders or visits) have an event that passes.
+fn distinct_voters(log: &EventLog, item_count: usize, passes: impl Fn(&Event) -> bool) -> Vec<u32> {
     let mut votes: Vec<_> =
         log.events.iter().filter(|e| passes(e)).map(|e| (e.item, voter(e))).collect();
     votes.sort_unstable();

@@ -4,7 +4,7 @@ mod html;
 
 use serde::Serialize;
 
-use super::{Headline, Marks, Problem, Task};
+use super::{AgainReport, Headline, Marks, Problem, RisingReport, Task};
 
 /// Below so many cases a figure says little.
 const FEW_CASES: usize = 100;
@@ -18,6 +18,10 @@ pub struct Report {
     pub subjects: Vec<String>,
     /// The tasks, in their usual order.
     pub tasks: Vec<TaskReport>,
+    /// Whether what is said to rise does; none if the log is too short.
+    pub rising: Option<RisingReport>,
+    /// Whether what is said to be due again is bought; none if nothing is.
+    pub again: Option<AgainReport>,
     /// What the shop should know of the figures.
     pub notes: Vec<String>,
     /// How the system under test was tuned, as a manifest has it: blends, what they gained on held-out weeks
@@ -112,7 +116,8 @@ impl Report {
                 ));
             }
         }
-        Self { window, subjects, tasks, notes, learnt: serde_json::Value::Null }
+        let learnt = serde_json::Value::Null;
+        Self { window, subjects, tasks, rising: None, again: None, notes, learnt }
     }
 
     /// The task's part, if it was asked for.

@@ -1,0 +1,216 @@
+//! Is what is said to be due bought? Week by week, each learnt from what was before it.
+
+use jiff::tz::TimeZone;
+use rustc_hash::FxHashSet;
+use serde::Serialize;
+
+use super::metrics::interval;
+use crate::catalog::{CategoryTree, Item};
+use crate::customers::{Cadence, Due, History, HistoryOptions, Rhythm, SOON_DAYS, histories};
+use crate::events::{EventKind, EventLog, baskets};
+use crate::ids::{CustomerId, ItemId};
+use crate::time::Timestamp;
+
+/// Weeks that are held back, one after the other.
+const WEEKS: i64 = 4;
+/// Of each customer so many are looked at, as an answer has them.
+const PLACES: usize = 10;
+/// What is due within so many days is said to be due.
+const DUE_DAYS: f32 = SOON_DAYS as f32;
+/// Any will do.
+const SEED: u64 = 7;
+
+/// Of what was said to be due within a week, how much was bought within that week.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AgainReport {
+    /// Weeks that were asked.
+    pub weeks: usize,
+    /// Items said to be due, over all customers and weeks.
+    pub said: usize,
+    /// The chance of a purchase that was stated, on average.
+    pub stated: f64,
+    /// The share that was bought: Cartwright's, and where an obvious rule chooses as many items of the same
+    /// customers. Best first.
+    pub marks: Vec<AgainMarks>,
+    /// By the chance that was stated: how many, the mean of it, and the share that was bought.
+    pub by_chance: Vec<Stated>,
+}
+
+/// One way to choose.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AgainMarks {
+    /// As the report calls it.
+    pub name: &'static str,
+    /// Share that was bought within the week, 0 to 1.
+    pub bought: f64,
+    /// 95 % interval, customers drawn anew.
+    pub interval: (f64, f64),
+}
+
+/// What was said with about the same chance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Stated {
+    /// How many.
+    pub said: usize,
+    /// The mean chance that was stated.
+    pub stated: f64,
+    /// The share that was bought.
+    pub bought: f64,
+}
+
+/// Asks at the beginning of each of the last four weeks what is due to each customer within 7 days; `items` is
+/// what the catalogue says, in the order of their ids. `None` if nothing is.
+pub fn again_over_weeks(log: &EventLog, items: &[Item], zone: &TimeZone) -> Option<AgainReport> {
+    let end = log.events.last().filter(|_| log.timed)?.at;
+    let categories = CategoryTree::new(items);
+    let mut sayings = Sayings::default();
+    for week in (1..=WEEKS).rev() {
+        let now = end.plus_days(-week * SOON_DAYS);
+        sayings.ask(log, &categories, now, zone, items.len());
+    }
+    (!sayings.said.is_empty()).then(|| sayings.report())
+}
+
+/// Everything that was said, by Cartwright and by the rules.
+#[derive(Default)]
+struct Sayings {
+    said: Vec<(f32, bool)>,
+    /// Per rule: whether what it chose was bought.
+    ruled: [Vec<bool>; RULES.len()],
+    clusters: Vec<u32>,
+}
+
+type Rule = (&'static str, fn(&History) -> Vec<ItemId>);
+
+const RULES: [Rule; 2] = [
+    ("latest", |history| ranked(history, |bought| (bought.last.0, i64::from(bought.times)))),
+    ("most_often", |history| ranked(history, |bought| (i64::from(bought.times), bought.last.0))),
+];
+
+fn ranked(history: &History, key: fn(&crate::customers::Bought) -> (i64, i64)) -> Vec<ItemId> {
+    let mut bought: Vec<_> = history.bought.iter().filter(|bought| bought.times > 0).collect();
+    bought.sort_by(|a, b| key(b).cmp(&key(a)).then(a.item.cmp(&b.item)));
+    bought.into_iter().map(|bought| bought.item).collect()
+}
+
+impl Sayings {
+    fn ask(
+        &mut self,
+        log: &EventLog,
+        categories: &CategoryTree,
+        now: Timestamp,
+        zone: &TimeZone,
+        item_count: usize,
+    ) {
+        let past = log.only(|event| event.at <= now);
+        let orders = baskets(&past, zone);
+        let rhythm = Rhythm::learn(&orders, categories, item_count, true);
+        let options = HistoryOptions::default();
+        let histories = histories(&past, &orders, &Cadence::default(), now, &options);
+        let soon = now.plus_days(SOON_DAYS);
+        let bought: FxHashSet<(CustomerId, ItemId)> = log
+            .events
+            .iter()
+            .filter(|event| event.at > now && event.at <= soon)
+            .filter(|event| event.kind == EventKind::Purchase)
+            .filter_map(|event| Some((event.customer?, event.item)))
+            .collect();
+        for (customer, history) in histories.iter().enumerate() {
+            let customer = CustomerId::new(customer);
+            let due = rhythm.due(history, now);
+            let due: Vec<Due> =
+                due.into_iter().take(PLACES).filter(|due| due.in_days <= DUE_DAYS).collect();
+            let was_bought = |item| bought.contains(&(customer, item));
+            self.said.extend(due.iter().map(|due| (due.chance, was_bought(due.item))));
+            self.clusters.extend(due.iter().map(|_| customer.index() as u32));
+            for ((_, rule), chosen) in RULES.iter().zip(&mut self.ruled) {
+                chosen.extend(rule(history).into_iter().take(due.len()).map(was_bought));
+            }
+        }
+    }
+
+    fn report(self) -> AgainReport {
+        let marks = |name, bought: Vec<bool>| {
+            let values: Vec<f64> = bought.iter().map(|&b| f64::from(u8::from(b))).collect();
+            AgainMarks {
+                name,
+                bought: values.iter().sum::<f64>() / values.len() as f64,
+                interval: interval(&values, &self.clusters, SEED),
+            }
+        };
+        let own = self.said.iter().map(|(_, bought)| *bought).collect();
+        let mut all = vec![marks("cartwright", own)];
+        all.extend(RULES.iter().zip(self.ruled).map(|((name, _), bought)| marks(name, bought)));
+        all.sort_by(|a, b| b.bought.total_cmp(&a.bought));
+        AgainReport {
+            weeks: WEEKS as usize,
+            said: self.said.len(),
+            stated: Stated::of(&self.said).stated,
+            marks: all,
+            by_chance: tenths(self.said),
+        }
+    }
+}
+
+/// Ten groups of about the same size, by the chance that was stated.
+fn tenths(mut said: Vec<(f32, bool)>) -> Vec<Stated> {
+    said.sort_by(|a, b| a.0.total_cmp(&b.0));
+    said.chunks(said.len().div_ceil(10).max(1)).map(Stated::of).collect()
+}
+
+impl Stated {
+    fn of(said: &[(f32, bool)]) -> Self {
+        let mean = |sum: f64| sum / said.len().max(1) as f64;
+        Self {
+            said: said.len(),
+            stated: mean(said.iter().map(|(chance, _)| f64::from(*chance)).sum()),
+            bought: mean(said.iter().filter(|(_, bought)| *bought).count() as f64),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Event;
+
+    #[test]
+    fn in_a_shop_that_keeps_its_rhythm_what_is_said_comes_true_as_often_as_stated() {
+        // 200 customers: item 0 every 28 days, item 1 every 10, give or take; something else now and then.
+        let mut chance = fastrand::Rng::with_seed(3);
+        let mut events = Vec::new();
+        for customer in 0..200usize {
+            for (item, every) in [(0, 28.0), (1, 10.0), (2 + customer % 20, 200.0)] {
+                let mut day = chance.f64() * every;
+                while day < 300.0 {
+                    events.push(Event {
+                        at: Timestamp((day * 86_400_000.0) as i64),
+                        customer: Some(CustomerId::new(customer)),
+                        item: ItemId::new(item),
+                        group: None,
+                        quantity: 1.0,
+                        unit_price: 1.0,
+                        kind: EventKind::Purchase,
+                        discount_percent: 0,
+                    });
+                    day += every * (0.8 + 0.4 * chance.f64());
+                }
+            }
+        }
+        events.sort_by_key(|event| event.at);
+        let mut log = EventLog { events, timed: true, ..EventLog::default() };
+        for customer in 0..200 {
+            log.customers.intern(&format!("c{customer}"));
+        }
+        let report = again_over_weeks(&log, &vec![Item::default(); 22], &TimeZone::UTC);
+        let report = report.expect("much is due");
+        assert_eq!(report.marks[0].name, "cartwright", "{report:?}");
+        assert!((report.marks[0].bought - report.stated).abs() < 0.05, "{report:?}");
+        assert!(report.marks[0].bought > 0.5, "{report:?}");
+    }
+
+    #[test]
+    fn a_log_without_time_says_nothing() {
+        assert_eq!(again_over_weeks(&EventLog::default(), &[], &TimeZone::UTC), None);
+    }
+}

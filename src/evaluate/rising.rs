@@ -1,0 +1,212 @@
+//! Is what is said to rise what sells more in the week after? Week by week, each asked with what was known then.
+
+use jiff::tz::TimeZone;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::metrics::interval;
+use crate::catalog::{CategoryTree, Item};
+use crate::events::EventLog;
+use crate::ids::ItemId;
+use crate::trends::{Days, risers};
+
+/// Places of a list that is judged.
+const PLACES: usize = 50;
+/// A week is compared with so many weeks before it.
+const WEEKS_BEFORE: usize = 8;
+/// At most so many weeks are asked, the last of the log.
+const MOST_WEEKS: usize = 26;
+/// With fewer weeks nothing is said.
+const LEAST_WEEKS: usize = 4;
+/// A true riser sells at least to so many customers in the week after …
+const LEAST_SOLD: u32 = 5;
+/// … and so many times what its usual share of the shop's sales would have brought.
+const TIMES_USUAL: f64 = 2.0;
+const WEEK: usize = 7;
+/// Any will do.
+const SEED: u64 = 6;
+
+/// How well risers were found, over all weeks that were asked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RisingReport {
+    /// Weeks that were asked.
+    pub weeks: usize,
+    /// True risers, on average of the weeks.
+    pub true_risers: f64,
+    /// Best first.
+    pub marks: Vec<RisingMarks>,
+}
+
+/// How well one way of finding them did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RisingMarks {
+    /// As the report calls it.
+    pub name: &'static str,
+    /// Share of true risers among the first fifty, on average of the weeks.
+    pub precision_at50: f64,
+    /// 95 % interval, weeks drawn anew.
+    pub interval: (f64, f64),
+}
+
+/// One way of finding risers: a score per item that was sold before, the best first.
+type Way = (&'static str, fn(&Asked<'_>) -> Vec<f64>);
+
+const WAYS: [Way; 4] = [
+    ("cartwright", found),
+    ("last_week_volume", |asked| asked.scores(|now, _| now)),
+    ("last_week_growth", |asked| asked.scores(|now, before| (now + 1.0) / (before + 1.0))),
+    ("last_week_increase", |asked| asked.scores(|now, before| now - before)),
+];
+
+/// Asks in each of the last weeks of the log; `items` is what the catalogue says, in the order of their ids.
+///
+/// A true riser is an item sold before the week that was asked, which in the week after sells to at least 5
+/// customers, and to at least twice as many as its share of the shop's sales in the eight weeks before would have
+/// brought. `None` if the log is too short, or has no time.
+pub fn rising_over_weeks(log: &EventLog, items: &[Item], zone: &TimeZone) -> Option<RisingReport> {
+    let days = Days::count(log, zone, items.len());
+    let categories = CategoryTree::new(items);
+    let untils: Vec<usize> = (1..=MOST_WEEKS)
+        .filter_map(|week| days.len().checked_sub(week * WEEK))
+        .filter(|&until| until >= (WEEKS_BEFORE + 1) * WEEK)
+        .collect();
+    if untils.len() < LEAST_WEEKS {
+        return None;
+    }
+    let asked: Vec<(usize, [f64; WAYS.len()])> = untils
+        .into_par_iter()
+        .map(|until| Asked { days: &days, categories: &categories, until }.judged())
+        .collect();
+    let weeks = asked.len();
+    let clusters: Vec<u32> = (0..weeks as u32).collect(); // at most MOST_WEEKS
+    let mut marks: Vec<RisingMarks> = WAYS
+        .iter()
+        .enumerate()
+        .map(|(way, (name, _))| {
+            let values: Vec<f64> = asked.iter().map(|(_, precisions)| precisions[way]).collect();
+            let precision_at50 = values.iter().sum::<f64>() / weeks as f64;
+            let interval = interval(&values, &clusters, SEED);
+            RisingMarks { name, precision_at50, interval }
+        })
+        .collect();
+    marks.sort_by(|a, b| b.precision_at50.total_cmp(&a.precision_at50));
+    let risen: usize = asked.iter().map(|(risen, _)| risen).sum();
+    Some(RisingReport { weeks, true_risers: risen as f64 / weeks as f64, marks })
+}
+
+/// The week before day `until`.
+struct Asked<'a> {
+    days: &'a Days,
+    categories: &'a CategoryTree,
+    until: usize,
+}
+
+impl Asked<'_> {
+    /// How many true risers there were, and the share of them among the first of each way.
+    fn judged(&self) -> (usize, [f64; WAYS.len()]) {
+        let rose = self.true_risers();
+        let precisions = WAYS.map(|(_, way)| {
+            let scores = way(self);
+            let mut ranked: Vec<usize> =
+                (0..scores.len()).filter(|&item| self.was_sold(item)).collect();
+            ranked.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+            let hits = ranked.iter().take(PLACES).filter(|&&item| rose[item]).count();
+            hits as f64 / PLACES as f64
+        });
+        (rose.iter().filter(|rose| **rose).count(), precisions)
+    }
+
+    fn true_risers(&self) -> Vec<bool> {
+        let (from, week, next) = self.weeks();
+        let volume = |from: usize, until: usize| -> f64 {
+            self.days.volume[from..until].iter().map(|&count| f64::from(count)).sum()
+        };
+        let per_volume = volume(self.until, next) / volume(from, week).max(1.0);
+        (0..self.days.items.len())
+            .map(|item| {
+                let item = ItemId::new(item);
+                let usual = f64::from(self.days.of(item, from, week)) * per_volume;
+                let after = self.days.of(item, self.until, next);
+                let rose = after >= LEAST_SOLD && f64::from(after) >= TIMES_USUAL * usual;
+                rose && self.was_sold(item.index())
+            })
+            .collect()
+    }
+
+    /// The first day of the weeks before, that of the week asked, and the day behind the week after.
+    fn weeks(&self) -> (usize, usize, usize) {
+        let week = self.until - WEEK;
+        (week - WEEKS_BEFORE * WEEK, week, self.until + WEEK)
+    }
+
+    /// Whether the item was sold in the weeks before: what is new is no riser.
+    fn was_sold(&self, item: usize) -> bool {
+        let (from, week, _) = self.weeks();
+        self.days.of(ItemId::new(item), from, week) > 0
+    }
+
+    /// By what was sold in the week asked, and in the one before.
+    fn scores(&self, score: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+        let (_, week, _) = self.weeks();
+        let of = |item: usize, from: usize, until: usize| {
+            f64::from(self.days.of(ItemId::new(item), from, until))
+        };
+        (0..self.days.items.len())
+            .map(|item| score(of(item, week, self.until), of(item, week - WEEK, week)))
+            .collect()
+    }
+}
+
+/// As the answers have it: what surely rises, what may, and then what sells.
+fn found(asked: &Asked<'_>) -> Vec<f64> {
+    let mut scores = asked.scores(|now, _| now / 1e9);
+    for riser in risers(asked.days, asked.until, WEEK, asked.categories) {
+        let sure = if riser.sure { 1e6 } else { 1.0 };
+        scores[riser.item.index()] = sure * f64::from(riser.at_least);
+    }
+    scores
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Event, EventKind};
+    use crate::ids::CustomerId;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn an_item_that_doubles_and_stays_is_found_and_volume_alone_finds_nothing() {
+        // 60 items of 2 to 61 customers a week; each week another small one doubles for two weeks.
+        let mut events = Vec::new();
+        for week in 0..20i64 {
+            for item in 0..60usize {
+                let usual = 2 + item;
+                let rises = (week as usize % 10) == item || (week as usize + 9) % 10 == item;
+                for customer in 0..if rises { 4 * usual } else { usual } {
+                    events.push(Event {
+                        at: Timestamp(0).plus_days(week * 7 + customer as i64 % 7),
+                        customer: Some(CustomerId::new(1000 * item + customer)),
+                        item: ItemId::new(item),
+                        group: None,
+                        quantity: 1.0,
+                        unit_price: 1.0,
+                        kind: EventKind::Purchase,
+                        discount_percent: 0,
+                    });
+                }
+            }
+        }
+        events.sort_by_key(|event| event.at);
+        let log = EventLog { events, timed: true, ..EventLog::default() };
+        let report = rising_over_weeks(&log, &vec![Item::default(); 60], &TimeZone::UTC);
+        let report = report.expect("twenty weeks are enough");
+        assert!(report.weeks >= 10 && report.true_risers > 0.5, "{report:?}");
+        assert_eq!(report.marks[0].name, "cartwright", "{report:?}");
+    }
+
+    #[test]
+    fn a_log_of_a_month_says_nothing() {
+        let log = EventLog { timed: true, ..EventLog::default() };
+        assert_eq!(rising_over_weeks(&log, &[], &TimeZone::UTC), None);
+    }
+}
