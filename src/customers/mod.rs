@@ -4,11 +4,13 @@
 
 mod cadence;
 mod history;
+mod interest;
 
 use serde::{Deserialize, Serialize};
 
 pub use cadence::{Cadence, DueCurve};
 pub use history::{Bought, Drawn, Glance, History, histories};
+pub use interest::{Foretold, Interests};
 
 use crate::error::{Error, Result};
 /// What a customer can do, for those who read a past and have no business with the log.

@@ -118,6 +118,7 @@ impl Interactions {
             }
             _ => 1.0,
         };
+        let kinds = options.kinds.unwrap_or_default();
         let mut triples = Vec::with_capacity(log.events.len());
         for event in &log.events {
             let row = match (event.customer, event.group) {
@@ -128,7 +129,7 @@ impl Interactions {
                 }
                 (None, None) => continue,
             };
-            triples.push((row, event.item, options.kinds.of(event.kind) * decay(event)));
+            triples.push((row, event.item, kinds.of(event.kind) * decay(event)));
         }
         let rows = customers + nameless.len();
         Self::new(rows, log.items.len(), triples).damped()

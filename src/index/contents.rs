@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::catalog::{CategoryTree, Item, Shelf};
-use crate::customers::Cadence;
+use crate::customers::{Cadence, Interests};
 use crate::embed::{Neighbour, Pull};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
@@ -53,6 +53,8 @@ pub struct Contents {
     pub trends: Trends,
     /// How soon people come back for it.
     pub cadence: Cadence,
+    /// What an unfinished step foretells.
+    pub interests: Interests,
     /// What puts the best candidates of a question in order, by the question's name.
     pub rankers: BTreeMap<String, Forest>,
     /// Rows of `longer` by the first (lowest) item on the left; derived.

@@ -10,7 +10,7 @@ use super::manifest::{Digester, TreeDigest};
 use super::opened::Opened;
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
-use crate::customers::{DueCurve, History};
+use crate::customers::{DueCurve, History, Interests};
 use crate::embed::{Neighbour, Pull};
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
@@ -237,6 +237,9 @@ impl Loader<'_> {
         let due = self.vector::<f32>("cadence.due")?;
         contents.cadence.due =
             DueCurve::from_factors(&due).ok_or_else(|| self.trees.damaged("cadence.due"))?;
+        let interests = self.vector_of("interests", 3)?;
+        contents.interests =
+            Interests { view: interests[0], cart: interests[1], favorite: interests[2] };
         contents.now = self.vector_of::<Timestamp>("clock.now", 1)?[0];
         let clock = self.vector_of::<u32>("clock.rest", 2)?;
         (contents.timed, contents.trends.recent_days) = (clock[0] != 0, clock[1]);

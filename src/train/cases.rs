@@ -184,7 +184,7 @@ fn case(
     (!truth.is_empty()).then_some(Case { customer, items, truth })
 }
 
-/// Keeps about `limit` cases, evenly spread.
+/// Keeps `limit` cases, evenly spread.
 fn thin(cases: &mut Vec<Case>, limit: usize) {
     if cases.len() > limit {
         let count = cases.len();

@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 
 use super::{TrainOptions, pulls};
 use crate::catalog::{CategoryTree, Item};
-use crate::customers::{Cadence, History, histories};
-use crate::embed::{Factors, Interactions, neighbours};
+use crate::customers::{Cadence, Foretold, History, Interests, histories};
+use crate::embed::{FactorOptions, Factors, Interactions, KindWeights, neighbours};
 use crate::events::{EventLog, Sessions, baskets, sessions};
 use crate::ids::ItemId;
 use crate::index::Contents;
@@ -73,8 +73,10 @@ pub fn learn(
     let longer = rules::longer::mine(&orders, &options.longer);
 
     watch("learning vectors");
-    let interactions = Interactions::from_log(log, &options.factors);
-    let factors = Factors::learn(&interactions, &options.factors);
+    let foretold = Foretold::count(log);
+    let options_of_factors = weighted(&options.factors, &foretold);
+    let interactions = Interactions::from_log(log, &options_of_factors);
+    let factors = Factors::learn(&interactions, &options_of_factors);
     watch("finding neighbours");
     let neighbours = neighbours(&factors.items, options.neighbours_per_item, &options.neighbours);
 
@@ -104,6 +106,7 @@ pub fn learn(
         neighbours,
         trends,
         cadence,
+        interests: foretold.interests(Interests::default()),
         ..Contents::default()
     };
     let contents = contents.finish();
@@ -114,6 +117,14 @@ pub fn learn(
         pulls::draw(&mut learnt, &orders.one_per_customer(), &options.drawn);
     }
     learnt
+}
+
+/// The options, with each kind of event weighing what it foretells unless they say what it weighs.
+fn weighted(options: &FactorOptions, foretold: &Foretold) -> FactorOptions {
+    let KindWeights { view, cart, favorite, purchase } = KindWeights::default();
+    let Interests { view, cart, favorite } = foretold.interests(Interests { view, cart, favorite });
+    let learnt = KindWeights { view, cart, favorite, purchase };
+    FactorOptions { kinds: Some(options.kinds.unwrap_or(learnt)), ..options.clone() }
 }
 
 /// Per item: visits that saw it, each halved by every two days of its age, plus ½, over all its visits.

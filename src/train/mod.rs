@@ -18,6 +18,7 @@ mod options;
 mod price;
 mod pulls;
 mod ranker;
+mod share;
 mod tune;
 
 pub use learn::{Learnt, Lesson, learn};
@@ -32,6 +33,7 @@ use rustc_hash::FxHashSet;
 
 use self::cases::Split;
 use self::lacking::Cases;
+use self::share::Share;
 use crate::catalog::{Catalog, CatalogReading, Item};
 use crate::error::{Error, Result};
 use crate::events::{EventKind, EventLog, Reading, baskets};
@@ -136,6 +138,7 @@ pub fn learn_tuned(
     let items = Arc::new(items);
     let mut options = options.clone();
     let gap = options.session_gap_minutes;
+    let share = Share::of(log.events.len());
     watch("holding back the last weeks, to tune on");
     let split = Split::of(log, 0, zone, gap);
     let mut learnt = learn(&split.past, items.clone(), zone, &options, watch);
@@ -157,9 +160,9 @@ pub fn learn_tuned(
         rehearsals.push(Rehearsal { learnt, split });
     }
     watch("tuning the blend");
-    let (blend, scores) = tune::tune(&rehearsals);
+    let (blend, scores) = tune::tune(&rehearsals, share);
     watch("learning to rank");
-    let (rankers, worths) = ranker::learn_rankers(&rehearsals, &blend);
+    let (rankers, worths) = ranker::learn_rankers(&rehearsals, &blend, share);
     let cases = Cases::of(&rehearsals);
     rehearsals[0].learnt.contents.rankers = rankers.clone();
     let price = price::milliseconds(&rehearsals[0], &blend);
@@ -176,6 +179,7 @@ pub fn learn_tuned(
         "rankers": worths,
         "milliseconds": price,
         "rules": { "bought": options.bought, "collected": options.collected },
+        "interests": learnt.contents.interests,
         "pulls": { "called": options.called, "drawn": options.drawn },
     });
     Tuned { learnt, how, lacking }
