@@ -162,17 +162,18 @@ fn stretch_ms(log: &EventLog) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::Interner;
     use crate::time::Timestamp;
 
     /// Customer i does something with an item on the first day of a stretch of four weeks; those that
     /// `share` (in percent) says buy it four weeks later.
-    fn planted(kinds: &[(EventKind, u32)], customers: u32) -> EventLog {
-        let mut log = EventLog { timed: true, ..EventLog::default() };
+    fn planted(kinds: &[(EventKind, u32)], people: u32) -> EventLog {
+        let (mut items, mut customers) = (Interner::new(), Interner::new());
         let mut events = Vec::new();
         for (number, &(kind, percent)) in kinds.iter().enumerate() {
-            let item = log.items.intern(&number.to_string());
-            for nth in 0..customers {
-                let customer = Some(log.customers.intern(&nth.to_string()));
+            let item = items.intern(&number.to_string());
+            for nth in 0..people {
+                let customer = Some(customers.intern(&nth.to_string()));
                 let (group, quantity, unit_price) = (None, 1.0, 1.0);
                 let at = Timestamp(1 + i64::from(nth % 3));
                 let step = Event {
@@ -195,8 +196,8 @@ mod tests {
         // The end of the log, three stretches on: so many have to be there.
         events.push(Event { at: Timestamp(4 * 28 * DAY_MS), customer: None, ..events[0] });
         events.sort_by_key(|event| event.at);
-        log.events = events;
-        log
+        let (events, items, customers) = (events.into(), items.into(), customers.into());
+        EventLog { events, items, customers, timed: true, ..EventLog::default() }
     }
 
     const KINDS: [(EventKind, u32); 4] = [

@@ -196,7 +196,10 @@ impl Interactions {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::events::Events;
     use crate::ids::{CustomerId, GroupId};
     use crate::time::{DAY_MS, Timestamp};
 
@@ -215,8 +218,10 @@ mod tests {
     #[test]
     fn a_log_gives_customers_first_then_nameless_orders_with_older_events_weighing_less() {
         let mut log = EventLog { timed: true, ..EventLog::default() };
-        let (tea, cup) = (log.items.intern("tea"), log.items.intern("cup"));
-        log.customers.intern("anna");
+        let mut keys = crate::ids::Interner::new();
+        let (tea, cup) = (keys.intern("tea"), keys.intern("cup"));
+        log.items = keys.into();
+        Arc::make_mut(&mut log.customers).intern("anna");
         let event = |day, customer: Option<usize>, item, group: Option<usize>, kind| Event {
             at: Timestamp(day * DAY_MS),
             customer: customer.map(CustomerId::new),
@@ -227,12 +232,12 @@ mod tests {
             kind,
             discount_percent: 0,
         };
-        log.events = vec![
+        log.events = Events::from(vec![
             event(0, Some(0), tea, None, EventKind::Purchase),
             event(3, None, cup, None, EventKind::Purchase),
             event(10, None, cup, Some(5), EventKind::Purchase),
             event(10, Some(0), cup, None, EventKind::Return),
-        ];
+        ]);
         let options = FactorOptions { half_life_days: Some(10.0), ..FactorOptions::default() };
         let interactions = Interactions::from_log(&log, &options);
         assert_eq!(interactions.len(), 2);

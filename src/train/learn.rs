@@ -10,7 +10,7 @@ use crate::catalog::{CategoryTree, Item};
 use crate::customers::{Cadence, Foretold, History, Interests, histories};
 use crate::embed::{FactorOptions, Factors, Interactions, KindWeights, neighbours};
 use crate::events::{EventLog, Sessions, baskets, sessions};
-use crate::ids::ItemId;
+use crate::ids::{CustomerId, ItemId};
 use crate::index::Contents;
 use crate::recommend::Blend;
 use crate::rules::onward::OnwardOptions;
@@ -52,7 +52,19 @@ pub fn learn(
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
 ) -> Learnt {
-    let items = items.into();
+    learn_for(|_| true, log, items.into(), zone, options, watch)
+}
+
+/// The same, but for customers who do not pass an empty past is learnt: a rehearsal has no use for those
+/// who will not ask, and there are several of it in memory.
+pub(super) fn learn_for(
+    asks: impl Fn(CustomerId) -> bool,
+    log: &EventLog,
+    items: Arc<Vec<Item>>,
+    zone: &TimeZone,
+    options: &TrainOptions,
+    watch: &mut impl FnMut(&str),
+) -> Learnt {
     let count = items.len();
     let now = log.events.last().map(|event| event.at).unwrap_or_default();
 
@@ -84,7 +96,12 @@ pub fn learn(
     let categories = CategoryTree::new(&items);
     let trends = trends::measure(log, &categories, count, now, &options.trends);
     let cadence = Cadence::learn(&baskets, count, log.timed, &options.history);
-    let histories = histories(log, &baskets, &cadence, now, &options.history);
+    let mut histories = histories(log, &baskets, &cadence, now, &options.history);
+    for (index, history) in histories.iter_mut().enumerate() {
+        if !asks(CustomerId::new(index)) {
+            *history = History::default();
+        }
+    }
 
     let lesson = Lesson {
         baskets: baskets.items.len() as u64,
@@ -94,7 +111,7 @@ pub fn learn(
     let contents = Contents {
         now,
         timed: log.timed,
-        keys: Arc::new(log.items.clone()),
+        keys: log.items.clone(),
         items,
         bought,
         collected,

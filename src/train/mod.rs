@@ -21,6 +21,7 @@ mod ranker;
 mod share;
 mod tune;
 
+use learn::learn_for;
 pub use learn::{Learnt, Lesson, learn};
 pub use options::TrainOptions;
 pub use ranker::Worth;
@@ -141,7 +142,12 @@ pub fn learn_tuned(
     let share = Share::of(log.events.len());
     watch("holding back the last weeks, to tune on");
     let split = Split::of(log, 0, zone, gap);
-    let mut learnt = learn(&split.past, items.clone(), zone, &options, watch);
+    let learn_before = |split: &Split, options: &TrainOptions, watch: &mut _| {
+        let asking = split.customers();
+        let asks = |customer| asking.contains(&customer);
+        learn_for(asks, &split.past, items.clone(), zone, options, watch)
+    };
+    let mut learnt = learn_before(&split, &options, watch);
     watch("tuning the rules");
     let orders = Groups::from_baskets(&baskets(&split.past, zone));
     options.bought = damping::of_baskets(&mut learnt, &split, &orders, &options.bought);
@@ -156,7 +162,7 @@ pub fn learn_tuned(
         let before = &rehearsals[rehearsals.len() - 1].split.past;
         let nth = rehearsals.len() as u64;
         let split = Split::of(if log.timed { before } else { log }, nth, zone, gap);
-        let learnt = learn(&split.past, items.clone(), zone, &options, watch);
+        let learnt = learn_before(&split, &options, watch);
         rehearsals.push(Rehearsal { learnt, split });
     }
     watch("tuning the blend");
@@ -169,7 +175,7 @@ pub fn learn_tuned(
     drop(rehearsals);
 
     watch("learning from the whole log");
-    let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
+    let mut learnt = Learnt { blend, ..learn(log, items.clone(), zone, &options, watch) };
     learnt.contents.rankers = rankers;
     let orders = Groups::from_baskets(&baskets(log, zone));
     let lacking = lacking::lines(log, &learnt, &orders, &cases);
@@ -190,13 +196,13 @@ pub fn learn_tuned(
 pub fn stock(log: &mut EventLog, catalog: &Catalog) -> Vec<Item> {
     let sold: FxHashSet<String> = log.items.keys().map(str::to_lowercase).collect();
     for (key, _) in catalog.iter().filter(|(key, _)| !sold.contains(&key.to_lowercase())) {
-        log.items.intern(key);
+        Arc::make_mut(&mut log.items).intern(key);
     }
     let prices = latest_prices(log);
     let keys: &Interner<ItemId> = &log.items;
     let mut items: Vec<Item> =
         keys.keys().map(|key| catalog.get(key).cloned().unwrap_or_default()).collect();
-    for (item, title) in items.iter_mut().zip(&log.titles) {
+    for (item, title) in items.iter_mut().zip(log.titles.iter()) {
         if item.title.is_none() {
             item.title.clone_from(title);
         }
