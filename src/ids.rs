@@ -4,10 +4,12 @@
 //! order is a small number that indexes flat arrays. Dense ids belong to one training run: they are
 //! never stored outside a generation, and the shop's own key goes back at the edge.
 
+use std::hash::BuildHasher;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use rustc_hash::FxBuildHasher;
 
 macro_rules! dense_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -89,16 +91,21 @@ dense_id! {
 }
 
 /// Gives out dense ids in order of first sight, and remembers the keys.
+///
+/// All keys lie end to end in one text, and the table holds ids alone: some 16 bytes a key and the key.
 #[derive(Clone, Debug)]
 pub struct Interner<Id> {
-    ids: FxHashMap<Arc<str>, u32>,
-    keys: Vec<Arc<str>>,
+    text: String,
+    /// Where each key ends in the text.
+    ends: Vec<usize>,
+    table: HashTable<u32>,
     id: std::marker::PhantomData<Id>,
 }
 
 impl<Id> Default for Interner<Id> {
     fn default() -> Self {
-        Self { ids: FxHashMap::default(), keys: Vec::new(), id: std::marker::PhantomData }
+        let (text, ends, table) = (String::new(), Vec::new(), HashTable::new());
+        Self { text, ends, table, id: std::marker::PhantomData }
     }
 }
 
@@ -110,29 +117,34 @@ impl<Id: DenseId> Interner<Id> {
 
     /// The id of `key`, made now if it is new.
     pub fn intern(&mut self, key: &str) -> Id {
-        if let Some(&index) = self.ids.get(key) {
-            return Id::new(index as usize);
-        }
-        let index = self.keys.len();
-        let stored: Arc<str> = key.into();
-        self.keys.push(stored.clone());
-        self.ids.insert(stored, u32::try_from(index).expect("fewer than 2^32 keys"));
+        let Self { text, ends, table, .. } = self;
+        let same = |&index: &u32| nth(text, ends, index as usize) == key;
+        let hash_of = |&index: &u32| hash(nth(text, ends, index as usize));
+        let vacant = match table.entry(hash(key), same, hash_of) {
+            Entry::Occupied(known) => return Id::new(*known.get() as usize),
+            Entry::Vacant(vacant) => vacant,
+        };
+        let index = ends.len();
+        vacant.insert(u32::try_from(index).expect("fewer than 2^32 keys"));
+        text.push_str(key);
+        ends.push(text.len());
         Id::new(index)
     }
 
     /// The id of a key seen before.
     pub fn get(&self, key: &str) -> Option<Id> {
-        self.ids.get(key).map(|&index| Id::new(index as usize))
+        let same = |&index: &u32| nth(&self.text, &self.ends, index as usize) == key;
+        self.table.find(hash(key), same).map(|&index| Id::new(index as usize))
     }
 
     /// The shop's key of `id`.
     pub fn key(&self, id: Id) -> &str {
-        &self.keys[id.index()]
+        nth(&self.text, &self.ends, id.index())
     }
 
     /// All keys in the order of their ids.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.keys.iter().map(|key| &**key)
+        (0..self.ends.len()).map(|index| nth(&self.text, &self.ends, index))
     }
 
     /// The first `count` keys, under the same ids.
@@ -146,18 +158,43 @@ impl<Id: DenseId> Interner<Id> {
 
     /// How many keys there are; ids run from 0 to one less.
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.ends.len()
     }
 
     /// True while nothing was interned.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.ends.is_empty()
     }
+}
+
+/// The key at position `index`.
+fn nth<'a>(text: &'a str, ends: &[usize], index: usize) -> &'a str {
+    let start = if index == 0 { 0 } else { ends[index - 1] };
+    &text[start..ends[index]]
+}
+
+fn hash(key: &str) -> u64 {
+    FxBuildHasher.hash_one(key)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_keys_even_empty_ones_and_prefixes_of_others_stay_apart() {
+        let mut items = Interner::<ItemId>::new();
+        let keys: Vec<String> = (0..20_000)
+            .map(|n| format!("{n}"))
+            .chain(["".into(), "ä".into(), "äö".into()])
+            .collect();
+        let ids: Vec<ItemId> = keys.iter().map(|key| items.intern(key)).collect();
+        assert!(ids.iter().enumerate().all(|(index, id)| id.index() == index));
+        assert!(keys.iter().zip(&ids).all(|(key, id)| items.get(key) == Some(*id)));
+        assert!(items.keys().eq(keys.iter().map(String::as_str)));
+        assert_eq!(items.first(3).get("3"), None);
+        assert_eq!(items.clone().get("äö"), ids.last().copied());
+    }
 
     #[test]
     fn the_same_key_always_gets_the_same_id_and_gives_it_back() {

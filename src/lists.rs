@@ -70,6 +70,11 @@ impl<T> Lists<T> {
     pub fn entries(&self) -> &[T] {
         &self.entries
     }
+
+    /// All entries of all rows, in order, to be changed in place.
+    pub fn entries_mut(&mut self) -> &mut [T] {
+        &mut self.entries
+    }
 }
 
 impl<T, Row: IntoIterator<Item = T>> FromIterator<Row> for Lists<T> {

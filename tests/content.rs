@@ -38,7 +38,7 @@ fn learnt(events: &str, catalog: Option<&str>) -> Option<Learnt> {
     let interactions = Interactions::from_log(&log, &FactorOptions::default());
     let factors = Factors::learn(&interactions, &FactorOptions::default());
     let vectors = UnitVectors::from(&factors.items);
-    Some(Learnt { keys: log.items, items, vectors, touched: interactions.touched() })
+    Some(Learnt { keys: (*log.items).clone(), items, vectors, touched: interactions.touched() })
 }
 
 /// What was found of the 20 nearest of 200 items that the model did not learn from.

@@ -5,6 +5,8 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
+use std::sync::Arc;
+
 use cartwright::catalog::CategoryTree;
 use cartwright::customers::{Cadence, History, HistoryOptions, Source, histories, profiles};
 use cartwright::events::{Event, EventKind, EventLog, baskets};
@@ -12,7 +14,7 @@ use cartwright::grpc::pb;
 use cartwright::grpc::pb::audience_service_client::AudienceServiceClient;
 use cartwright::grpc::pb::customer_service_client::CustomerServiceClient;
 use cartwright::grpc::pb::stream_audience_request::Audience;
-use cartwright::ids::ItemId;
+use cartwright::ids::{Interner, ItemId};
 use cartwright::index::Index;
 use cartwright::time::Timestamp;
 use cartwright::train::stock;
@@ -351,17 +353,18 @@ fn profiles_are_the_same_on_any_number_of_threads() {
 #[allow(clippy::print_stderr, reason = "a measurement is told")]
 fn a_million_customers_are_known_in_minutes() {
     let mut random = fastrand::Rng::with_seed(1);
-    let mut log = EventLog { timed: true, ..EventLog::default() };
+    let mut items = Interner::<ItemId>::new();
     (0..10_000).for_each(|n| {
-        log.items.intern(&format!("i{n}"));
+        items.intern(&format!("i{n}"));
     });
+    let (mut customers, mut events) = (Interner::new(), Vec::new());
     for n in 0..1_000_000 {
-        let customer = log.customers.intern(&format!("c{n}"));
+        let customer = customers.intern(&format!("c{n}"));
         let (every, mut day) = (10.0 + 90.0 * random.f64(), 300.0 * random.f64());
         while day < 365.0 && random.u8(..6) > 0 {
             let at = Timestamp(0).plus_days(day as i64);
             for _ in 0..random.usize(1..4) {
-                log.events.push(Event {
+                events.push(Event {
                     at,
                     customer: Some(customer),
                     item: ItemId::new(random.usize(..10_000)),
@@ -375,7 +378,14 @@ fn a_million_customers_are_known_in_minutes() {
             day -= every * (1.0 - random.f64()).ln();
         }
     }
-    log.events.sort_by_key(|event| event.at);
+    events.sort_by_key(|event: &Event| event.at);
+    let mut log = EventLog {
+        events: events.into(),
+        items: Arc::new(items),
+        customers: Arc::new(customers),
+        timed: true,
+        ..EventLog::default()
+    };
     let items = stock(&mut log, &Default::default());
     let past = vec![History::default(); log.customers.len()];
     let source = Source {

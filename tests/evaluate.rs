@@ -216,23 +216,32 @@ fn marks<'a>(report: &'a serde_json::Value, task: &str, name: &str) -> &'a serde
 }
 
 #[test]
-fn what_was_planted_in_a_made_up_shop_is_found_better_than_by_popularity() {
+fn what_was_planted_in_a_made_up_shop_is_found_better_than_by_each_baseline() {
     let dir = tempfile::tempdir().unwrap();
     let options = ShopOptions { customers: 600, items: 120, days: 150, ..ShopOptions::default() };
     let written = make(&options).unwrap().write(dir.path()).unwrap();
     let report = evaluate(&[&written.events, &written.catalog], &["--test-days", "21"]);
-    for task in [
-        "for_customer",
-        "for_customer_window",
-        "basket_upsell_anonymous",
-        "related_items",
-        "session",
+    for (task, least_rivals) in [
+        ("for_customer", 8),
+        ("for_customer_window", 8),
+        ("for_customer_new", 4),
+        ("basket_upsell", 4),
+        ("basket_upsell_anonymous", 4),
+        ("related_items", 4),
+        ("session", 4),
     ] {
-        let ours = marks(&report, task, "cartwright");
-        let theirs = marks(&report, task, "popularity");
-        let (low, high) =
-            (ours["interval"][0].as_f64().unwrap(), theirs["interval"][1].as_f64().unwrap());
-        assert!(low > high, "{task}: {} against {}", ours["headline"], theirs["headline"]);
+        let all = report["tasks"].as_array().unwrap().iter().find(|t| t["task"] == task).unwrap();
+        let headline = |marks: &serde_json::Value| marks["headline"].as_f64().unwrap();
+        let ours = headline(marks(&report, task, "cartwright"));
+        let rivals = all["marks"].as_array().unwrap().iter().filter(|m| m["name"] != "cartwright");
+        assert!(rivals.clone().count() >= least_rivals, "{task}: hardly anybody to be better than");
+        for rival in rivals {
+            assert!(ours > headline(rival), "{task}: {ours} against {rival:#}");
+        }
+        // Beyond chance where the other does not even look at who or what asks.
+        let popularity = marks(&report, task, "popularity")["interval"][1].as_f64().unwrap();
+        let low = marks(&report, task, "cartwright")["interval"][0].as_f64().unwrap();
+        assert!(low > popularity, "{task}: {low} against {popularity}");
     }
 }
 

@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use cartwright::catalog::Item;
 use cartwright::customers::History;
@@ -84,8 +85,9 @@ fn any_shop() -> impl Strategy<Value = RandomShop> {
 impl RandomShop {
     fn log(&self) -> EventLog {
         let mut log = EventLog { timed: self.timed, ..EventLog::default() };
+        let (mut events, mut customers) = (Vec::new(), Interner::new());
         (0..self.items).for_each(|item| {
-            log.items.intern(&format!("i{item}"));
+            Arc::make_mut(&mut log.items).intern(&format!("i{item}"));
         });
         let mut lines = self.lines.clone();
         if self.timed {
@@ -95,11 +97,9 @@ impl RandomShop {
         for line in lines {
             let is_order = matches!(line.kind, EventKind::Purchase | EventKind::Return);
             let mark = if is_order { 'o' } else { 's' };
-            log.events.push(Event {
+            events.push(Event {
                 at: Timestamp(if self.timed { line.minute * 60_000 } else { 0 }),
-                customer: line
-                    .customer
-                    .map(|customer| log.customers.intern(&format!("c{customer}"))),
+                customer: line.customer.map(|customer| customers.intern(&format!("c{customer}"))),
                 item: ItemId::new(line.item),
                 group: line.group.map(|group| groups.intern(&format!("{mark}{group}"))),
                 quantity: 1.0,
@@ -108,6 +108,7 @@ impl RandomShop {
                 discount_percent: 0,
             });
         }
+        (log.events, log.customers) = (events.into(), customers.into());
         log
     }
 

@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalog::Item;
-use crate::customers::History;
+use crate::customers::{History, Interests};
 use crate::ids::ItemId;
 use crate::index::Contents;
 
@@ -21,6 +21,7 @@ const WORDS: f32 = 1.0;
 pub(super) struct Affinity {
     weights: Vec<f32>,
     new: FxHashSet<ItemId>,
+    interests: Interests,
 }
 
 impl Affinity {
@@ -32,7 +33,7 @@ impl Affinity {
             add(&mut weights, &by_sales(contents, item), trust);
             add(&mut weights, &by_content(contents, item), 1.0 - trust);
         }
-        Self { weights, new: new.iter().copied().collect() }
+        Self { weights, new: new.iter().copied().collect(), interests: contents.interests }
     }
 
     /// How much a customer's past speaks for the new items, and the item that does most; `None` for one who
@@ -44,7 +45,8 @@ impl Affinity {
         }
         let bought =
             history.bought.iter().map(|b| (b.item, speaks(b.item) * (2.0 * b.strength).ln_1p()));
-        let glanced = history.glances.iter().map(|g| (g.item, speaks(g.item) * g.interest()));
+        let glanced =
+            history.glances.iter().map(|g| (g.item, speaks(g.item) * self.interests.of(g.kind)));
         let (mut sum, mut best) = (0.0, None::<(f32, ItemId)>);
         for (item, weight) in bought.chain(glanced).filter(|(_, weight)| *weight > 0.0) {
             sum += weight;

@@ -151,7 +151,9 @@ impl<'a> Picker<'a> {
         let first = wanted.first()?;
         let fresh: f64 = wanted
             .iter()
-            .map(|g| f64::from(g.interest()) * (-now.days_since(g.at) / 7.0).exp())
+            .map(|g| {
+                f64::from(self.contents.interests.of(g.kind)) * (-now.days_since(g.at) / 7.0).exp()
+            })
             .sum();
         let score = fresh * (0.1 + buyer.map_or(0.0, comes_back));
         let place = if first.kind == EventKind::Cart { "in the cart" } else { "on the wish list" };

@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Cadence, HistoryOptions};
+use super::{Cadence, HistoryOptions, Interests};
 use crate::events::{Baskets, EventKind, EventLog};
 use crate::ids::{CustomerId, ItemId};
 use crate::time::Timestamp;
@@ -52,18 +52,6 @@ pub struct Glance {
     pub at: Timestamp,
 }
 
-impl Glance {
-    /// What an unfinished step foretells, next to a purchase.
-    pub fn interest(&self) -> f32 {
-        match self.kind {
-            EventKind::View => 0.2,
-            EventKind::Cart => 1.0,
-            EventKind::Favorite => 0.7,
-            EventKind::Purchase | EventKind::Return => 0.0,
-        }
-    }
-}
-
 /// A customer's past.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
@@ -90,7 +78,7 @@ impl History {
 
     /// The part of the past that says what else the customer may like: the `limit` strongest purchases,
     /// and a third as many of the latest glances. Weights add up to 1.
-    pub fn leanings(&self, limit: usize) -> Vec<(ItemId, f32)> {
+    pub fn leanings(&self, interests: &Interests, limit: usize) -> Vec<(ItemId, f32)> {
         let mut strong: Vec<&Bought> = self.bought.iter().filter(|b| b.strength > 0.0).collect();
         let stronger = |a: &&Bought, b: &&Bought| {
             b.strength.total_cmp(&a.strength).then(b.last.cmp(&a.last)).then(a.item.cmp(&b.item))
@@ -101,7 +89,8 @@ impl History {
         }
         strong.sort_unstable_by(stronger);
         let bought = strong.into_iter().map(|b| (b.item, b.strength.ln_1p()));
-        let glanced = self.glances.iter().take(limit / 3).map(|g| (g.item, 0.5 * g.interest()));
+        let glanced =
+            self.glances.iter().take(limit / 3).map(|g| (g.item, 0.5 * interests.of(g.kind)));
         let mut leanings: Vec<(ItemId, f32)> = bought.chain(glanced).collect();
         let total: f32 = leanings.iter().map(|(_, weight)| weight).sum();
         leanings.iter_mut().for_each(|(_, weight)| *weight /= total.max(f32::MIN_POSITIVE));

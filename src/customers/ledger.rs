@@ -154,19 +154,21 @@ fn order(log: &EventLog, places: impl Iterator<Item = u32>, zone: &TimeZone) -> 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::ids::{DenseId, ItemId};
+    use crate::ids::{DenseId, Interner, ItemId};
+    use std::sync::Arc;
 
     /// A log of purchases: customer, day, order (0 = none), item, price, percent off.
     pub(crate) fn log(rows: &[(usize, i64, usize, usize, f32, u8)]) -> EventLog {
-        let mut log = EventLog { timed: true, ..EventLog::default() };
+        let (mut customers, mut items) = (Interner::<CustomerId>::new(), Interner::new());
+        let mut events = Vec::new();
         for &(customer, on, group, item, unit_price, discount_percent) in rows {
-            while log.customers.len() <= customer {
-                log.customers.intern(&format!("c{}", log.customers.len()));
+            while customers.len() <= customer {
+                customers.intern(&format!("c{}", customers.len()));
             }
-            while log.items.len() <= item {
-                log.items.intern(&format!("i{}", log.items.len()));
+            while items.len() <= item {
+                items.intern(&format!("i{}", items.len()));
             }
-            log.events.push(Event {
+            events.push(Event {
                 at: Timestamp(0).plus_days(on),
                 customer: Some(CustomerId::new(customer)),
                 item: ItemId::new(item),
@@ -177,8 +179,10 @@ pub(super) mod tests {
                 discount_percent,
             });
         }
-        log.events.sort_by_key(|event| event.at);
-        log
+        events.sort_by_key(|event: &Event| event.at);
+        let (customers, items) = (Arc::new(customers), Arc::new(items));
+        let events = events.into();
+        EventLog { events, customers, items, timed: true, ..EventLog::default() }
     }
 
     #[test]

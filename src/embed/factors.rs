@@ -32,8 +32,9 @@ pub struct FactorOptions {
     pub solver_steps: usize,
     /// Of the random start.
     pub seed: u64,
-    /// How much each kind of event says.
-    pub kinds: KindWeights,
+    /// How much each kind of event says; `None` = what the trainer finds that it foretells, or
+    /// [`KindWeights::default`].
+    pub kinds: Option<KindWeights>,
     /// Days after which an event says half as much; `None` = never.
     pub half_life_days: Option<f64>,
 }
@@ -48,7 +49,7 @@ impl Default for FactorOptions {
             regularization_power: 1.0,
             solver_steps: 3,
             seed: 1,
-            kinds: KindWeights::default(),
+            kinds: None,
             half_life_days: None,
         }
     }

@@ -62,26 +62,15 @@ impl Interactions {
         items: usize,
         triples: impl IntoIterator<Item = (usize, ItemId, f32)>,
     ) -> Self {
-        let mut triples: Vec<(u32, u32, f32)> = triples
+        let triples = triples
             .into_iter()
-            .filter(|(_, _, weight)| weight.is_finite() && *weight > 0.0)
+            .filter(|(_, _, weight)| says_something(*weight))
             .inspect(|(row, item, _)| {
                 assert!(*row < rows && item.index() < items, "within the matrix")
             })
             .map(|(row, item, weight)| (row as u32, item.index() as u32, weight))
             .collect();
-        // Stable, so that weights add up in the order given.
-        triples.sort_by_key(|&(row, item, _)| (row, item));
-        let mut next = triples.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).peekable();
-        let mut lists = Lists::with_capacity(rows, triples.len());
-        for row in 0..rows as u32 {
-            lists.push(std::iter::from_fn(|| {
-                let same = next.next_if(|same| same[0].0 == row)?;
-                let weight = same.iter().map(|(_, _, weight)| weight).sum::<f32>();
-                Some((same[0].1, weight.min(MAX_WEIGHT)))
-            }));
-        }
-        Self { rows: lists, items }
+        Self { rows: summed(rows, triples), items }
     }
 
     /// From sets of items, one row each (a basket, a session, or all that a customer had): a row of n
@@ -118,7 +107,8 @@ impl Interactions {
             }
             _ => 1.0,
         };
-        let mut triples = Vec::with_capacity(log.events.len());
+        let kinds = options.kinds.unwrap_or_default();
+        let mut triples: Vec<(u32, u32, f32)> = Vec::with_capacity(log.events.len());
         for event in &log.events {
             let row = match (event.customer, event.group) {
                 (Some(customer), _) => customer.index(),
@@ -128,20 +118,20 @@ impl Interactions {
                 }
                 (None, None) => continue,
             };
-            triples.push((row, event.item, options.kinds.of(event.kind) * decay(event)));
+            let weight = kinds.of(event.kind) * decay(event);
+            if says_something(weight) {
+                triples.push((row as u32, event.item.index() as u32, weight));
+            }
         }
         let rows = customers + nameless.len();
-        Self::new(rows, log.items.len(), triples).damped()
+        Self { rows: summed(rows, triples), items: log.items.len() }.damped()
     }
 
     /// Every weight w becomes log₂(1 + w): the tenth purchase says less than the first, which says 1.
     pub fn damped(mut self) -> Self {
-        let damp = |row: &[(u32, f32)]| -> Vec<(u32, f32)> {
-            row.iter()
-                .map(|&(item, weight)| (item, weight.ln_1p() / std::f32::consts::LN_2))
-                .collect()
-        };
-        self.rows = self.rows.rows().map(damp).collect();
+        for (_, weight) in self.rows.entries_mut() {
+            *weight = weight.ln_1p() / std::f32::consts::LN_2;
+        }
         self
     }
 
@@ -186,7 +176,7 @@ impl Interactions {
         let mut next = vec![0usize; self.items + 1];
         self.rows.entries().iter().for_each(|(item, _)| next[*item as usize + 1] += 1);
         (1..next.len()).for_each(|i| next[i] += next[i - 1]);
-        let offsets = next.clone();
+        let offsets = next.iter().map(|&offset| offset as u64).collect();
         let mut entries = vec![(0u32, 0.0f32); self.pairs()];
         for (row, pairs) in self.rows.rows().enumerate() {
             for &(item, weight) in pairs {
@@ -194,15 +184,56 @@ impl Interactions {
                 next[item as usize] += 1;
             }
         }
-        let mut by_item = Lists::with_capacity(self.items, entries.len());
-        offsets.windows(2).for_each(|span| by_item.push(entries[span[0]..span[1]].iter().copied()));
-        by_item
+        Lists::from_parts(offsets, entries)
     }
+}
+
+/// What is not a number above 0 ties nobody to anything.
+fn says_something(weight: f32) -> bool {
+    weight.is_finite() && weight > 0.0
+}
+
+/// Triples (row, item, weight) as rows of items, ascending and distinct; weights of the same pair add up
+/// in the order given. Sorted by counting: a log has millions.
+fn summed(rows: usize, triples: Vec<(u32, u32, f32)>) -> Lists<(u32, f32)> {
+    let mut ends = vec![0usize; rows + 1];
+    triples.iter().for_each(|(row, ..)| ends[*row as usize + 1] += 1);
+    (1..ends.len()).for_each(|row| ends[row] += ends[row - 1]);
+    let mut entries = vec![(0u32, 0.0f32); triples.len()];
+    for (row, item, weight) in triples {
+        let place = &mut ends[row as usize];
+        entries[*place] = (item, weight);
+        *place += 1; // in the end, where the row ends
+    }
+    let mut offsets = Vec::with_capacity(rows + 1);
+    offsets.push(0);
+    let (mut start, mut kept) = (0, 0);
+    for &end in &ends[..rows] {
+        entries[start..end].sort_by_key(|(item, _)| *item); // stable
+        let first_kept = kept;
+        for place in start..end {
+            let (item, weight) = entries[place];
+            if kept > first_kept && entries[kept - 1].0 == item {
+                entries[kept - 1].1 += weight;
+            } else {
+                entries[kept] = (item, weight);
+                kept += 1;
+            }
+        }
+        entries[first_kept..kept].iter_mut().for_each(|(_, sum)| *sum = sum.min(MAX_WEIGHT));
+        offsets.push(kept as u64);
+        start = end;
+    }
+    entries.truncate(kept);
+    Lists::from_parts(offsets, entries)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::events::Events;
     use crate::ids::{CustomerId, GroupId};
     use crate::time::{DAY_MS, Timestamp};
 
@@ -222,8 +253,10 @@ mod tests {
     #[test]
     fn a_log_gives_customers_first_then_nameless_orders_with_older_events_weighing_less() {
         let mut log = EventLog { timed: true, ..EventLog::default() };
-        let (tea, cup) = (log.items.intern("tea"), log.items.intern("cup"));
-        log.customers.intern("anna");
+        let mut keys = crate::ids::Interner::new();
+        let (tea, cup) = (keys.intern("tea"), keys.intern("cup"));
+        log.items = keys.into();
+        Arc::make_mut(&mut log.customers).intern("anna");
         let event = |day, customer: Option<usize>, item, group: Option<usize>, kind| Event {
             at: Timestamp(day * DAY_MS),
             customer: customer.map(CustomerId::new),
@@ -234,12 +267,12 @@ mod tests {
             kind,
             discount_percent: 0,
         };
-        log.events = vec![
+        log.events = Events::from(vec![
             event(0, Some(0), tea, None, EventKind::Purchase),
             event(3, None, cup, None, EventKind::Purchase),
             event(10, None, cup, Some(5), EventKind::Purchase),
             event(10, Some(0), cup, None, EventKind::Return),
-        ];
+        ]);
         let options = FactorOptions { half_life_days: Some(10.0), ..FactorOptions::default() };
         let interactions = Interactions::from_log(&log, &options);
         assert_eq!(interactions.len(), 2);

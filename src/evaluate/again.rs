@@ -172,7 +172,10 @@ impl Stated {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use crate::events::Event;
+    use crate::ids::Interner;
 
     #[test]
     fn in_a_shop_that_keeps_its_rhythm_what_is_said_comes_true_as_often_as_stated() {
@@ -198,10 +201,12 @@ mod tests {
             }
         }
         events.sort_by_key(|event| event.at);
-        let mut log = EventLog { events, timed: true, ..EventLog::default() };
+        let mut customers = Interner::<CustomerId>::new();
         for customer in 0..200 {
-            log.customers.intern(&format!("c{customer}"));
+            customers.intern(&format!("c{customer}"));
         }
+        let (events, customers) = (events.into(), Arc::new(customers));
+        let log = EventLog { events, customers, timed: true, ..EventLog::default() };
         let report = again_over_weeks(&log, &vec![Item::default(); 22], &TimeZone::UTC);
         let report = report.expect("much is due");
         assert_eq!(report.marks[0].name, "cartwright", "{report:?}");

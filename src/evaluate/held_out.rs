@@ -45,7 +45,7 @@ impl HeldOut {
         zone: &TimeZone,
         session_gap_minutes: u32,
     ) -> Self {
-        let mut items = past.items.clone();
+        let mut items = Interner::clone(&past.items);
         let judged: Vec<Event> = whole
             .events
             .iter()
@@ -113,6 +113,6 @@ fn visits(
         .filter_map(|event| event.group)
         .collect();
     judged.retain(|event| event.group.is_none_or(|group| !open.contains(&group)));
-    let log = EventLog { events: judged, timed: whole.timed, ..EventLog::default() };
+    let log = EventLog { events: judged.into(), timed: whole.timed, ..EventLog::default() };
     sessions(&log, session_gap_minutes).items
 }

@@ -4,11 +4,12 @@
 //! last days are the window. A log without time is cut by a hash of its orders.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
 use super::hash::stable_hash;
-use crate::events::{Event, EventKind, EventLog, GroupKeys};
+use crate::events::{Event, EventKind, EventLog, Events, GroupKeys};
 use crate::ids::ItemId;
 use crate::time::{DAY_MS, Timestamp};
 
@@ -79,15 +80,15 @@ impl Cut {
 /// back what they return: where [`returns_after`] tells of any, read the files again with `before`.
 pub fn past(log: &EventLog, groups: &GroupKeys, cut: Cut) -> EventLog {
     let is_past = |event: &&Event| cut.is_past(event, log, groups);
-    let events: Vec<Event> = log.events.iter().filter(is_past).copied().collect();
+    let events: Events = log.events.iter().filter(is_past).copied().collect();
     let items = events.iter().map(|event| event.item.index() + 1).max().unwrap_or(0);
     let customers = events.iter().filter_map(|event| event.customer);
     let customers = customers.map(|customer| customer.index() + 1).max().unwrap_or(0);
     EventLog {
         events,
-        items: log.items.first(items),
-        customers: log.customers.first(customers),
-        titles: log.titles.iter().take(items).cloned().collect(),
+        items: log.items.first(items).into(),
+        customers: log.customers.first(customers).into(),
+        titles: Arc::new(log.titles.iter().take(items).cloned().collect()),
         timed: log.timed,
     }
 }

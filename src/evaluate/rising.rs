@@ -197,7 +197,7 @@ mod tests {
             }
         }
         events.sort_by_key(|event| event.at);
-        let log = EventLog { events, timed: true, ..EventLog::default() };
+        let log = EventLog { events: events.into(), timed: true, ..EventLog::default() };
         let report = rising_over_weeks(&log, &vec![Item::default(); 60], &TimeZone::UTC);
         let report = report.expect("twenty weeks are enough");
         assert!(report.weeks >= 10 && report.true_risers > 0.5, "{report:?}");

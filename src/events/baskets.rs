@@ -3,30 +3,18 @@
 use jiff::tz::TimeZone;
 use rayon::slice::ParallelSliceMut;
 
-use super::{Baskets, EventKind, EventLog};
-use crate::ids::{CustomerId, DenseId, GroupId, ItemId};
-
-/// What makes purchases one basket: the shop's order (or session) id, else the day in the shop's zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Together {
-    Order(GroupId),
-    Day(i64),
-}
+use super::{Baskets, Event, EventKind, EventLog};
+use crate::ids::{CustomerId, DenseId, ItemId};
 
 /// The baskets of a log: its purchases by order id, else by customer and day in the shop's `zone`.
 ///
 /// A log without time counts as one day.
 pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
-    let mut lines: Vec<(Option<CustomerId>, Together, usize)> = log
-        .events
-        .iter()
-        .enumerate()
+    // 16 bytes a line: a log has millions.
+    let mut lines: Vec<(Option<CustomerId>, u64, u32)> = (0..)
+        .zip(&log.events)
         .filter(|(_, event)| event.kind == EventKind::Purchase)
-        .map(|(index, event)| {
-            let together =
-                event.group.map_or_else(|| Together::Day(event.at.day(zone)), Together::Order);
-            (event.customer, together, index)
-        })
+        .map(|(place, event)| (event.customer, together(event, zone), place))
         .collect();
     lines.par_sort_unstable();
     let mut orders: Vec<&[_]> = lines.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
@@ -39,12 +27,21 @@ pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
     for order in orders {
         let (customer, _, first) = order[0];
         items.clear();
-        items.extend(order.iter().map(|&(_, _, index)| log.events[index].item));
+        items.extend(order.iter().map(|&(_, _, index)| log.events[index as usize].item));
         items.sort_unstable();
         items.dedup();
         baskets.items.push(items.iter().copied());
         baskets.customers.push(customer);
-        baskets.at.push(log.events[first].at);
+        baskets.at.push(log.events[first as usize].at);
     }
     baskets
+}
+
+/// What makes purchases one basket: the shop's order (or session) id, else the day in the shop's zone.
+fn together(event: &Event, zone: &TimeZone) -> u64 {
+    const DAYS: u64 = 1 << 63; // above all orders
+    match event.group {
+        Some(order) => order.index() as u64,
+        None => DAYS | event.at.day(zone) as u64,
+    }
 }

@@ -22,9 +22,11 @@ pub(super) struct Names<'a> {
     pub(super) titles: &'a Interner<TitleId>,
 }
 
-/// The rows that stand all checks, sorted by time; the others are told to `account`.
+/// The rows that stand all checks, sorted by time; the others are told to `account`. The rows of a file
+/// come in one piece, up to its place in `ends`.
 pub(super) fn checked(
     mut rows: Vec<Row>,
+    ends: &[usize],
     names: Names<'_>,
     timed: bool,
     options: &ReadOptions,
@@ -43,7 +45,11 @@ pub(super) fn checked(
     not_products(&mut rows, names, &options.non_products);
     mark_returns(&mut rows, names.orders, notes);
     odd_quantities(&mut rows, options.max_quantity as f32);
-    unpriced(&mut rows, account.files.len());
+    let mut start = 0;
+    for &end in ends {
+        unpriced(&mut rows[start..end]);
+        start = end;
+    }
     settle(&mut rows, account);
     // Most logs are in order already, and sorting takes half as much memory again.
     if !rows.is_sorted_by_key(|row| row.at) {
@@ -188,7 +194,7 @@ fn mark_returns(rows: &mut [Row], orders: &Interner<GroupId>, notes: &mut Vec<St
         }
         if row.kind == EventKind::Return {
             row.quantity = row.quantity.abs();
-            row.unit_price = row.unit_price.map(f32::abs);
+            row.unit_price = row.unit_price.told().map(f32::abs).into();
         }
     }
     if by_order > 0 {
@@ -212,7 +218,7 @@ fn cancelled(groups: &Interner<GroupId>) -> Vec<bool> {
 fn odd_quantities(rows: &mut [Row], max_quantity: f32) {
     set_aside(rows, Cause::ZeroOrNegativeQuantity, |row| row.quantity <= 0.0);
     set_aside(rows, Cause::AbsurdQuantity, |row| {
-        let crumbs = row.unit_price.is_some_and(|price| price > 0.0 && price < FRACTION);
+        let crumbs = row.unit_price.told().is_some_and(|price| price > 0.0 && price < FRACTION);
         row.quantity > max_quantity || row.quantity > MANY_UNITS && crumbs
     });
 }
@@ -220,25 +226,22 @@ fn odd_quantities(rows: &mut [Row], max_quantity: f32) {
 /// Where at least half of a file's purchases that say a price say one above 0, the others are no sales,
 /// unless a known customer got the item for nothing; where not, its prices mean nothing and count as
 /// unknown.
-fn unpriced(rows: &mut [Row], files: usize) {
-    let mut told = vec![(0_u64, 0_u64); files]; // purchases with any price, and with one above 0
+fn unpriced(rows: &mut [Row]) {
+    let (mut any, mut above) = (0_u64, 0_u64); // purchases with any price, and with one above 0
     for row in rows.iter().filter(|row| row.is_live() && row.kind == EventKind::Purchase) {
-        if let Some(price) = row.unit_price {
-            let (any, above) = &mut told[row.file as usize];
-            *any += 1;
-            *above += u64::from(price > 0.0);
+        if let Some(price) = row.unit_price.told() {
+            any += 1;
+            above += u64::from(price > 0.0);
         }
     }
-    let priced: Vec<bool> = told.iter().map(|(any, above)| above * 2 >= *any).collect();
-    set_aside(rows, Cause::Unpriced, |row| {
-        row.kind == EventKind::Purchase
-            && priced[row.file as usize]
-            && row
-                .unit_price
-                .is_some_and(|price| price < 0.0 || price == 0.0 && row.customer.is_none())
-    });
+    if above * 2 >= any {
+        set_aside(rows, Cause::Unpriced, |row| {
+            let is_unpriced = |price: f32| price < 0.0 || price == 0.0 && row.customer.is_none();
+            row.kind == EventKind::Purchase && row.unit_price.told().is_some_and(is_unpriced)
+        });
+    }
     for row in rows.iter_mut().filter(|row| row.is_live()) {
-        row.unit_price = row.unit_price.filter(|&price| price > 0.0);
+        row.unit_price = row.unit_price.told().filter(|&price| price > 0.0).into();
     }
 }
 
@@ -252,7 +255,7 @@ fn duplicates(rows: &mut [Row], timed: bool) {
             let is_told = timed || row.order.is_some();
             let event = (
                 (row.kind, row.item, row.customer, row.order, row.session),
-                (row.quantity.to_bits(), row.unit_price.map(f32::to_bits)),
+                (row.quantity.to_bits(), row.unit_price.told().map(f32::to_bits)),
             );
             if is_told && !seen.insert(event) {
                 row.fate = Some(Cause::Duplicate);

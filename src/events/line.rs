@@ -120,7 +120,6 @@ pub(super) struct FileReader<'a> {
     styles: [NumberStyle; ROLES.len()],
     clock: Clock,
     words: &'a Words,
-    file: u32,
 }
 
 impl<'a> FileReader<'a> {
@@ -130,7 +129,6 @@ impl<'a> FileReader<'a> {
         options: &ReadOptions,
         zone: &jiff::tz::TimeZone,
         words: &'a Words,
-        file: u32,
     ) -> Result<Self> {
         let detected = detect(table, &ROLES, &options.map)?;
         detected.require(table, &ROLES, &["item_id"])?;
@@ -163,7 +161,6 @@ impl<'a> FileReader<'a> {
             notes,
             clock,
             words,
-            file,
         })
     }
 
@@ -189,10 +186,9 @@ impl<'a> FileReader<'a> {
             order: order.map(|key| keys.order(key)),
             session: session.map(|key| keys.session(key)),
             title: title.map(|title| keys.titles.intern(&title)),
-            file: self.file,
             kind,
             quantity: quantity as f32,
-            unit_price: unit_price.map(|price| price as f32),
+            unit_price: unit_price.map(|price| price as f32).into(),
             discount_percent,
             fate: None,
         })

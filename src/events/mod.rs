@@ -8,6 +8,7 @@ mod baskets;
 mod check;
 mod kinds;
 mod line;
+mod log;
 mod options;
 mod read;
 mod returns;
@@ -18,11 +19,12 @@ mod sessions;
 pub use account::{Account, Cause, FileAccount};
 pub use attributes::{CustomerAttributes, read_attributes};
 pub use baskets::baskets;
+pub use log::{EventLog, Events};
 pub use options::ReadOptions;
 pub use read::{GroupKeys, Reading, read, read_with_groups};
 pub use sessions::sessions;
 
-use crate::ids::{CustomerId, GroupId, Interner, ItemId};
+use crate::ids::{CustomerId, GroupId, ItemId};
 use crate::lists::Lists;
 use crate::time::Timestamp;
 
@@ -61,35 +63,6 @@ pub struct Event {
     pub kind: EventKind,
     /// Money off, in percent of the price before it, 0 to 100.
     pub discount_percent: u8,
-}
-
-/// The log as the trainer sees it: sorted by time (file order where times are equal), checked, with
-/// returned purchases taken out.
-#[derive(Clone, Debug, Default)]
-pub struct EventLog {
-    /// In order of time; file order within a moment.
-    pub events: Vec<Event>,
-    /// Keys of the items.
-    pub items: Interner<ItemId>,
-    /// Keys of the customers.
-    pub customers: Interner<CustomerId>,
-    /// The most frequent title of each item, where the log carries titles; may be shorter than `items`.
-    pub titles: Vec<Option<String>>,
-    /// False if the log carries no time: order of rows is then all there is.
-    pub timed: bool,
-}
-
-impl EventLog {
-    /// The log with only the events that pass; ids stay what they are.
-    pub fn only(&self, passes: impl Fn(&Event) -> bool) -> Self {
-        Self {
-            events: self.events.iter().copied().filter(passes).collect(),
-            items: self.items.clone(),
-            customers: self.customers.clone(),
-            titles: self.titles.clone(),
-            timed: self.timed,
-        }
-    }
 }
 
 /// Distinct items bought together, one row per order.

@@ -68,6 +68,8 @@ struct Intake<'a> {
     words: Words,
     keys: Keys,
     rows: Vec<Row>,
+    /// Where the rows of each file end.
+    ends: Vec<usize>,
     account: Account,
     columns: Vec<FileColumns>,
     notes: Vec<String>,
@@ -82,6 +84,7 @@ impl<'a> Intake<'a> {
             words: Words::with(&options.event_types)?,
             keys: Keys::default(),
             rows: Vec::new(),
+            ends: Vec::new(),
             account: Account::default(),
             columns: Vec::new(),
             notes: Vec::new(),
@@ -91,8 +94,7 @@ impl<'a> Intake<'a> {
 
     fn read_file(&mut self, path: &Path) -> Result<()> {
         let table = Table::open(path)?;
-        let number = u32::try_from(self.account.files.len()).expect("fewer than 2^32 files");
-        let reader = FileReader::new(&table, self.options, &self.zone, &self.words, number)?;
+        let reader = FileReader::new(&table, self.options, &self.zone, &self.words)?;
         self.notes.extend(reader.notes.iter().cloned());
         self.columns.push(reader.report.clone());
         let first = self.rows.len();
@@ -140,6 +142,7 @@ impl<'a> Intake<'a> {
         }
         self.account.read += file.read;
         self.account.files.push(file);
+        self.ends.push(self.rows.len());
         Ok(())
     }
 
@@ -182,6 +185,7 @@ impl<'a> Intake<'a> {
             Names { items: &self.keys.items, orders: &self.keys.groups, titles: &self.keys.titles };
         let rows = check::checked(
             self.rows,
+            &self.ends,
             names,
             timed,
             self.options,
@@ -209,7 +213,7 @@ fn log(rows: Vec<Row>, keys: &Keys, timed: bool) -> EventLog {
             item: items.id(row.item),
             group: row.group(),
             quantity: row.quantity,
-            unit_price: row.unit_price.unwrap_or(0.0),
+            unit_price: row.unit_price.told().unwrap_or(0.0),
             kind: row.kind,
             discount_percent: row.discount_percent,
         })
@@ -221,7 +225,13 @@ fn log(rows: Vec<Row>, keys: &Keys, timed: bool) -> EventLog {
         }
     }
     let titles = if named.iter().any(Option::is_some) { named } else { Vec::new() };
-    EventLog { events, items: items.new, customers: customers.new, titles, timed }
+    EventLog {
+        events,
+        items: items.new.into(),
+        customers: customers.new.into(),
+        titles: titles.into(),
+        timed,
+    }
 }
 
 /// Ids of those keys only that are in use.

@@ -13,13 +13,11 @@ pub(super) struct Row {
     pub(super) order: Option<GroupId>,
     pub(super) session: Option<GroupId>,
     pub(super) title: Option<TitleId>,
-    /// Position of its file.
-    pub(super) file: u32,
     pub(super) kind: EventKind,
     /// As the file says it: negative may be a return.
     pub(super) quantity: f32,
     /// As the file says it, if it does.
-    pub(super) unit_price: Option<f32>,
+    pub(super) unit_price: Price,
     pub(super) discount_percent: u8,
     pub(super) fate: Option<Cause>,
 }
@@ -38,6 +36,23 @@ impl Row {
     }
 }
 
+/// A price that may not be told, in four bytes: a log has millions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Price(f32); // NaN if it is not told
+
+impl Price {
+    /// The price, if it is told.
+    pub(super) fn told(self) -> Option<f32> {
+        (!self.0.is_nan()).then_some(self.0)
+    }
+}
+
+impl From<Option<f32>> for Price {
+    fn from(price: Option<f32>) -> Self {
+        Self(price.unwrap_or(f32::NAN))
+    }
+}
+
 /// One of the titles that the log gives its items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct TitleId(std::num::NonZeroU32);
@@ -50,5 +65,19 @@ impl DenseId for TitleId {
 
     fn index(self) -> usize {
         self.0.get() as usize - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_takes_forty_bytes_and_a_price_of_nothing_is_told() {
+        assert_eq!(size_of::<Row>(), 40);
+        assert_eq!(
+            [None, Some(0.0), Some(2.5)].map(|price| Price::from(price).told()),
+            [None, Some(0.0), Some(2.5)]
+        );
     }
 }

@@ -17,10 +17,8 @@ enum Visitor {
 ///
 /// Oldest session first, by its last event.
 pub fn sessions(log: &EventLog, gap_minutes: u32) -> Sessions {
-    let mut looks: Vec<(Visitor, usize)> = log
-        .events
-        .iter()
-        .enumerate()
+    let mut looks: Vec<(Visitor, u32)> = (0..)
+        .zip(&log.events)
         .filter(|(_, event)| !matches!(event.kind, EventKind::Purchase | EventKind::Return))
         .filter_map(|(index, event)| {
             let visitor =
@@ -30,8 +28,8 @@ pub fn sessions(log: &EventLog, gap_minutes: u32) -> Sessions {
         .collect();
     looks.par_sort_unstable();
     let gap_ms = i64::from(gap_minutes) * 60_000;
-    let at = |index: usize| log.events[index].at;
-    let mut visits: Vec<&[(Visitor, usize)]> = looks
+    let at = |index: u32| log.events[index as usize].at;
+    let mut visits: Vec<&[(Visitor, u32)]> = looks
         .chunk_by(|&(visitor, before), &(other, after)| {
             let in_time =
                 matches!(visitor, Visitor::Session(_)) || at(after).0 - at(before).0 <= gap_ms;
@@ -41,8 +39,10 @@ pub fn sessions(log: &EventLog, gap_minutes: u32) -> Sessions {
     visits.par_sort_unstable_by_key(|visit| visit[visit.len() - 1].1);
     let mut sessions = Sessions::default();
     for visit in visits {
-        sessions.items.push(visit.iter().map(|&(_, index)| log.events[index].item));
-        sessions.customers.push(visit.iter().find_map(|&(_, index)| log.events[index].customer));
+        sessions.items.push(visit.iter().map(|&(_, index)| log.events[index as usize].item));
+        sessions
+            .customers
+            .push(visit.iter().find_map(|&(_, index)| log.events[index as usize].customer));
         sessions.at.push(at(visit[visit.len() - 1].1));
     }
     sessions

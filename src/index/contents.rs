@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::catalog::{CategoryTree, Item, Near, Shelf};
-use crate::customers::{Cadence, Rhythm};
+use crate::customers::{Cadence, Interests, Rhythm};
 use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors, nearest};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
@@ -67,6 +67,8 @@ pub struct Contents {
     pub hot: Hot,
     /// What is due again, and when.
     pub rhythm: Rhythm,
+    /// What an unfinished step foretells.
+    pub interests: Interests,
     /// What puts the best candidates of a question in order, by the question's name.
     pub rankers: BTreeMap<String, Forest>,
     /// Rows of `longer` by the first (lowest) item on the left; derived.

@@ -12,7 +12,7 @@ use super::manifest::{Digester, TreeDigest};
 use super::opened::Opened;
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
-use crate::customers::{DueCurve, Rhythm};
+use crate::customers::{DueCurve, Interests, Rhythm};
 use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors};
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
@@ -202,6 +202,9 @@ impl Loader<'_> {
             DueCurve::from_factors(&due).ok_or_else(|| self.trees.damaged("cadence.due"))?;
         contents.hot = self.hot(count)?;
         contents.rhythm = self.rhythm(count)?;
+        let interests = self.vector_of("interests", 3)?;
+        contents.interests =
+            Interests { view: interests[0], cart: interests[1], favorite: interests[2] };
         contents.now = self.vector_of::<Timestamp>("clock.now", 1)?[0];
         let clock = self.vector_of::<u32>("clock.rest", 2)?;
         (contents.timed, contents.trends.recent_days) = (clock[0] != 0, clock[1]);

@@ -326,6 +326,8 @@ impl TreeWriter<'_> {
         self.vector("cadence.usual_days", &cadence.usual_days)?;
         self.vector("cadence.due", cadence.due.factors())?;
         self.hot(contents)?;
+        let interests = contents.interests;
+        self.vector("interests", &[interests.view, interests.cart, interests.favorite])?;
         self.vector("clock.now", &[contents.now])?;
         self.vector("clock.rest", &[u32::from(contents.timed), trends.recent_days])
     }

@@ -87,8 +87,8 @@ pub(super) fn customer(
         }
     }
     if let Some(history) = history {
-        for (number, (item, weight)) in (visit.len() as u32..).zip(history.leanings(HISTORY_SEEDS))
-        {
+        let leanings = history.leanings(&pool.contents.interests, HISTORY_SEEDS);
+        for (number, (item, weight)) in (visit.len() as u32..).zip(leanings) {
             propose_beside_pulls(pool, Seed { number, item, weight });
         }
         drawn(pool, history);
@@ -278,8 +278,9 @@ fn again(pool: &Pool<'_>, due: f32, bought: &Bought) -> f32 {
 /// What the customer looked at and did not buy, the latest first.
 fn glanced(pool: &mut Pool<'_>, history: &History) {
     if pool.listens_to(Source::Glanced) {
+        let interests = pool.contents.interests;
         for (place, glance) in history.glances.iter().enumerate() {
-            let interest = glance.interest() * 0.95f32.powi(place as i32);
+            let interest = interests.of(glance.kind) * 0.95f32.powi(place as i32);
             let evidence = Evidence::Glanced { kind: glance.kind, at: glance.at };
             pool.add(Source::Glanced, glance.item, interest, evidence);
         }

@@ -36,8 +36,21 @@ impl Groups {
 
     /// One group per session: what was looked at in it, in no order.
     pub fn from_sessions(sessions: &Sessions) -> Self {
-        let rows = sessions.items.rows().map(<[ItemId]>::to_vec);
-        Self::new(sessions.customers.iter().copied().zip(rows))
+        // Numbers are sorted, not rows: a log has millions of visits.
+        let mut order: Vec<u32> = (0..).take(sessions.items.len()).collect();
+        let voter = |visit: u32| sessions.customers[visit as usize];
+        order.sort_by_key(|&visit| (voter(visit).is_none(), voter(visit)));
+        let mut row: Vec<ItemId> = Vec::new();
+        let mut groups = Self::default();
+        for visit in order {
+            row.clear();
+            row.extend(sessions.items.row(visit as usize));
+            row.sort_unstable();
+            row.dedup();
+            groups.items.push(row.iter().copied());
+            groups.voters.push(voter(visit));
+        }
+        groups
     }
 
     /// One group per customer: all that is in their groups. Groups without a customer stay as they are.

@@ -8,7 +8,6 @@ use crate::events::{Event, EventKind, EventLog, baskets, sessions};
 use crate::ids::{CustomerId, ItemId};
 use crate::index::Contents;
 use crate::recommend::Kind;
-use crate::time::Timestamp;
 
 /// A question by ids, and what turned out right.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +59,12 @@ impl Case {
 }
 
 impl Split {
+    /// Who asks anything.
+    pub(super) fn customers(&self) -> FxHashSet<CustomerId> {
+        let cases = Kind::ALL.iter().flat_map(|&kind| self.cases(kind));
+        cases.filter_map(|case| case.customer).collect()
+    }
+
     /// The cases that ask this question.
     pub(super) fn cases(&self, kind: Kind) -> &[Case] {
         match kind {
@@ -74,9 +79,7 @@ impl Split {
     /// Cuts the log so that its end can be asked about. Without times, the `nth` tenth of its orders and
     /// visits.
     pub(super) fn of(log: &EventLog, nth: u64, zone: &TimeZone, session_gap_minutes: u32) -> Self {
-        let later = Later::of(log, nth);
-        let past = log.only(|event| !later.holds(event));
-        let future = log.only(|event| later.holds(event));
+        let (past, future) = cut(log, nth);
         let mut split = Self {
             related: Vec::new(),
             basket: Vec::new(),
@@ -184,7 +187,7 @@ fn case(
     (!truth.is_empty()).then_some(Case { customer, items, truth })
 }
 
-/// Keeps about `limit` cases, evenly spread.
+/// Keeps `limit` cases, evenly spread.
 fn thin(cases: &mut Vec<Case>, limit: usize) {
     if cases.len() > limit {
         let count = cases.len();
@@ -196,33 +199,20 @@ fn thin(cases: &mut Vec<Case>, limit: usize) {
     }
 }
 
-/// What belongs to the later part of a log.
-enum Later {
-    From(Timestamp),
-    /// One tenth of the groups.
-    Tenth(u64),
-}
-
-impl Later {
-    fn of(log: &EventLog, nth: u64) -> Self {
-        match (log.events.first(), log.events.last()) {
-            (Some(first), Some(last)) if log.timed && last.at > first.at => {
-                let days = (last.at.days_since(first.at) * LARGEST_SHARE).min(LONGEST_DAYS);
-                let ms = (days * crate::time::DAY_MS as f64) as i64;
-                Self::From(Timestamp(last.at.0 - ms))
-            }
-            _ => Self::Tenth(nth),
-        }
+/// The log's earlier and later part: cut in time, or, without times, one tenth of the groups taken out.
+fn cut(log: &EventLog, nth: u64) -> (EventLog, EventLog) {
+    if let (Some(first), Some(last)) = (log.events.first(), log.events.last())
+        && log.timed
+        && last.at > first.at
+    {
+        let days = (last.at.days_since(first.at) * LARGEST_SHARE).min(LONGEST_DAYS);
+        let ms = (days * crate::time::DAY_MS as f64) as i64;
+        let place = log.events.partition_point(|event| event.at.0 <= last.at.0 - ms);
+        return (log.part(0..place), log.part(place..log.events.len()));
     }
-
-    fn holds(&self, event: &Event) -> bool {
-        match self {
-            Self::From(moment) => event.at > *moment,
-            Self::Tenth(nth) => {
-                event.group.is_some_and(|group| scrambled(0, group.index()) % 10 == *nth)
-            }
-        }
-    }
+    let is_later =
+        |event: &Event| event.group.is_some_and(|group| scrambled(0, group.index()) % 10 == nth);
+    (log.only(|event| !is_later(event)), log.only(is_later))
 }
 
 /// A number that looks like chance and is always the same (the finaliser of SplitMix64).

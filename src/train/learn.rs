@@ -7,10 +7,10 @@ use jiff::tz::TimeZone;
 
 use super::{TrainOptions, pulls};
 use crate::catalog::{CategoryTree, Item};
-use crate::customers::{Cadence, History, Rhythm, histories};
-use crate::embed::{Factors, Interactions, UnitVectors, neighbours};
+use crate::customers::{Cadence, Foretold, History, Interests, Rhythm, histories};
+use crate::embed::{FactorOptions, Factors, Interactions, KindWeights, UnitVectors, neighbours};
 use crate::events::{EventLog, Sessions, baskets, sessions};
-use crate::ids::ItemId;
+use crate::ids::{CustomerId, ItemId};
 use crate::index::Contents;
 use crate::recommend::Blend;
 use crate::rules::onward::OnwardOptions;
@@ -54,7 +54,19 @@ pub fn learn(
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
 ) -> Learnt {
-    let items = items.into();
+    learn_for(|_| true, log, items.into(), zone, options, watch)
+}
+
+/// The same, but for customers who do not pass an empty past is learnt: a rehearsal has no use for those
+/// who will not ask, and there are several of it in memory.
+pub(super) fn learn_for(
+    asks: impl Fn(CustomerId) -> bool,
+    log: &EventLog,
+    items: Arc<Vec<Item>>,
+    zone: &TimeZone,
+    options: &TrainOptions,
+    watch: &mut impl FnMut(&str),
+) -> Learnt {
     let count = items.len();
     let now = log.events.last().map(|event| event.at).unwrap_or_default();
 
@@ -75,8 +87,10 @@ pub fn learn(
     let longer = rules::longer::mine(&orders, &options.longer);
 
     watch("learning vectors");
-    let interactions = Interactions::from_log(log, &options.factors);
-    let factors = Factors::learn(&interactions, &options.factors);
+    let foretold = Foretold::count(log);
+    let options_of_factors = weighted(&options.factors, &foretold);
+    let interactions = Interactions::from_log(log, &options_of_factors);
+    let factors = Factors::learn(&interactions, &options_of_factors);
     watch("finding neighbours");
     let neighbours = neighbours(&factors.items, options.neighbours_per_item, &options.neighbours);
     let (touched, vectors) = (interactions.touched(), UnitVectors::from(&factors.items));
@@ -88,7 +102,12 @@ pub fn learn(
     let hot = Hot::measure(log, zone, &categories, count);
     let rhythm = Rhythm::learn(&baskets, &categories, count, log.timed);
     let cadence = Cadence::learn(&baskets, count, log.timed, &options.history);
-    let histories = histories(log, &baskets, &cadence, now, &options.history);
+    let mut histories = histories(log, &baskets, &cadence, now, &options.history);
+    for (index, history) in histories.iter_mut().enumerate() {
+        if !asks(CustomerId::new(index)) {
+            *history = History::default();
+        }
+    }
 
     let lesson = Lesson {
         baskets: baskets.items.len() as u64,
@@ -98,7 +117,7 @@ pub fn learn(
     let contents = Contents {
         now,
         timed: log.timed,
-        keys: Arc::new(log.items.clone()),
+        keys: log.items.clone(),
         items,
         bought,
         collected,
@@ -113,6 +132,7 @@ pub fn learn(
         cadence,
         hot,
         rhythm,
+        interests: foretold.interests(Interests::default()),
         ..Contents::default()
     };
     let contents = contents.finish();
@@ -123,6 +143,14 @@ pub fn learn(
         pulls::draw(&mut learnt, &orders.one_per_customer(), &options.drawn);
     }
     learnt
+}
+
+/// The options, with each kind of event weighing what it foretells unless they say what it weighs.
+fn weighted(options: &FactorOptions, foretold: &Foretold) -> FactorOptions {
+    let KindWeights { view, cart, favorite, purchase } = KindWeights::default();
+    let Interests { view, cart, favorite } = foretold.interests(Interests { view, cart, favorite });
+    let learnt = KindWeights { view, cart, favorite, purchase };
+    FactorOptions { kinds: Some(options.kinds.unwrap_or(learnt)), ..options.clone() }
 }
 
 /// Per item: visits that saw it, each halved by every two days of its age, plus ½, over all its visits.

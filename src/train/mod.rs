@@ -22,9 +22,11 @@ mod people;
 mod price;
 mod pulls;
 mod ranker;
+mod share;
 mod tune;
 
 pub use gate::GateOptions;
+use learn::learn_for;
 pub use learn::{Learnt, Lesson, learn};
 pub use objective::{Bends, Bent};
 pub use options::TrainOptions;
@@ -39,6 +41,7 @@ use rustc_hash::FxHashSet;
 use self::cases::Split;
 use self::gate::{Arrival, InputFigures};
 use self::lacking::Cases;
+use self::share::Share;
 use crate::catalog::{Catalog, CatalogReading, Item};
 use crate::customers::{ProfileOptions, Source, profiles};
 use crate::error::{Error, Result};
@@ -185,9 +188,15 @@ pub fn learn_tuned(
     let items = Arc::new(items);
     let mut options = options.clone();
     let gap = options.session_gap_minutes;
+    let share = Share::of(log.events.len());
     watch("holding back the last weeks, to tune on");
     let split = Split::of(log, 0, zone, gap);
-    let mut learnt = learn(&split.past, items.clone(), zone, &options, watch);
+    let learn_before = |split: &Split, options: &TrainOptions, watch: &mut _| {
+        let asking = split.customers();
+        let asks = |customer| asking.contains(&customer);
+        learn_for(asks, &split.past, items.clone(), zone, options, watch)
+    };
+    let mut learnt = learn_before(&split, &options, watch);
     watch("tuning the rules");
     let orders = Groups::from_baskets(&baskets(&split.past, zone));
     options.bought = damping::of_baskets(&mut learnt, &split, &orders, &options.bought);
@@ -202,13 +211,13 @@ pub fn learn_tuned(
         let before = &rehearsals[rehearsals.len() - 1].split.past;
         let nth = rehearsals.len() as u64;
         let split = Split::of(if log.timed { before } else { log }, nth, zone, gap);
-        let learnt = learn(&split.past, items.clone(), zone, &options, watch);
+        let learnt = learn_before(&split, &options, watch);
         rehearsals.push(Rehearsal { learnt, split });
     }
     watch("tuning the blend");
-    let (mut blend, scores) = tune::tune(&rehearsals);
+    let (mut blend, scores) = tune::tune(&rehearsals, share);
     watch("learning to rank");
-    let (rankers, worths) = ranker::learn_rankers(&rehearsals, &blend);
+    let (rankers, worths) = ranker::learn_rankers(&rehearsals, &blend, share);
     let cases = Cases::of(&rehearsals);
     rehearsals[0].learnt.contents.rankers = rankers.clone();
     blend.acceptance = objective::acceptance(&rehearsals[0], &blend);
@@ -217,7 +226,7 @@ pub fn learn_tuned(
     drop(rehearsals);
 
     watch("learning from the whole log");
-    let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
+    let mut learnt = Learnt { blend, ..learn(log, items.clone(), zone, &options, watch) };
     learnt.contents.rankers = rankers;
     watch("placing what is new");
     arrivals::place(&mut learnt, &options);
@@ -230,6 +239,7 @@ pub fn learn_tuned(
         "milliseconds": price,
         "objectives": bends,
         "rules": { "bought": options.bought, "collected": options.collected },
+        "interests": learnt.contents.interests,
         "pulls": { "called": options.called, "drawn": options.drawn },
         "content": learnt.contents.content.quality(),
     });
@@ -241,13 +251,13 @@ pub fn learn_tuned(
 pub fn stock(log: &mut EventLog, catalog: &Catalog) -> Vec<Item> {
     let sold: FxHashSet<String> = log.items.keys().map(str::to_lowercase).collect();
     for (key, _) in catalog.iter().filter(|(key, _)| !sold.contains(&key.to_lowercase())) {
-        log.items.intern(key);
+        Arc::make_mut(&mut log.items).intern(key);
     }
     let prices = latest_prices(log);
     let keys: &Interner<ItemId> = &log.items;
     let mut items: Vec<Item> =
         keys.keys().map(|key| catalog.get(key).cloned().unwrap_or_default()).collect();
-    for (item, title) in items.iter_mut().zip(&log.titles) {
+    for (item, title) in items.iter_mut().zip(log.titles.iter()) {
         if item.title.is_none() {
             item.title.clone_from(title);
         }

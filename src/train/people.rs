@@ -1,7 +1,9 @@
 //! Under which names customers go into the index, and who does not.
 
+use std::sync::Arc;
+
 use crate::customers::Profile;
-use crate::events::{CustomerAttributes, EventLog};
+use crate::events::{CustomerAttributes, Event, EventLog};
 use crate::ids::Interner;
 use crate::index::{CustomerKeys, Erased};
 
@@ -25,14 +27,12 @@ pub(super) fn named(
         .keys()
         .map(|key| (!forgotten(key)).then(|| customers.intern(&called.stored(key))))
         .collect();
-    log.events.retain_mut(|event| match event.customer {
-        None => true,
-        Some(old) => {
-            event.customer = ids[old.index()];
-            event.customer.is_some()
-        }
-    });
-    log.customers = customers;
+    let renamed = |event: &Event| match event.customer {
+        None => Some(*event),
+        Some(old) => ids[old.index()].map(|new| Event { customer: Some(new), ..*event }),
+    };
+    log.events = log.events.iter().filter_map(renamed).collect();
+    log.customers = Arc::new(customers);
     let kept = attributes.into_iter().filter(|(key, _)| !forgotten(key));
     let attributes = kept.map(|(key, row)| (called.stored(&key).into_owned(), row)).collect();
     (log, attributes)
@@ -61,20 +61,19 @@ mod tests {
 
     #[test]
     fn who_is_forgotten_leaves_no_event_and_everybody_else_keeps_theirs_under_another_name() {
-        let mut log = EventLog::default();
-        for (n, key) in ["ann", "bob", "eve"].into_iter().enumerate() {
-            let customer: CustomerId = log.customers.intern(key);
-            log.events.push(Event {
-                at: Timestamp(n as i64),
-                customer: Some(customer),
-                item: ItemId::new(n),
-                group: None,
-                quantity: 1.0,
-                unit_price: 1.0,
-                kind: EventKind::Purchase,
-                discount_percent: 0,
-            });
-        }
+        let mut customers = Interner::<CustomerId>::new();
+        let purchase = |(n, key): (usize, &str)| Event {
+            at: Timestamp(n as i64),
+            customer: Some(customers.intern(key)),
+            item: ItemId::new(n),
+            group: None,
+            quantity: 1.0,
+            unit_price: 1.0,
+            kind: EventKind::Purchase,
+            discount_percent: 0,
+        };
+        let events = ["ann", "bob", "eve"].into_iter().enumerate().map(purchase).collect();
+        let log = EventLog { events, customers: Arc::new(customers), ..EventLog::default() };
         let folder = tempfile::tempdir().unwrap();
         let index = Index::at(folder.path());
         let erased = Erased::of(&index).unwrap();

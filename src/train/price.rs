@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Rehearsal;
+use super::share::evenly;
 use crate::recommend::{Blend, Kind, Query, Scratch, answer};
 
 /// So many cases are answered, evenly spread.
@@ -15,11 +16,7 @@ pub(super) fn milliseconds(rehearsal: &Rehearsal, blend: &Blend) -> BTreeMap<&'s
     let mut scratch = Scratch::default();
     let mut price = BTreeMap::new();
     for kind in Kind::ALL {
-        let cases = split.cases(kind);
-        let step = cases.len().div_ceil(ANSWERED).max(1);
-        let mut times: Vec<f64> = cases
-            .iter()
-            .step_by(step)
+        let mut times: Vec<f64> = evenly(split.cases(kind), ANSWERED)
             .map(|case| {
                 let question = kind.question(case.keys(&learnt.contents));
                 let history = case.history(&learnt.histories);

@@ -40,8 +40,10 @@ pub(super) fn draw(learnt: &mut Learnt, pasts: &Groups, options: &EaseOptions) {
     drop(ease);
     let timely: Vec<f32> =
         learnt.contents.trends.momentum.iter().map(|momentum| momentum.powf(TIMELY)).collect();
+    let interests = learnt.contents.interests;
     let draw = |history: &mut History| {
-        let sums = holders.sums(&history.leanings(usize::MAX), &timely, DRAWN_NEW, DRAWN_AGAIN);
+        let leanings = history.leanings(&interests, usize::MAX);
+        let sums = holders.sums(&leanings, &timely, DRAWN_NEW, DRAWN_AGAIN);
         let drawn = sums.into_iter();
         history.drawn =
             drawn.map(|sum| Drawn { item: sum.item, weight: sum.weight, by: sum.by }).collect();

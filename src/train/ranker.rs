@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Rehearsal;
 use super::cases::Case;
+use super::share::{Share, evenly};
 use super::tune::Metric;
 use crate::ids::ItemId;
 use crate::rank::{Forest, Objective, RankOptions, Sheet, fit};
@@ -46,6 +47,7 @@ const WAYS: [(Objective, Option<usize>); 3] = [
 pub(super) fn learn_rankers(
     rehearsals: &[Rehearsal],
     blend: &Blend,
+    share: Share,
 ) -> (BTreeMap<String, Forest>, BTreeMap<&'static str, Worth>) {
     let (mut rankers, mut worths) = (BTreeMap::new(), BTreeMap::new());
     let Some((late, early)) = rehearsals.split_first() else { return (rankers, worths) };
@@ -54,10 +56,11 @@ pub(super) fn learn_rankers(
         if cases(late).min(early.iter().map(cases).sum()) < LEAST_CASES {
             continue;
         }
-        let late = Lists::of(late, blend, kind);
+        let most = share.times(usual_cases(kind));
+        let late = Lists::of(late, blend, kind, most);
         let mut sheet = Sheet::new(FEATURES);
         for stretch in early {
-            let more = Lists::of(stretch, blend, kind).sheet();
+            let more = Lists::of(stretch, blend, kind, most).sheet();
             sheet.append(&more).expect("sheets of the same columns");
         }
         let metric = Metric::of_question(kind);
@@ -96,8 +99,9 @@ fn options((objective, base_column): (Objective, Option<usize>), trees: usize) -
     }
 }
 
-/// Of more cases of a stretch than this, an even share is learnt from: a ranker gains most in the basket.
-fn most_cases(kind: Kind) -> usize {
+/// Of more cases of a stretch than this, in a shop of usual size, an even share is learnt from: a ranker
+/// gains most in the basket.
+fn usual_cases(kind: Kind) -> usize {
     match kind {
         Kind::Basket => 1_600,
         Kind::Related | Kind::Customer | Kind::CustomerNew | Kind::Session => 800,
@@ -116,7 +120,7 @@ struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    fn of(rehearsal: &'a Rehearsal, blend: &Blend, kind: Kind) -> Self {
+    fn of(rehearsal: &'a Rehearsal, blend: &Blend, kind: Kind, most: usize) -> Self {
         let Rehearsal { learnt, split, .. } = rehearsal;
         let list = |scratch: &mut Scratch, case: &&Case| {
             let query = Query::new(
@@ -126,9 +130,7 @@ impl<'a> Lists<'a> {
             );
             shortlist(&learnt.contents, blend.of(kind), &query, scratch)
         };
-        let cases = split.cases(kind);
-        let cases: Vec<&Case> =
-            cases.iter().step_by(cases.len().div_ceil(most_cases(kind)).max(1)).collect();
+        let cases: Vec<&Case> = evenly(split.cases(kind), most).collect();
         Self { lists: cases.par_iter().map_init(Scratch::default, list).collect(), cases }
     }
 

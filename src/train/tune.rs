@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::cases::Case;
+use super::share::{Share, evenly};
 use super::{Learnt, Rehearsal};
 use crate::ids::ItemId;
 use crate::index::Contents;
@@ -82,8 +83,8 @@ impl Metric {
 
 /// Fewer cases than this say nothing: the blend stays what it was.
 pub(super) const LEAST_CASES: usize = 30;
-/// More cases than this say nothing new.
-const MOST_CASES: usize = 2_400;
+/// More cases than this say nothing new, in a shop of usual size.
+const USUAL_CASES: usize = 2_400;
 /// Candidates kept per case by each source's own order …
 const PER_SOURCE: usize = 60;
 /// … and by the blend that is started from.
@@ -108,7 +109,10 @@ struct Candidate {
 }
 
 /// Tunes every question that has enough cases, on all rehearsals at once; the others keep what they had.
-pub(super) fn tune(rehearsals: &[Rehearsal]) -> (Blend, BTreeMap<&'static str, Score>) {
+pub(super) fn tune(
+    rehearsals: &[Rehearsal],
+    share: Share,
+) -> (Blend, BTreeMap<&'static str, Score>) {
     let mut blend = Blend::default();
     let mut scores = BTreeMap::new();
     for kind in Kind::ALL {
@@ -116,10 +120,13 @@ pub(super) fn tune(rehearsals: &[Rehearsal]) -> (Blend, BTreeMap<&'static str, S
         if cases < LEAST_CASES {
             continue;
         }
-        let step = cases.div_ceil(MOST_CASES);
+        let most = share.times(USUAL_CASES).min(cases);
         let trials = |heard: &Weights, start: &Weights| -> Vec<Trial> {
-            let of =
-                |r: &Rehearsal| trials(&r.learnt, kind, r.split.cases(kind), step, heard, start);
+            let of = |r: &Rehearsal| {
+                let all = r.split.cases(kind);
+                let asked = evenly(all, (all.len() * most).div_ceil(cases));
+                trials(&r.learnt, kind, asked, heard, start)
+            };
             rehearsals.iter().flat_map(of).collect()
         };
         let metric = Metric::of_question(kind);
@@ -159,17 +166,16 @@ pub(super) fn figure(
     weights: &Weights,
     metric: Metric,
 ) -> f64 {
-    let step = cases.len().div_ceil(MOST_CASES).max(1);
-    mean(&trials(learnt, kind, cases, step, weights, weights), weights, metric)
+    let asked = evenly(cases, USUAL_CASES);
+    mean(&trials(learnt, kind, asked, weights, weights), weights, metric)
 }
 
-/// Every `step`th case with the candidates that `heard` listens to and `start` or one source puts near its
+/// The cases with the candidates that `heard` listens to and `start` or one source puts near its
 /// top.
-fn trials(
+fn trials<'a>(
     learnt: &Learnt,
     kind: Kind,
-    cases: &[Case],
-    step: usize,
+    asked: impl Iterator<Item = &'a Case>,
     heard: &Weights,
     start: &Weights,
 ) -> Vec<Trial> {
@@ -181,7 +187,7 @@ fn trials(
         );
         Trial::new(&learnt.contents, heard, start, &query, &case.truth, scratch)
     };
-    let asked: Vec<&Case> = cases.iter().step_by(step).collect();
+    let asked: Vec<&Case> = asked.collect();
     asked.par_iter().map_init(Scratch::default, trial).collect()
 }
 

@@ -144,7 +144,7 @@ mod tests {
         };
         let mut events: Vec<Event> = purchases.iter().map(event).collect();
         events.sort_by_key(|event| event.at);
-        EventLog { events, timed: true, ..EventLog::default() }
+        EventLog { events: events.into(), timed: true, ..EventLog::default() }
     }
 
     fn measured(purchases: &[(i64, usize, usize)], items: usize, zone: &str) -> Hot {
