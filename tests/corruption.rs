@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use cartwright::index::{Index, Snapshot};
-use common::{Server, copy, files, folder, publish, quick, write_small_shop};
+use common::{Server, copy, files, folder, forge_manifest, publish, quick, write_small_shop};
 use tempfile::TempDir;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -156,6 +156,22 @@ fn a_thousand_damages_are_refused_by_name_or_touch_nothing_that_is_read() {
             "{damage:?} is never noticed"
         );
     }
+}
+
+/// Damage that nobody could notice, for its digest was forged: what is read then differs, as it must for the test
+/// above to mean anything.
+#[test]
+fn the_comparison_goes_red_where_damage_goes_unnoticed() {
+    let place = Place::new();
+    let sound = all_of(&place.index, 1).expect("sound");
+    let manifest = place.index.generation_dir(1).join("manifest.json");
+    let text = std::fs::read_to_string(&manifest).expect("it is there");
+    let other = text.replacen("\"events\": 1", "\"events\": 2", 1);
+    assert_ne!(text, other);
+    std::fs::write(&manifest, &other).expect("writable");
+    all_of(&place.index, 1).expect_err("the digest tells");
+    forge_manifest(&place.index.generation_dir(1), &other);
+    assert_ne!(all_of(&place.index, 1).expect("nothing tells"), sound);
 }
 
 #[test]

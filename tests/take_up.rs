@@ -11,7 +11,7 @@ use cartwright::grpc::pb;
 use cartwright::grpc::pb::reason::Why;
 use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use cartwright::index::Index;
-use common::{Server, copy, folder, publish, quick, until, write_small_shop};
+use common::{Server, copy, folder, forge_manifest, publish, quick, until, write_small_shop};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 
@@ -221,7 +221,7 @@ async fn the_old_generation_goes_on_where_the_new_one_is_damaged() {
             let manifest = std::fs::read_to_string(place.join("manifest.json"));
             let text =
                 manifest.expect("it was there").replacen("\"digest\": \"", "\"digest\": \"0", 1);
-            std::fs::write(place.join("manifest.json"), text).expect("the folder can be written");
+            forge_manifest(place, &text);
         }),
         ("a log cut short", |place| {
             let log = std::fs::File::options().write(true).open(place.join("sled").join("db"));

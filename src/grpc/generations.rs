@@ -72,7 +72,7 @@ impl IndexService for Generations {
                 number => number,
             };
             let generation = known(counter, number)?;
-            let manifest = generation.manifest.as_ref().map_err(|error| refused(error))?;
+            let manifest = generation.manifest.as_ref().map_err(refused)?;
             Ok(report(in_short(&generation), manifest))
         })
         .await
