@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::svg::{Row, bars};
-use super::{Report, TaskReport};
+use super::{Report, TaskReport, hot};
 use crate::evaluate::Marks;
 
 /// Bars of one row: lengths with their classes.
@@ -43,6 +43,8 @@ pub(super) fn page(report: &Report) -> String {
     for task in &report.tasks {
         page.push_str(&section(report, task));
     }
+    page.extend(report.rising.iter().map(hot::rising));
+    page.extend(report.again.iter().map(hot::again));
     page.push_str(&tuned(&report.learnt));
     page.push_str(&footer());
     page.push_str("</main></body></html>\n");
