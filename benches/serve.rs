@@ -1,4 +1,4 @@
-//! Time per request for each of the three questions, on the made-up shop: alone (`answer`, what the
+//! Time per request for each of the questions, on the made-up shop: alone (`answer`, what the
 //! server computes between decoding and encoding) and over a real connection on loopback, one request
 //! at a time (`call`).
 //!
@@ -10,7 +10,7 @@ use cartwright::demo::{Shop, ShopOptions, make};
 use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use cartwright::grpc::{self, pb};
 use cartwright::index::{Index, Snapshot};
-use cartwright::recommend::{Blend, Query, Question, Scratch, answer};
+use cartwright::recommend::{Blend, Query, Question, Scratch, TrendingBy, Window, answer};
 use cartwright::train::{Input, TrainOptions, train};
 use cartwright::{catalog, events};
 use divan::{Bencher, black_box};
@@ -142,6 +142,27 @@ mod answer_alone {
             answer(&BENCH.snapshot.contents, &BENCH.blend, black_box(&query), &mut scratch)
         });
     }
+
+    #[divan::bench(args = [TrendingBy::BestSellers, TrendingBy::Rising])]
+    fn trending_items(bencher: Bencher, by: TrendingBy) {
+        let mut scratch = Scratch::default();
+        bencher.bench_local(|| {
+            let question = Question::Trending { window: Window::Week, category: "", by };
+            let query = Query::new(question, None, LIMIT);
+            answer(&BENCH.snapshot.contents, &BENCH.blend, black_box(&query), &mut scratch)
+        });
+    }
+
+    #[divan::bench]
+    fn buy_again_items_with_reading_the_past(bencher: Bencher) {
+        let mut next = round_robin(BENCH.customers());
+        let mut scratch = Scratch::default();
+        bencher.bench_local(|| {
+            let history = BENCH.snapshot.customers.history(next()).expect("readable");
+            let query = Query::new(Question::Again, history.as_ref(), LIMIT);
+            answer(&BENCH.snapshot.contents, &BENCH.blend, black_box(&query), &mut scratch)
+        });
+    }
 }
 
 mod call_over_loopback {
@@ -217,6 +238,75 @@ mod call_over_loopback {
                 ..Default::default()
             };
             runtime.block_on(client.for_customer(request)).expect("answered")
+        });
+    }
+
+    #[divan::bench]
+    fn trending_items(bencher: Bencher) {
+        let Connection { runtime, mut client } = connect();
+        bencher.bench_local(|| {
+            let request = pb::TrendingItemsRequest { limit: LIMIT as i32, ..Default::default() };
+            runtime.block_on(client.trending_items(request)).expect("answered")
+        });
+    }
+
+    #[divan::bench]
+    fn page_of_four(bencher: Bencher) {
+        use pb::page_placement::Question as Placed;
+        let Connection { runtime, mut client } = connect();
+        let mut next = round_robin(BENCH.customers());
+        bencher.bench_local(|| {
+            let (customer, limit) = (next().to_owned(), LIMIT as i32);
+            let questions = [
+                Placed::BuyAgainItems(pb::BuyAgainItemsRequest {
+                    customer_id: customer.clone(),
+                    limit,
+                    ..Default::default()
+                }),
+                Placed::ForCustomer(pb::ForCustomerRequest {
+                    customer_id: Some(customer),
+                    limit,
+                    ..Default::default()
+                }),
+                Placed::TrendingItems(pb::TrendingItemsRequest { limit, ..Default::default() }),
+                Placed::TrendingItems(pb::TrendingItemsRequest {
+                    by: pb::TrendingBy::Rising as i32,
+                    limit,
+                    ..Default::default()
+                }),
+            ];
+            let placement =
+                |question| pb::PagePlacement { name: String::new(), question: Some(question) };
+            let placements = questions.into_iter().map(placement).collect();
+            let request = pb::RecommendPageRequest { placements };
+            runtime.block_on(client.recommend_page(request)).expect("answered")
+        });
+    }
+
+    /// Customers one after the other on one stream; the time is that of one.
+    #[divan::bench(items_count = 1_000usize)]
+    fn stream_of_1000_customers(bencher: Bencher) {
+        let Connection { runtime, mut client } = connect();
+        let customers: Vec<String> =
+            BENCH.customers().into_iter().cycle().take(1_000).map(str::to_owned).collect();
+        bencher.bench_local(|| {
+            let requests: Vec<_> = customers
+                .iter()
+                .map(|key| pb::ForCustomerRequest {
+                    customer_id: Some(key.clone()),
+                    limit: LIMIT as i32,
+                    ..Default::default()
+                })
+                .collect();
+            runtime.block_on(async {
+                let replies = client.stream_for_customers(tokio_stream::iter(requests)).await;
+                let mut replies = replies.expect("a stream").into_inner();
+                let mut answers = 0;
+                while let Some(answer) = replies.message().await.expect("goes on") {
+                    answers += usize::from(!answer.recommendations.is_empty());
+                }
+                assert_eq!(answers, 1_000);
+            });
         });
     }
 }

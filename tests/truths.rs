@@ -5,11 +5,17 @@ mod common;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
+use cartwright::catalog::{CategoryTree, Item};
 use cartwright::customers::History;
 use cartwright::demo::Shop;
 use cartwright::index::{Contents, Snapshot};
-use cartwright::recommend::{Blend, Query, Question, Reason, Recommendation, Scratch, answer};
+use cartwright::recommend::{
+    Blend, Query, Question, Reason, Recommendation, Scratch, TrendingBy, Window, answer,
+};
+use cartwright::time::Timestamp;
+use cartwright::trends::{Days, risers};
 use common::Place;
+use jiff::tz::TimeZone;
 
 /// The shop of `cartwright demo`, trained. Held in memory: what a static holds is never dropped, and a
 /// folder would stay behind.
@@ -237,4 +243,63 @@ fn what_is_bought_again_is_known_with_its_usual_time() {
         ((reorder, learnt), (0.6..1.6).contains(&(learnt / planted)))
     });
     mostly("usual times within 60 % of what was planted", 0.8, cases.collect());
+}
+
+#[test]
+fn a_burst_that_is_on_leads_what_is_rising_and_says_by_how_much() {
+    let burst = SHOP.shop.truth.bursts.last().expect("the last burst is on when the log ends");
+    for window in [Window::Day, Window::Week] {
+        let question = Question::Trending { window, category: "", by: TrendingBy::Rising };
+        let found = SHOP.ask(question, None, 3);
+        assert!(SHOP.keys(&found).contains(&burst.item.as_str()), "{window:?}: {found:#?}");
+        let rising = found.iter().find(|r| SHOP.key(r) == burst.item).expect("it was found");
+        assert!(!rising.fallback, "{rising:?}");
+        let told = rising.reasons.iter().any(|reason| {
+            matches!(reason, Reason::Rising { count, expected, at_least, .. }
+                if f64::from(*count) > f64::from(*expected) && *at_least > 1.5)
+        });
+        assert!(told, "{rising:?}");
+    }
+}
+
+#[test]
+fn every_planted_burst_is_found_while_it_lasts_among_very_few_others() {
+    let folder = common::folder();
+    let written = SHOP.shop.write(folder.path()).expect("the folder can be written");
+    let log = common::read(&written.events, None).expect("the log can be read").reading.log;
+    let days = Days::count(&log, &TimeZone::UTC, log.items.len());
+    let items: Vec<Item> = (log.items.keys())
+        .map(|key| {
+            let sold = SHOP.contents.keys.get(key).expect("the same shop");
+            SHOP.contents.items[sold.index()].clone()
+        })
+        .collect();
+    let categories = CategoryTree::new(&items);
+    let mut found_at = Vec::new();
+    for burst in &SHOP.shop.truth.bursts {
+        let item = log.items.get(&burst.item).expect("it was sold");
+        let until = burst.last_day.to_zoned(TimeZone::UTC).expect("a day").timestamp();
+        let until = Timestamp(until.as_millisecond()).day(&TimeZone::UTC) - days.first + 1;
+        let risers = risers(&days, until as usize, 7, &categories);
+        let sure: Vec<_> = risers.iter().filter(|riser| riser.sure).collect();
+        let place = sure.iter().position(|riser| riser.item == item);
+        found_at.push(((burst, place, sure.len()), place.is_some_and(|place| place < 5)));
+    }
+    mostly("bursts among the first five risers", 0.9, found_at);
+}
+
+#[test]
+fn what_a_customer_is_due_to_reorder_is_said_to_be_due_within_the_week() {
+    let sold_out = SHOP.sold_out();
+    let due = SHOP.shop.truth.due.iter();
+    let cases = due.filter(|due| !sold_out.contains(due.item.as_str())).map(|due| {
+        let found = SHOP.ask(Question::Again, Some(&due.customer), 5);
+        let said = found.iter().filter(|r| SHOP.key(r) == due.item).any(|recommended| {
+            recommended.reasons.iter().any(|reason| {
+                matches!(reason, Reason::BoughtBefore { due: Some(due), .. } if due.in_days <= 7.0)
+            })
+        });
+        (due, said)
+    });
+    mostly("due items said to be due", 0.8, cases.collect());
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Report, TaskReport};
+use super::{Report, TaskReport, hot};
 use crate::charts::{Row, STYLE, bars, escape};
 use crate::evaluate::Marks;
 
@@ -26,6 +26,8 @@ pub(super) fn page(report: &Report) -> String {
     for task in &report.tasks {
         page.push_str(&section(report, task));
     }
+    page.extend(report.rising.iter().map(hot::rising));
+    page.extend(report.again.iter().map(hot::again));
     page.push_str(&tuned(&report.learnt));
     page.push_str(&footer());
     page.push_str("</main></body></html>\n");

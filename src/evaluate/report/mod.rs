@@ -1,5 +1,6 @@
 //! What came of it: as data, as JSON, and as one page.
 
+mod hot;
 mod html;
 
 use serde::Serialize;
