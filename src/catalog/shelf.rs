@@ -28,6 +28,10 @@ pub struct Shelf {
     keys: Arc<Interner<ItemId>>,
     items: Arc<Vec<Item>>,
     chunks: Vec<Arc<Chunk>>,
+    /// A bit per item: it can't be offered. Answers ask this of thousands of items.
+    absent: Arc<Vec<u64>>,
+    /// Some item is a variant of a product.
+    has_groups: bool,
     texts: Texts,
     attributes: Arc<Attributes>,
     arrivals: Arc<Arrivals>,
@@ -114,7 +118,24 @@ impl Shelf {
         let attributes = Arc::new(attributes);
         let number = SHELVES.fetch_add(1, Ordering::Relaxed);
         let arrivals = Arc::default();
-        Self { keys, items, chunks, texts, attributes, arrivals, number, version: 0 }
+        let mut absent = vec![0; items.len().div_ceil(64)];
+        for (place, _) in items.iter().enumerate().filter(|(_, i)| i.in_stock == Some(false)) {
+            absent[place / 64] |= 1 << (place % 64);
+        }
+        let has_groups = items.iter().any(|item| item.group_id.is_some());
+        let absent = Arc::new(absent);
+        Self {
+            keys,
+            items,
+            chunks,
+            absent,
+            has_groups,
+            texts,
+            attributes,
+            arrivals,
+            number,
+            version: 0,
+        }
     }
 
     /// The same shelf after the changes. A key that the trainer has not seen becomes an arrival.
@@ -148,6 +169,14 @@ impl Shelf {
     fn put(&mut self, item: ItemId, listing: Listing, is_new: bool) {
         if listing.item.attributes.keys().any(|name| self.attributes.names.get(name).is_none()) {
             Arc::make_mut(&mut self.attributes).add(&listing.item);
+        }
+        self.has_groups |= listing.item.group_id.is_some();
+        let absent = Arc::make_mut(&mut self.absent);
+        absent.resize(absent.len().max(item.index() / 64 + 1), 0);
+        let (word, bit) = (&mut absent[item.index() / 64], 1 << (item.index() % 64));
+        match listing.absence() {
+            Some(_) => *word |= bit,
+            None => *word &= !bit,
         }
         let values = self.attributes.values(&listing.item);
         let chunk = Arc::make_mut(&mut self.chunks[item.index() / CHUNK]);
@@ -234,6 +263,9 @@ impl Shelf {
     /// Why the item can't be offered now, if so.
     #[inline]
     pub fn absence(&self, item: ItemId) -> Option<Absence> {
+        if self.absent[item.index() / 64] & (1 << (item.index() % 64)) == 0 {
+            return None;
+        }
         self.chunks[item.index() / CHUNK].absence(item.index() % CHUNK)
     }
 
@@ -245,6 +277,11 @@ impl Shelf {
     /// What the shop earns by one: price less cost, if both are known.
     pub fn margin(&self, item: ItemId) -> Option<f64> {
         self.row(item).number(Field::Margin.id())
+    }
+
+    /// Whether any item is a variant of a product.
+    pub fn has_groups(&self) -> bool {
+        self.has_groups
     }
 
     /// The variants of one product share this.

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::filter::Filter;
 use crate::grpc;
 use crate::index::{Index, Snapshot};
-use crate::live;
+use crate::live::{self, Kept};
 use crate::merchandising::{RuleText, Rules};
 use crate::recommend::{
     self, Answer, Blend, Dropped, Ledger, Objective, OrderValue, PriceBand, Query, Question,
@@ -233,7 +233,7 @@ impl Shop {
         let index = Index::at(&common.index);
         let snapshot = Snapshot::open_current(&index)?;
         let blend = Blend::learnt(&snapshot.manifest.learnt)?;
-        let (changes, rules) = live::read(index.root())?;
+        let Kept { items: changes, rules } = live::read(index.root())?;
         let shelf = grpc::shelf_with(&snapshot.contents, changes)?;
         let filter = common.filter.as_deref().map(|text| Filter::parse(text, &shelf)).transpose();
         let filter = filter.map_err(|wrong| Error::Config(format!("--filter: {wrong}")))?;

@@ -14,4 +14,4 @@ mod overlay;
 mod store;
 
 pub use overlay::Overlay;
-pub use store::{Live, read};
+pub use store::{Kept, Live, read};

@@ -136,18 +136,26 @@ impl Live {
     }
 }
 
-/// What was changed of the index at `root`, beside a server that may have it open: its items as
-/// [`Live::items`] gives them, and its rules as [`Live::rules`]. Nothing if nothing ever was.
+/// All that is kept.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// See [`Live::items`].
+    pub items: Vec<(String, Overlay)>,
+    /// See [`Live::rules`].
+    pub rules: Vec<(String, Vec<u8>)>,
+}
+
+/// What was changed of the index at `root`, beside a server that may have it open. Nothing if nothing ever was.
 ///
 /// Errors: the disk.
-pub fn read(root: &Path) -> Result<(Vec<(String, Overlay)>, Vec<(String, Vec<u8>)>)> {
+pub fn read(root: &Path) -> Result<Kept> {
     let place = root.join(DIRECTORY);
     if !place.is_dir() {
-        return Ok(Default::default());
+        return Ok(Kept::default());
     }
     let opened = Opened::at(&place, &place, CACHE_BYTES)?;
     let live = Live::in_db(opened.db.clone(), place)?;
-    Ok((live.items()?, live.rules()?))
+    Ok(Kept { items: live.items()?, rules: live.rules()? })
 }
 
 fn config(place: &Path) -> sled::Config {
@@ -179,14 +187,14 @@ mod tests {
         let expected = Overlay::of("price", 2).and(Overlay::of("stock", 0));
         assert_eq!(live.items().expect("readable"), [("tea".to_owned(), expected)]);
         assert_eq!(live.rules().expect("readable"), [("spring".to_owned(), b"{}".to_vec())]);
-        let (items, rules) = read(root.path()).expect("readable beside whoever holds it");
+        let Kept { items, rules } = read(root.path()).expect("readable beside whoever holds it");
         assert_eq!((items.len(), rules.len()), (1, 1));
     }
 
     #[test]
     fn an_index_without_changes_has_none() {
         let root = tempfile::tempdir().expect("a temporary folder");
-        let (items, rules) = read(root.path()).expect("nothing to read");
+        let Kept { items, rules } = read(root.path()).expect("nothing to read");
         assert!(items.is_empty() && rules.is_empty());
     }
 }

@@ -59,8 +59,9 @@ pub(super) fn arranged(
         None => scored,
     };
     let scored = spread_out(pool, terms.diversity, limit, scored);
-    let mut places = both_kinds(pool, query, &scored);
-    promote(pool, limit, &acting.promotions, &scored, &mut places);
+    let for_promotions = if acting.promotions.is_empty() { Vec::new() } else { scored.clone() };
+    let mut places = both_kinds(pool, query, scored);
+    promote(pool, limit, &acting.promotions, &for_promotions, &mut places);
     let mut groups = Groups::of(pool, terms, &places);
     welcome(pool, query, &mut groups, &mut places);
     fill_up(pool, limit, &mut groups, &mut places);
@@ -128,7 +129,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// The best variant of each product.
 fn one_of_each_product(pool: &mut Pool<'_>, terms: &Terms<'_>, scored: Vec<Scored>) -> Vec<Scored> {
     let shelf = pool.gate.shelf;
-    if terms.allow_variants || !scored.iter().any(|(item, _)| shelf.group(*item).is_some()) {
+    if terms.allow_variants || !shelf.has_groups() {
         return scored;
     }
     let mut best: FxHashMap<u32, Scored> = FxHashMap::default();
@@ -231,9 +232,8 @@ fn likeness(pool: &Pool<'_>, a: ItemId, b: ItemId) -> f32 {
 }
 
 /// The best, with some places kept for each of two kinds where a question has such.
-fn both_kinds(pool: &mut Pool<'_>, query: &Query<'_>, scored: &[Scored]) -> Vec<Place> {
+fn both_kinds(pool: &mut Pool<'_>, query: &Query<'_>, scored: Vec<Scored>) -> Vec<Place> {
     let limit = query.limit;
-    let scored = scored.to_vec();
     let ranked = match (&query.question, query.history) {
         (Question::Customer { exclude_purchased: false, .. }, Some(history)) => {
             pool.mark_past(history);
