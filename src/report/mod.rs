@@ -229,11 +229,9 @@ mod tests {
             ..Kpis::default()
         };
         let group = Segment { name: "a <b>".into(), centre: vec![1.0; 7], ..Segment::default() };
-        let segments = Segments {
-            groups: vec![group],
-            features: vec!["orders".into(); 7],
-            ..Segments::default()
-        };
+        let mut segments = Segments::default();
+        segments.groups.push(group);
+        segments.features = vec!["orders".into(); 7];
         let clientele = Clientele { kpis, segments, ..Clientele::default() };
         let rfm = vec![(RfmSegment::Champions, 3, 100.0)];
         let page = customers_page(&clientele, &rfm, Some(&CustomerReport::default()));
