@@ -9,10 +9,12 @@ use crate::index::Contents;
 
 /// Sales of the item that speak as loudly as its content does.
 const SALES_PRIOR: f32 = 20.0;
+/// What was bought n times speaks n to this power times as loudly.
+const OFTEN: f32 = 0.7;
 /// Words shorter than this say nothing.
 const LEAST_LETTERS: usize = 3;
 /// What a level of the category, the brand and the words of the title weigh in likeness.
-const CATEGORY: f32 = 0.5;
+const CATEGORY: f32 = 0.6;
 const BRAND: f32 = 0.2;
 const WORDS: f32 = 1.0;
 
@@ -44,7 +46,7 @@ impl Affinity {
             return None;
         }
         let bought =
-            history.bought.iter().map(|b| (b.item, speaks(b.item) * (2.0 * b.strength).ln_1p()));
+            history.bought.iter().map(|b| (b.item, speaks(b.item) * b.strength.powf(OFTEN)));
         let glanced =
             history.glances.iter().map(|g| (g.item, speaks(g.item) * self.interests.of(g.kind)));
         let (mut sum, mut best) = (0.0, None::<(f32, ItemId)>);
@@ -104,7 +106,7 @@ fn by_content(contents: &Contents, item: ItemId) -> FxHashMap<ItemId, f32> {
         let common = titles[other].iter().filter(|word| own.contains(*word));
         let common: f32 = common.map(|word| rarity(word).max(0.0)).sum();
         let likeness =
-            CATEGORY * levels * levels + brand + WORDS * common / whole.max(f32::MIN_POSITIVE);
+            CATEGORY * levels.powi(4) + brand + WORDS * common / whole.max(f32::MIN_POSITIVE);
         if likeness > 0.05 {
             near.insert(ItemId::new(other), likeness * likeness);
         }

@@ -230,7 +230,7 @@ mod tests {
         };
         let group = Segment { name: "a <b>".into(), centre: vec![1.0; 7], ..Segment::default() };
         let mut segments = Segments::default();
-        segments.groups = vec![group];
+        segments.groups.push(group);
         segments.features = vec!["orders".into(); 7];
         let clientele = Clientele { kpis, segments, ..Clientele::default() };
         let rfm = vec![(RfmSegment::Champions, 3, 100.0)];

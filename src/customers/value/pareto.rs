@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::special::{hyp2f1, ln_add, ln_gamma};
+use super::special::{ln_add, ln_gamma, ln_hyp2f1};
 use super::{Summary, Timing, simplex::maximise};
 
 /// Rates of purchase are gamma(r, α) over customers, rates of loss gamma(s, β), per week.
@@ -73,12 +73,12 @@ impl ParetoNbd {
         let power = r + s + x;
         let (most, k) = if alpha >= beta { (alpha, s + 1.0) } else { (beta, r + x) };
         let apart = (alpha - beta).abs();
-        let scale = most + timing.latest_weeks; // taken out, so that no power underflows
-        let f = |weeks: f64| {
+        let ln_f = |weeks: f64| {
             let at = most + weeks;
-            hyp2f1(power, k, power + 1.0, apart / at) * (scale / at).powf(power)
+            ln_hyp2f1(power, k, power + 1.0, apart / at) - power * at.ln()
         };
-        (f(timing.latest_weeks) - f(timing.known_weeks)).max(0.0).ln() - power * scale.ln()
+        let (early, late) = (ln_f(timing.latest_weeks), ln_f(timing.known_weeks));
+        early + (-(late - early).min(0.0).exp()).ln_1p()
     }
 }
 

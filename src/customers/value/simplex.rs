@@ -19,7 +19,7 @@ pub(super) fn maximise<const N: usize>(
     let cost = |logs: &[f64; N]| {
         let within = logs.iter().all(|log| log.abs() <= BOUND);
         let likelihood = if within { log_likelihood(&logs.map(f64::exp)) } else { f64::NAN };
-        if likelihood.is_nan() { f64::INFINITY } else { -likelihood }
+        if likelihood.is_finite() { -likelihood } else { f64::INFINITY }
     };
     let (first, _) = descend(&cost, start.map(f64::ln), 0.5);
     let (found, least) = descend(&cost, first, 0.1);

@@ -30,6 +30,15 @@ pub(super) fn hyp2f1(a: f64, b: f64, c: f64, z: f64) -> f64 {
     }
 }
 
+/// ln ₂F₁(a, b; c; z) for 0 ≤ z < 1 and a, b, c > 0 with a ≤ c, where the function itself would overflow.
+pub(super) fn ln_hyp2f1(a: f64, b: f64, c: f64, z: f64) -> f64 {
+    if c - a - b < 0.0 {
+        (c - a - b) * (-z).ln_1p() + series(c - a, c - b, c, z).ln()
+    } else {
+        series(a, b, c, z).ln()
+    }
+}
+
 fn series(a: f64, b: f64, c: f64, z: f64) -> f64 {
     let (mut term, mut sum) = (1.0, 1.0);
     for n in 0..MOST_TERMS {
@@ -55,6 +64,8 @@ mod tests {
             assert!((hyp2f1(1.0, 1.0, 2.0, z) / log - 1.0).abs() < 1e-10, "{z}");
             let power = (1.0 - z).powf(-2.5);
             assert!((hyp2f1(2.5, 1.7, 1.7, z) / power - 1.0).abs() < 1e-10, "{z}");
+            let log = ln_hyp2f1(2.5, 400.0, 400.0, z);
+            assert!((log - power.ln()).abs() < 1e-9, "{z}");
         }
     }
 

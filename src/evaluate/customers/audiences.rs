@@ -33,12 +33,13 @@ fn buyers<'a>(case: &CustomerCase<'a>) -> impl Iterator<Item = (usize, &'a Buyer
     profiles.filter_map(|(customer, profile)| Some((customer, profile.buyer.as_ref()?)))
 }
 
-/// Pairs of customer and item whose time has come, beside the pairs bought last.
+/// Pairs of customer and item whose time has come, beside the pairs bought last, and most often.
 pub(super) fn reorder_due(case: &CustomerCase<'_>, report: &mut CustomerReport) {
     let audience = Audience::ReorderDue { within_days: DUE_DAYS };
     let Ok(picker) = Picker::new(case.contents, case.clientele, &audience) else { return };
     let came = bought_after(case, DUE_DAYS);
-    let (mut ours, mut theirs): (Vec<Picked>, Vec<Picked>) = Default::default();
+    let (mut ours, mut latest, mut often): (Vec<Picked>, Vec<Picked>, Vec<Picked>) =
+        Default::default();
     for (customer, buyer) in buyers(case) {
         for bought in &case.histories[customer].bought {
             let did = came.contains(&(customer, bought.item));
@@ -46,7 +47,8 @@ pub(super) fn reorder_due(case: &CustomerCase<'_>, report: &mut CustomerReport) 
                 ours.push((customer, score, did));
             }
             if bought.times > 0 {
-                theirs.push((customer, bought.last.0 as f64, did));
+                latest.push((customer, bought.last.0 as f64, did));
+                often.push((customer, f64::from(bought.times), did));
             }
         }
     }
@@ -56,12 +58,11 @@ pub(super) fn reorder_due(case: &CustomerCase<'_>, report: &mut CustomerReport) 
     }
     let most = MOST_PICKS.min(ours.len().div_ceil(4));
     let what = "reorder-due: bought within 7 days";
-    report.figures.push(precision(
-        what,
-        "what was bought last",
-        best(ours, most),
-        best(theirs, most),
-    ));
+    let ours = best(ours, most);
+    let rules = [("what was bought last", latest), ("what was bought most often", often)];
+    for (rule, theirs) in rules {
+        report.figures.push(precision(what, rule, ours.clone(), best(theirs, most)));
+    }
 }
 
 /// Customers with something in the cart, best first, beside all of them.

@@ -50,14 +50,18 @@ pub(super) fn judge(case: &CustomerCase<'_>, report: &mut CustomerReport) {
         let timing = one.buyer.worth.map(|worth| worth.timing).unwrap_or_default();
         f64::from(timing.repeats) / timing.known_weeks.max(1.0 / 7.0) * f64::from(window) / 7.0
     };
-    let miss = |foretold: &dyn Fn(&Judged) -> f64| -> Vec<f64> {
-        judged.iter().map(|one| (foretold(one) - one.orders).abs()).collect()
+    let miss = |foretold: &dyn Fn(&Judged) -> f64, power: i32| -> Vec<f64> {
+        judged.iter().map(|one| (foretold(one) - one.orders).abs().powi(power)).collect()
     };
-    report.figures.push(means(
-        ("orders within 28 days", "mean absolute error", "own rate so far"),
-        &miss(&expected),
-        &miss(&own_rate),
-    ));
+    // What is expected is a mean: it makes squares least. Absolute errors are least for the median, which
+    // for most customers is no order at all.
+    for (metric, power) in [("mean squared error", 2), ("mean absolute error", 1)] {
+        report.figures.push(means(
+            ("orders within 28 days", metric, "own rate so far"),
+            &miss(&expected, power),
+            &miss(&own_rate, power),
+        ));
+    }
     let came = |one: &Judged| f64::from(u8::from(one.orders > 0.0));
     let model = |one: &Judged| {
         one.buyer.worth.map_or(0.0, |worth| 1.0 - models.orders.none_within(&worth.timing, 4.0))
