@@ -142,10 +142,9 @@ async fn whoever_finds_no_room_is_told_at_once_and_when_to_come_back() {
     let place = Place::new();
     let server = place.serve(ServeOptions { queue: 2, deadline_ms: 60_000, ..quick() }).await;
     // Two that never send their bodies take all the room there is …
-    let mut slow = by_hand(&server).await;
     let mut waiting = Vec::new();
-    for _ in 0..2 {
-        slow = slow.ready().await.expect("there is room for a stream");
+    let mut connections = [by_hand(&server).await, by_hand(&server).await];
+    for slow in &mut connections {
         waiting.push(slow.send_request(head(None), false).expect("it is open"));
     }
     let mut client = server.client().await;
@@ -170,6 +169,26 @@ async fn whoever_finds_no_room_is_told_at_once_and_when_to_come_back() {
     })
     .await;
     client.related_items(related("a2")).await.expect("there is room");
+    server.stop().await;
+}
+
+/// A client that opened 600 requests and never sent their bodies once kept everybody else out.
+#[tokio::test]
+async fn one_connection_does_not_take_all_the_room() {
+    let place = Place::new();
+    let server = place.serve(ServeOptions { queue: 8, deadline_ms: 60_000, ..quick() }).await;
+    let mut greedy = by_hand(&server).await;
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        greedy = greedy.ready().await.expect("there is room for a stream");
+        waiting.push(greedy.send_request(head(None), false).expect("it is open"));
+    }
+    let (reply, _) = waiting.pop().expect("the last of them");
+    assert_eq!(status(reply).await, Code::ResourceExhausted, "beyond its share");
+    let mut client = server.client().await;
+    for _ in 0..20 {
+        client.related_items(related("a1")).await.expect("there is room for others");
+    }
     server.stop().await;
 }
 

@@ -98,14 +98,14 @@ pub(super) struct Timely {
     answering: BoxFuture<Response<Body>, Infallible>,
     deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
-    _inside: Option<Inside>,
+    _inside: [Option<Inside>; 2],
 }
 
 impl Timely {
     pub(super) fn new(
         answering: BoxFuture<Response<Body>, Infallible>,
         deadline: Instant,
-        inside: Option<Inside>,
+        inside: [Option<Inside>; 2],
     ) -> Self {
         Self { answering, deadline, timer: None, _inside: inside }
     }

@@ -23,7 +23,7 @@ use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 use tracing::debug;
 
-use super::admission::Timely;
+use super::admission::{Queue, Timely, no_room};
 use super::guard::Guard;
 use super::served_pb::recommendation_service_server::{
     RecommendationService, RecommendationServiceServer,
@@ -42,6 +42,9 @@ pub(super) struct Door<T> {
     guard: Arc<Guard>,
     /// Who is at the other end.
     from: IpAddr,
+    /// The requests of this connection: it may not take all the room there is.
+    own: Arc<Queue>,
+    share: usize,
 }
 
 /// Where the methods of the quick service are.
@@ -50,7 +53,7 @@ const QUICK: &str = "/cartwright.v1.RecommendationService/";
 impl<T> Clone for Door<T> {
     fn clone(&self) -> Self {
         let (quick, rest, guard) = (self.quick.clone(), self.rest.clone(), self.guard.clone());
-        Self { quick, rest, guard, ..*self }
+        Self { quick, rest, guard, own: self.own.clone(), ..*self }
     }
 }
 
@@ -65,7 +68,9 @@ impl<T> Door<T> {
         let streams_per_connection = options.streams_per_connection;
         let most_connections = options.connections;
         let from = IpAddr::from([0, 0, 0, 0]); // nobody yet
-        Self { quick, rest, streams_per_connection, most_connections, guard, from }
+        let share = options.queue.div_ceil(2).max(1);
+        let own = Arc::new(Queue::new(share));
+        Self { quick, rest, streams_per_connection, most_connections, guard, from, own, share }
     }
 }
 
@@ -76,12 +81,18 @@ impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let path = request.uri().path();
-        let (deadline, inside) = match self.guard.admit(path, request.headers(), self.from) {
+        let admitted = self.guard.admit(path, request.headers(), self.from).and_then(|admitted| {
+            let (deadline, inside) = admitted;
+            let own = self.own.enter();
+            let has_room = own.is_some() || inside.is_none(); // health always has
+            if has_room { Ok((deadline, [inside, own])) } else { Err(no_room()) }
+        });
+        let (deadline, inside) = match admitted {
             Ok(admitted) => admitted,
             Err(status) => {
                 let soon = Instant::now() + Duration::from_secs(60); // it is ready
                 let refusal: BoxFuture<_, _> = Box::pin(ready(Ok(status.into_http())));
-                return Timely::new(refusal, soon, None);
+                return Timely::new(refusal, soon, [None, None]);
             }
         };
         let answering = if path.starts_with(QUICK) {
@@ -107,6 +118,7 @@ pub(super) async fn serve_connection<T: RecommendationService>(
     mut door: Door<T>,
     stopped: watch::Receiver<bool>,
 ) {
+    door.own = Arc::new(Queue::new(door.share));
     if let Ok(peer) = connection.peer_addr() {
         door.from = peer.ip().to_canonical();
     }

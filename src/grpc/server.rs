@@ -49,8 +49,8 @@ pub struct ServeOptions {
     pub remember_mb: usize,
     /// Requests at once on one connection, at most; default 1,000.
     pub streams_per_connection: u32,
-    /// Requests at once in the whole server, at most: more are refused with RESOURCE_EXHAUSTED. Default 512: two
-    /// cores work that off in less than 100 ms.
+    /// Requests at once in the whole server, at most: more are refused with RESOURCE_EXHAUSTED, and so are
+    /// those of one connection beyond half of it. Default 512: two cores work that off in less than 100 ms.
     pub queue: usize,
     /// Time that a request may take, milliseconds, if its client does not want it sooner: then it is answered
     /// with DEADLINE_EXCEEDED. Default 2,000.
