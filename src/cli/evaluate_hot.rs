@@ -24,11 +24,10 @@ pub(super) fn show_rising(report: &RisingReport) -> anyhow::Result<()> {
 
 pub(super) fn show_again(report: &AgainReport) -> anyhow::Result<()> {
     print(format!(
-        "\nbuy_again: asked at the beginning of {} weeks; {} items said to be due within 7 days, with a chance of \
-         {:.1} % on average; right is what was bought within 7 days",
+        "\nbuy_again: asked at the beginning of {} weeks; {} items answered; right is what was bought within 7 days; \
+         the others choose as many items of the same customers",
         report.weeks,
-        thousands(report.said as u64),
-        100.0 * report.stated
+        thousands(report.answered as u64)
     ))?;
     let mut rows = table(&["", "bought", "95 % interval"]);
     for marks in &report.marks {
@@ -41,6 +40,16 @@ pub(super) fn show_again(report: &AgainReport) -> anyhow::Result<()> {
     }
     align_right(&mut rows, &[1, 2]);
     print(rows)?;
+    let (low, high) = report.due_interval;
+    print(format!(
+        "\n{} of them were said to be due within 7 days, with a chance of {:.1} % on average; {:.1} % were bought \
+         ({:.1} – {:.1} %). In ten groups by the chance stated:",
+        thousands(report.due.said as u64),
+        100.0 * report.due.stated,
+        100.0 * report.due.bought,
+        100.0 * low,
+        100.0 * high
+    ))?;
     let mut rows = table(&["stated", "bought", "items"]);
     for group in &report.by_chance {
         rows.add_row([

@@ -46,8 +46,9 @@ const PRIOR_GAPS: f64 = 5.0;
 /// What the item's gaps count for beside the pair's own.
 const PAIR_PRIOR: f64 = 2.0;
 /// What is known of a purchase before it is weighed: 1, log-odds by the rhythm, by the customer's orders, how
-/// often it was bought, how long its usual time is, and how much of that has passed.
-const FIGURES: usize = 6;
+/// often it was bought, how long its usual time is, how much of that has passed, in what share of the orders since
+/// the first it was, and how many came after the latest of them.
+const FIGURES: usize = 8;
 /// The weights are learnt from so many weeks before the end …
 const WEEKS: i64 = 4;
 /// … of as many customers as bought so many lines, about.
@@ -92,16 +93,22 @@ struct Past {
     times: u32,
     first: Timestamp,
     last: Timestamp,
+    /// Orders of the customer since the first, and since the latest.
+    orders_since_first: u32,
+    orders_ago: u32,
 }
 
 impl Past {
-    fn starting(at: Timestamp) -> Self {
-        Self { times: 0, first: at, last: at }
+    /// Not bought yet; so many orders of the customer follow behind that of `at`.
+    fn starting(at: Timestamp, orders_behind: u32) -> Self {
+        let (first, last) = (at, at);
+        let (orders_since_first, orders_ago) = (orders_behind, orders_behind);
+        Self { times: 0, first, last, orders_since_first, orders_ago }
     }
 
-    fn add(&mut self, at: Timestamp) {
+    fn add(&mut self, at: Timestamp, orders_behind: u32) {
         self.times += 1;
-        self.last = at;
+        (self.last, self.orders_ago) = (at, orders_behind);
     }
 
     fn gaps(&self) -> f64 {
@@ -155,11 +162,17 @@ impl Rhythm {
         else {
             return Vec::new();
         };
-        let orders = Past { times: history.orders, first, last };
+        let orders = Past { times: history.orders, first, last, ..Past::starting(first, 0) };
         let of_customer = self.of_customer(&orders, now);
         let mut due: Vec<Due> = bought()
             .filter_map(|b| {
-                let past = Past { times: b.times, first: b.first, last: b.last };
+                let past = Past {
+                    times: b.times,
+                    first: b.first,
+                    last: b.last,
+                    orders_since_first: b.orders_since_first,
+                    orders_ago: b.orders_ago,
+                };
                 self.judged(b.item, &past, of_customer, now).map(|(due, _)| due)
             })
             .collect();
@@ -190,8 +203,18 @@ impl Rhythm {
         let spread = f64::from(self.spread[item.index()]);
         let rhythm = log_odds(soon(mean, spread, again, days_since));
         let passed = ((days_since + 1.0) / usual_days).ln();
-        let figures =
-            [1.0, rhythm, of_customer, f64::from(past.times).ln(), mean, passed].map(|f| f as f32);
+        let share = f64::from(past.times) / (1.0 + f64::from(past.orders_since_first));
+        let figures = [
+            1.0,
+            rhythm,
+            of_customer,
+            f64::from(past.times).ln(),
+            mean,
+            passed,
+            share.ln(),
+            f64::from(past.orders_ago).ln_1p(),
+        ];
+        let figures = figures.map(|figure| figure as f32);
         let chance = Logistic(self.weights.map(f64::from)).chance(&figures) as f32;
         let in_days = (usual_days - days_since).max(0.0) as f32;
         let due = Due {
@@ -242,13 +265,13 @@ impl Rhythm {
         if done == orders.start {
             return;
         }
-        let mut shopping = Past::starting(baskets.at[orders.start]);
+        let mut shopping = Past::starting(baskets.at[orders.start], 0);
         let mut pasts: FxHashMap<ItemId, Past> = FxHashMap::default();
         for order in orders.start..done {
-            let at = baskets.at[order];
-            shopping.add(at);
+            let (at, behind) = (baskets.at[order], (done - 1 - order) as u32);
+            shopping.add(at, 0);
             for &item in baskets.items.row(order) {
-                pasts.entry(item).or_insert(Past::starting(at)).add(at);
+                pasts.entry(item).or_insert(Past::starting(at, behind)).add(at, behind);
             }
         }
         let of_customer = self.of_customer(&shopping, now);

@@ -48,11 +48,14 @@ const TELLING: u32 = 16;
 
 /// The risers of the window of `window_days` that ends before day `until` of the log, the surest bound first.
 ///
-/// With n customers in the window, h before, and E and H what the category's shop sold in the two (for an item
-/// first sold on the way, from the day after), the usual rate is u ~ Gamma(a, a/û), where û = (½ + h)/(½/m + H),
-/// m is the category's rate per item, and a = ½ + h, but no more than what rates wander by from window to window
-/// in this shop allows; the recent rate is r ~ Gamma(n + 2, E + 2/û). The bound is the 5 % quantile of r ÷ u, and
-/// the chance of n or more at the usual rate that of the negative binomial.
+/// With n customers in the window, h before, and E and H what the shop sold in the two, bent by the category's
+/// weekdays, the usual rate is u ~ Gamma(a, a/û), where û = (½ + h)/(½/m + H), m is the category's rate per item,
+/// and a = ½ + h, but no more than what rates wander by from window to window in this shop allows; the recent rate
+/// is r ~ Gamma(n + 2, E + 2/û). The bound is the 5 % quantile of r ÷ u, and the chance of n or more at the usual
+/// rate that of the negative binomial.
+///
+/// Before its first sale an item sold nothing: what is new and sells rises. (To count from the first sale finds
+/// what grows since; but of what sold well in the week after, far less was found.)
 pub fn risers(
     days: &Days,
     until: usize,
@@ -181,15 +184,12 @@ impl<'a> Usual<'a> {
     /// The item's figures; `None` if it was not sold in all that time.
     fn case(&self, item: ItemId) -> Option<Case> {
         let Span { from, window, until, .. } = self.span;
-        let first = self.days.items.row(item.index()).first()?.day as usize;
         let row = self.row(item);
-        // The day of its first sale says that it is sold, not how well.
-        let since = if first < from { from } else { (first + 1).min(window) };
         let case = Case {
             recent: self.days.of(item, window, until),
-            before: self.days.of(item, since, window),
+            before: self.days.of(item, from, window),
             recent_exposure: self.exposed(row, window, until),
-            exposure_before: self.exposed(row, since, window),
+            exposure_before: self.exposed(row, from, window),
             category_rate: self.rate[row],
         };
         (case.recent + case.before > 0 && case.recent_exposure > 0.0).then_some(case)

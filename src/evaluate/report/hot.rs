@@ -22,12 +22,18 @@ pub(super) fn rising(report: &RisingReport) -> String {
 /// Whether what is said to be due again is bought.
 pub(super) fn again(report: &AgainReport) -> String {
     let marks = report.marks.iter().map(|m| (m.name, m.bought, m.interval));
+    let (low, high) = report.due_interval;
     let what = format!(
-        "Asked at the beginning of {} weeks: {} items were said to be due within 7 days, with a chance of {:.1} % on \
-         average. Right is what was bought within 7 days; the others choose as many items of the same customers.",
+        "Asked at the beginning of {} weeks: {} items were answered. Right is what was bought within 7 days; the others \
+         choose as many items of the same customers. {} were said to be due within 7 days, with a chance of {:.1} % on \
+         average; {:.1} % were bought ({:.1} – {:.1} %).",
         report.weeks,
-        report.said,
-        100.0 * report.stated
+        report.answered,
+        report.due.said,
+        100.0 * report.due.stated,
+        100.0 * report.due.bought,
+        100.0 * low,
+        100.0 * high
     );
     let share = |value: f64| format!("{:.0} %", 100.0 * value);
     let title = "bought within 7 days, 95 % interval";
