@@ -82,18 +82,17 @@ impl Foretold {
         let owner =
             |place: u32| -> (Option<CustomerId>, ItemId) { (of(place).customer, of(place).item) };
         steps.par_sort_unstable_by_key(|&place| (owner(place), place));
+        let kind = |&place: &u32| of(place).kind;
         let stretch = |place: u32| (end.0 - of(place).at.0) / stretch_ms; // 0 is the last
         for pair in steps.chunk_by(|&a, &b| owner(a) == owner(b)) {
             let mut stretches = pair.chunk_by(|&a, &b| stretch(a) == stretch(b)).peekable();
             while let Some(steps) = stretches.next() {
                 let nth = stretch(steps[0]);
                 let next = stretches.peek().filter(|next| stretch(next[0]) + 1 == nth);
-                let is_bought = |steps: &&&[u32]| {
-                    steps.iter().any(|&place| of(place).kind == EventKind::Purchase)
-                };
+                let mut next_kinds = next.into_iter().flat_map(|next| next.iter()).map(kind);
                 if nth > 0 {
-                    let kind = standing(steps.iter().map(|&place| of(place).kind));
-                    foretold.add(kind, next.is_some_and(|next| is_bought(&next)));
+                    let bought = next_kinds.any(|kind| kind == EventKind::Purchase);
+                    foretold.add(standing(steps.iter().map(kind)), bought);
                 }
             }
         }
@@ -165,8 +164,8 @@ mod tests {
     use crate::ids::Interner;
     use crate::time::Timestamp;
 
-    /// Customer i does something with an item on the first day of a stretch of four weeks; those that
-    /// `share` (in percent) says buy it four weeks later.
+    /// Per kind an item with which everybody does that in the last stretch but one; so many percent of
+    /// them buy it in the last.
     fn planted(kinds: &[(EventKind, u32)], people: u32) -> EventLog {
         let (mut items, mut customers) = (Interner::new(), Interner::new());
         let mut events = Vec::new();
@@ -175,7 +174,7 @@ mod tests {
             for nth in 0..people {
                 let customer = Some(customers.intern(&nth.to_string()));
                 let (group, quantity, unit_price) = (None, 1.0, 1.0);
-                let at = Timestamp(1 + i64::from(nth % 3));
+                let at = Timestamp(3 * STRETCH_MS + i64::from(nth % 3));
                 let step = Event {
                     at,
                     customer,
@@ -188,17 +187,20 @@ mod tests {
                 };
                 events.push(step);
                 if nth * percent % 100 + percent >= 100 {
-                    let at = Timestamp(at.0 + 28 * DAY_MS);
+                    let at = Timestamp(at.0 + STRETCH_MS);
                     events.push(Event { at, kind: EventKind::Purchase, ..step });
                 }
             }
         }
-        // The end of the log, three stretches on: so many have to be there.
-        events.push(Event { at: Timestamp(4 * 28 * DAY_MS), customer: None, ..events[0] });
+        // Of nobody: the log spans four stretches.
+        events.push(Event { at: Timestamp(0), customer: None, ..events[0] });
+        events.push(Event { at: Timestamp(4 * STRETCH_MS + 3), customer: None, ..events[0] });
         events.sort_by_key(|event| event.at);
         let (events, items, customers) = (events.into(), items.into(), customers.into());
         EventLog { events, items, customers, timed: true, ..EventLog::default() }
     }
+
+    const STRETCH_MS: i64 = LONGEST_DAYS * DAY_MS;
 
     const KINDS: [(EventKind, u32); 4] = [
         (EventKind::View, 5),
