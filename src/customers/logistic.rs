@@ -37,8 +37,9 @@ impl<const N: usize> Logistic<N> {
             for i in 0..N {
                 gradient[i] -= RIDGE * model.0[i];
                 curvature[i][i] += RIDGE;
-                for j in 0..i {
-                    curvature[j][i] = curvature[i][j];
+                let row = curvature[i];
+                for (above, &value) in curvature.iter_mut().zip(&row).take(i) {
+                    above[i] = value;
                 }
             }
             let step = solved(curvature, gradient);
@@ -64,8 +65,9 @@ fn solved<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
     for pivot in 0..N {
         for row in pivot + 1..N {
             let factor = a[row][pivot] / a[pivot][pivot];
-            for column in pivot..N {
-                a[row][column] -= factor * a[pivot][column];
+            let above = a[pivot];
+            for (value, &above) in a[row].iter_mut().zip(&above).skip(pivot) {
+                *value -= factor * above;
             }
             b[row] -= factor * b[pivot];
         }
