@@ -53,7 +53,7 @@ fn item(number: usize) -> Item {
         brand: Some(format!("B{}", number % 4)),
         price: Some(1.0 + number as f64),
         cost: Some(0.5 + (number % 7) as f64 / 10.0),
-        group_id: (number % 3 == 0).then(|| format!("g{}", number / 6)),
+        group_id: number.is_multiple_of(3).then(|| format!("g{}", number / 6)),
         attributes: BTreeMap::from([("size".to_owned(), (number % 5).to_string())]),
         ..Item::default()
     }
@@ -281,6 +281,25 @@ fn a_pinned_item_stands_at_its_place_and_says_so() {
     let sold_out = changed(shelf, &[(58, Fate::SoldOut)], 0);
     let terms = Terms { shelf: Some(&sold_out), rules: Some(&rules), now: NOW, ..Terms::default() };
     assert!(!keys(&sold_out, &page(10, terms)).contains(&"i58".to_owned()));
+}
+
+#[test]
+fn pins_and_promotions_never_bring_two_variants_or_leave_a_place_empty() {
+    // i54 and i57 are variants of one product.
+    let rules = rules(
+        "[[rule]]\nid = \"p\"\npin = { item = \"i54\", position = 2 }\n\
+         [[rule]]\nid = \"q\"\npin = { item = \"i57\", position = 1 }\n\
+         [[rule]]\nid = \"own\"\npromote = { filter = 'brand = \"B1\"', share = 0.4 }\n",
+    );
+    let shelf = &shop().1.contents.shelf;
+    for limit in [1, 2, 5, 10, 30, 100] {
+        let found = ruled(&rules, limit);
+        let groups: Vec<u32> =
+            found.recommendations.iter().filter_map(|r| shelf.group(r.item)).collect();
+        assert_eq!(groups.iter().collect::<HashSet<_>>().len(), groups.len(), "{limit}");
+        // 40 items without variants, and one each of the nine products that i12 is not of.
+        assert_eq!(found.recommendations.len(), limit.min(49));
+    }
 }
 
 #[test]

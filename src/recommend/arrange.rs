@@ -2,45 +2,23 @@
 //! the promise of a full answer make of the order.
 //!
 //! ```text
-//! ranked → weighed (boost, bury, objective, order value) → one of each product → spread out
-//!        → both kinds → promoted → new arrivals → filled up → pinned
+//! ranked → weighed (boost, bury, objective, order value) → one of each product → spread out → seated
 //! ```
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::blend::{Blend, Weights};
-use super::merchandise::{Acting, Promotion};
-use super::pool::{Arrival, Evidence, Pool};
-use super::ranking::{self, Scored, Side};
-use super::reason::{Reason, RuleAct, reasons};
+use super::merchandise::Acting;
+use super::pool::{Evidence, Pool};
+use super::ranking::{self, Scored};
+use super::reason::{Reason, reasons};
+use super::seating::{Place, Put, Seating};
 use super::terms::{Dropped, Objective, OrderValue, Terms};
 use super::{Query, Question, Recommendation};
 use crate::ids::ItemId;
 
-/// An arrival this close to what is asked about is shown even if nobody has bought it yet.
-const CLOSE: f32 = 0.5;
 /// So many of the best are spread out, for each place of the answer.
 const SPREAD_OVER: usize = 4;
-
-/// A place of the answer.
-#[derive(Debug)]
-struct Place {
-    item: ItemId,
-    score: f32,
-    /// What put it there, if not its score.
-    put: Option<Put>,
-}
-
-/// What puts an item into an answer beside its score.
-#[derive(Debug)]
-enum Put {
-    /// A rule of the shop.
-    Rule(Reason),
-    /// It is new, and close to something.
-    Arrival(Reason),
-    /// Nothing else was left.
-    FillUp,
-}
 
 /// The answer's items with their reasons, best first.
 pub(super) fn arranged(
@@ -50,23 +28,15 @@ pub(super) fn arranged(
     acting: &Acting,
     scored: Vec<Scored>,
 ) -> Vec<Recommendation> {
-    let (limit, terms) = (query.limit, &query.terms);
-    let weights = blend.of(query.kind());
+    let (terms, weights) = (&query.terms, blend.of(query.kind()));
     let scored = weighed(pool, weights, terms, acting, scored);
     let scored = one_of_each_product(pool, terms, scored);
     let scored = match terms.order_value {
         Some(value) => worth_the_order(pool, &blend.acceptance, value, scored),
         None => scored,
     };
-    let scored = spread_out(pool, terms.diversity, limit, scored);
-    let for_promotions = if acting.promotions.is_empty() { Vec::new() } else { scored.clone() };
-    let mut places = both_kinds(pool, query, scored);
-    promote(pool, limit, &acting.promotions, &for_promotions, &mut places);
-    let mut groups = Groups::of(pool, terms, &places);
-    welcome(pool, query, &mut groups, &mut places);
-    fill_up(pool, limit, &mut groups, &mut places);
-    pin(pool, limit, acting, &mut places);
-    settle(&mut places);
+    let scored = spread_out(pool, terms.diversity, query.limit, scored);
+    let places = Seating::new(pool, query, acting).seated(scored);
     recommendations(pool, query, acting, places)
 }
 
@@ -166,17 +136,21 @@ fn worth_the_order(
     if gap <= 0.0 {
         return scored;
     }
-    let (first, _) = ranking::parted(scored, super::SHORTLIST);
+    let (first, rest) = ranking::parted(scored, super::SHORTLIST);
     let closes = |item: ItemId| match pool.gate.shelf.price(item) {
         Some(price) if price > 0.0 => (price / gap).min(gap / price) as f32,
         _ => 0.0,
     };
     let chance = |place: usize| chance_at(acceptance, place);
-    first
+    let mut scored: Vec<Scored> = first
         .into_iter()
         .enumerate()
         .map(|(place, (item, _))| (item, chance(place) * (0.001 + closes(item))))
-        .collect()
+        .collect();
+    let lowest = scored.iter().map(|(_, score)| *score).fold(f32::INFINITY, f32::min);
+    let behind = |score: f32| lowest * (1.0 + (-score).exp()).recip();
+    scored.extend(rest.into_iter().map(|(item, score)| (item, behind(score))));
+    scored
 }
 
 /// The chance that the item at a place (from 0) is taken, as learnt; beyond what was learnt it falls off.
@@ -228,194 +202,6 @@ fn likeness(pool: &Pool<'_>, a: ItemId, b: ItemId) -> f32 {
         () if same(shelf.group(a), shelf.group(b)) => 1.0,
         () if same(shelf.category(a), shelf.category(b)) => cosine.max(0.5),
         () => cosine,
-    }
-}
-
-/// The best, with some places kept for each of two kinds where a question has such.
-fn both_kinds(pool: &mut Pool<'_>, query: &Query<'_>, scored: Vec<Scored>) -> Vec<Place> {
-    let limit = query.limit;
-    let ranked = match (&query.question, query.history) {
-        (Question::Customer { exclude_purchased: false, .. }, Some(history)) => {
-            pool.mark_past(history);
-            let known = |item| if pool.is_past(item) { Side::One } else { Side::Other };
-            ranking::best_of_both(scored, limit, limit.div_ceil(10), known)
-        }
-        (Question::Related { .. }, _) => {
-            let side = |item| match (pool.is_bought_with(item), pool.is_viewed_with(item)) {
-                (true, _) => Side::One,
-                (false, true) => Side::Other,
-                (false, false) => Side::Neither,
-            };
-            ranking::best_of_both(scored, limit, limit.div_ceil(4), side)
-        }
-        _ => ranking::best(scored, limit),
-    };
-    ranked.into_iter().map(|(item, score)| Place { item, score, put: None }).collect()
-}
-
-/// Gives a promotion its share of the places: the last ones that no promoted item has yet.
-fn promote(
-    pool: &mut Pool<'_>,
-    limit: usize,
-    promotions: &[Promotion],
-    scored: &[Scored],
-    places: &mut Vec<Place>,
-) {
-    for promotion in promotions {
-        let wanted = (promotion.share * limit as f64).ceil() as usize;
-        let mut kept: Vec<bool> =
-            places.iter().map(|place| pool.holds(&promotion.condition, place.item)).collect();
-        let missing = wanted.saturating_sub(kept.iter().filter(|kept| **kept).count());
-        if missing == 0 {
-            continue;
-        }
-        let there: FxHashSet<ItemId> = places.iter().map(|place| place.item).collect();
-        let mut more: Vec<Scored> = scored
-            .iter()
-            .filter(|(item, _)| !there.contains(item) && pool.holds(&promotion.condition, *item))
-            .copied()
-            .collect();
-        more = ranking::best(more, missing);
-        if more.len() < missing {
-            let found: FxHashSet<ItemId> = more.iter().map(|(item, _)| *item).collect();
-            for item in all_by_popularity(pool) {
-                if more.len() == missing {
-                    break;
-                }
-                let is_new = !there.contains(&item) && !found.contains(&item);
-                if is_new && pool.holds(&promotion.condition, item) && pool.may_answer(item) {
-                    more.push((item, 0.0));
-                }
-            }
-        }
-        let mut spare = (places.len() + more.len()).saturating_sub(limit);
-        for place in (0..places.len()).rev() {
-            if spare > 0 && !kept[place] && places[place].put.is_none() {
-                places.remove(place);
-                kept.remove(place);
-                spare -= 1;
-            }
-        }
-        let put = || Some(Put::Rule(promotion.reason()));
-        let room = limit - places.len();
-        places.extend(more.into_iter().take(room).map(|(item, score)| Place {
-            item,
-            score,
-            put: put(),
-        }));
-        places.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item)));
-    }
-}
-
-/// Every item of the shop: what sells best first, then what never sold, new arrivals last.
-fn all_by_popularity<'a>(pool: &Pool<'a>) -> impl Iterator<Item = ItemId> + use<'a> {
-    let contents = pool.contents;
-    let arrivals = (contents.len()..pool.gate.shelf.len()).map(ItemId::new);
-    contents.by_popularity.iter().copied().chain(arrivals)
-}
-
-/// The products that are in the answer, where each may be there once only.
-struct Groups {
-    seen: Option<FxHashSet<u32>>,
-}
-
-impl Groups {
-    fn of(pool: &Pool<'_>, terms: &Terms<'_>, places: &[Place]) -> Self {
-        let groups = places.iter().filter_map(|place| pool.gate.shelf.group(place.item));
-        Self { seen: (!terms.allow_variants).then(|| groups.collect()) }
-    }
-
-    /// Whether the item is the first of its product.
-    fn admit(&mut self, pool: &mut Pool<'_>, item: ItemId) -> bool {
-        let (Some(seen), Some(group)) = (&mut self.seen, pool.gate.shelf.group(item)) else {
-            return true;
-        };
-        let is_first = seen.insert(group);
-        if !is_first {
-            pool.ledger.drop(Dropped::Variant);
-        }
-        is_first
-    }
-}
-
-/// Gives one place in ten, from the last, to new arrivals that are close to what is asked about.
-fn welcome(pool: &mut Pool<'_>, query: &Query<'_>, groups: &mut Groups, places: &mut Vec<Place>) {
-    if matches!(query.question, Question::Basket { .. }) || query.limit < 4 {
-        return;
-    }
-    let room = query.limit.div_ceil(10);
-    let mut welcomed: Vec<Place> = Vec::with_capacity(room);
-    for (item, reason) in close_arrivals(pool, query) {
-        if welcomed.len() == room {
-            break;
-        }
-        let is_there = places.iter().chain(&welcomed).any(|place| place.item == item);
-        if !is_there && groups.admit(pool, item) {
-            welcomed.push(Place { item, score: f32::MAX, put: Some(Put::Arrival(reason)) });
-        }
-    }
-    places.truncate(query.limit - welcomed.len());
-    places.extend(welcomed);
-}
-
-/// Arrivals that are like what is asked about, the likest first; then those of its category, the latest first.
-fn close_arrivals(pool: &mut Pool<'_>, query: &Query<'_>) -> Vec<(ItemId, Reason)> {
-    let mut close: Vec<(ItemId, Reason)> = pool
-        .arrivals()
-        .into_iter()
-        .filter(|arrival| arrival.cosine >= CLOSE)
-        .map(|Arrival { item, like, cosine, .. }| (item, Reason::New { like: Some(like), cosine }))
-        .collect();
-    if let Question::Related { item } = query.question {
-        let shelf = pool.gate.shelf;
-        let category = shelf.get(item).and_then(|item| shelf.category(item));
-        let same = category.map_or(&[][..], |category| shelf.arrivals_in(category));
-        let latest = same.iter().rev().filter(|item| pool.may_answer(**item));
-        close.extend(
-            latest.take(query.limit).map(|&item| (item, Reason::New { like: None, cosine: 0.0 })),
-        );
-    }
-    close
-}
-
-/// Keeps the promise of a full answer: whatever can be offered fills it up.
-fn fill_up(pool: &mut Pool<'_>, limit: usize, groups: &mut Groups, places: &mut Vec<Place>) {
-    if places.len() >= limit {
-        return;
-    }
-    let there: FxHashSet<ItemId> = places.iter().map(|place| place.item).collect();
-    for item in all_by_popularity(pool).skip(pool.walked) {
-        if places.len() == limit {
-            break;
-        }
-        let may = !there.contains(&item) && !pool.is_known(item) && pool.passes_gate(item);
-        if may && groups.admit(pool, item) {
-            places.push(Place { item, score: 0.0, put: Some(Put::FillUp) });
-        }
-    }
-}
-
-/// Puts pinned items where the shop wants them, if they can be offered.
-fn pin(pool: &mut Pool<'_>, limit: usize, acting: &Acting, places: &mut Vec<Place>) {
-    for (item, position, rule) in &acting.pins {
-        if *position > limit || !pool.may_answer(*item) {
-            continue;
-        }
-        places.retain(|place| place.item != *item);
-        let put = Some(Put::Rule(Reason::Rule { id: rule.clone(), act: RuleAct::Pinned }));
-        let at = (position - 1).min(places.len());
-        places.insert(at, Place { item: *item, score: f32::MAX, put });
-        places.truncate(limit);
-    }
-}
-
-/// Scores never rise down the list.
-fn settle(places: &mut [Place]) {
-    let first = places.iter().map(|place| place.score).find(|score| *score < f32::MAX);
-    let mut above = first.unwrap_or(0.0);
-    for place in places {
-        above = above.min(place.score);
-        place.score = above;
     }
 }
 

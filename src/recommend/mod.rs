@@ -12,6 +12,7 @@ mod merchandise;
 mod pool;
 mod ranking;
 mod reason;
+mod seating;
 mod sieve;
 mod sources;
 mod terms;

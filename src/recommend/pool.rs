@@ -280,6 +280,13 @@ impl<'a> Pool<'a> {
         why.inspect(|why| self.block(item, *why)).is_none()
     }
 
+    /// Every item of the shop: what sells best first, then what never sold, new arrivals last.
+    pub(super) fn all_by_popularity(&self) -> impl Iterator<Item = ItemId> + use<'a> {
+        let contents = self.contents;
+        let arrivals = (contents.len()..self.gate.shelf.len()).map(ItemId::new);
+        contents.by_popularity.iter().copied().chain(arrivals)
+    }
+
     /// Whether a condition holds for the item.
     pub(super) fn holds(&mut self, condition: &Condition, item: ItemId) -> bool {
         self.scratch.sieves.holds(condition, self.gate.shelf, item)

@@ -1,0 +1,261 @@
+//! Who gets a place: the best, with places kept for several kinds, for what the shop promotes and pins and for
+//! what is new; and, as long as there is anything that may be answered, no place stays empty.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::merchandise::{Acting, Promotion};
+use super::pool::{Arrival, Pool};
+use super::ranking::{self, Scored, Side};
+use super::reason::{Reason, RuleAct};
+use super::terms::Dropped;
+use super::{Query, Question};
+use crate::ids::ItemId;
+
+/// An arrival this close to what is asked about is shown even if nobody has bought it yet.
+const CLOSE: f32 = 0.5;
+
+/// A place of the answer.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) item: ItemId,
+    pub(super) score: f32,
+    /// What put it there, if not its score.
+    pub(super) put: Option<Put>,
+}
+
+/// What puts an item into an answer beside its score.
+#[derive(Debug)]
+pub(super) enum Put {
+    /// A rule of the shop.
+    Rule(Reason),
+    /// It is new, and close to something.
+    Arrival(Reason),
+    /// Nothing else was left.
+    FillUp,
+}
+
+/// The places of one answer, while they are given away.
+pub(super) struct Seating<'s, 'a> {
+    pool: &'s mut Pool<'a>,
+    query: &'s Query<'s>,
+    acting: &'s Acting,
+    /// Places beside the pinned ones.
+    room: usize,
+    /// What has a place, had one, or can't have one beside those that do.
+    seen: FxHashSet<ItemId>,
+    /// The products of these; `None` where several variants may sit.
+    products: Option<FxHashSet<u32>>,
+}
+
+/// An item, its place from 1, and the rule that wants it there.
+type Pin = (ItemId, usize, Arc<str>);
+
+impl<'s, 'a> Seating<'s, 'a> {
+    pub(super) fn new(pool: &'s mut Pool<'a>, query: &'s Query<'s>, acting: &'s Acting) -> Self {
+        let several = query.terms.allow_variants || !pool.gate.shelf.has_groups();
+        let products = (!several).then(FxHashSet::default);
+        Self { pool, query, acting, room: query.limit, seen: FxHashSet::default(), products }
+    }
+
+    /// Gives the places away; scores never rise down the list. No two of `scored` are the same product.
+    pub(super) fn seated(mut self, mut scored: Vec<Scored>) -> Vec<Place> {
+        let pins = self.pins();
+        if !pins.is_empty() {
+            self.room -= pins.len();
+            scored.retain(|(item, _)| !self.seen.contains(item) && self.is_other_product(*item));
+        }
+        let promotable =
+            if self.acting.promotions.is_empty() { Vec::new() } else { scored.clone() };
+        let mut places = self.both_kinds(scored);
+        for place in &places {
+            self.admit(place.item);
+        }
+        self.welcome(&mut places);
+        for promotion in &self.acting.promotions {
+            self.promote(promotion, &promotable, &mut places);
+        }
+        self.fill_up(&mut places);
+        for (item, position, rule) in pins {
+            let put = Some(Put::Rule(Reason::Rule { id: rule, act: RuleAct::Pinned }));
+            let at = (position - 1).min(places.len());
+            places.insert(at, Place { item, score: f32::MAX, put });
+        }
+        settle(&mut places);
+        places
+    }
+
+    /// The pins that can be kept, by their places.
+    fn pins(&mut self) -> Vec<Pin> {
+        let (acting, limit) = (self.acting, self.query.limit);
+        let wanted = acting.pins.iter().filter(|(_, position, _)| *position <= limit);
+        wanted
+            .filter(|(item, ..)| self.pool.may_answer(*item) && self.admit(*item))
+            .cloned()
+            .collect()
+    }
+
+    /// Whether the item may have a place beside those that have one; then it is as good as taken.
+    fn admit(&mut self, item: ItemId) -> bool {
+        let is_new = self.seen.insert(item);
+        if !self.is_other_product(item) {
+            if is_new {
+                self.pool.ledger.drop(Dropped::Variant);
+            }
+            return false;
+        }
+        if let (Some(products), Some(product)) =
+            (&mut self.products, self.pool.gate.shelf.group(item))
+        {
+            products.insert(product);
+        }
+        is_new
+    }
+
+    /// Whether no variant of the item's product has a place.
+    fn is_other_product(&self, item: ItemId) -> bool {
+        let product = self.products.as_ref().zip(self.pool.gate.shelf.group(item));
+        product.is_none_or(|(products, product)| !products.contains(&product))
+    }
+
+    /// The best, with some places kept for each of two kinds where a question has such.
+    fn both_kinds(&mut self, scored: Vec<Scored>) -> Vec<Place> {
+        let (room, pool) = (self.room, &mut *self.pool);
+        let ranked = match (&self.query.question, self.query.history) {
+            (Question::Customer { exclude_purchased: false, .. }, Some(history)) => {
+                pool.mark_past(history);
+                let known = |item| if pool.is_past(item) { Side::One } else { Side::Other };
+                ranking::best_of_both(scored, room, room.div_ceil(10), known)
+            }
+            (Question::Related { .. }, _) => {
+                let side = |item| match (pool.is_bought_with(item), pool.is_viewed_with(item)) {
+                    (true, _) => Side::One,
+                    (false, true) => Side::Other,
+                    (false, false) => Side::Neither,
+                };
+                ranking::best_of_both(scored, room, room.div_ceil(4), side)
+            }
+            _ => ranking::best(scored, room),
+        };
+        ranked.into_iter().map(|(item, score)| Place { item, score, put: None }).collect()
+    }
+
+    /// Gives one place in ten, from the last, to new arrivals that are close to what is asked about.
+    fn welcome(&mut self, places: &mut Vec<Place>) {
+        let takes_new =
+            matches!(self.query.question, Question::Related { .. } | Question::Customer { .. });
+        if !takes_new || self.room < 4 {
+            return;
+        }
+        let room = self.room.div_ceil(10);
+        let mut welcomed: Vec<Place> = Vec::with_capacity(room);
+        for (item, reason) in self.close_arrivals() {
+            if welcomed.len() == room {
+                break;
+            }
+            if !self.seen.contains(&item) && self.admit(item) {
+                welcomed.push(Place { item, score: f32::MAX, put: Some(Put::Arrival(reason)) });
+            }
+        }
+        places.truncate(self.room - welcomed.len());
+        places.extend(welcomed);
+    }
+
+    /// Arrivals that are like what is asked about, the likest first; then those of its category, the latest
+    /// first.
+    fn close_arrivals(&mut self) -> Vec<(ItemId, Reason)> {
+        let mut close: Vec<(ItemId, Reason)> = self
+            .pool
+            .arrivals()
+            .into_iter()
+            .filter(|arrival| arrival.cosine >= CLOSE)
+            .map(|Arrival { item, like, cosine, .. }| {
+                (item, Reason::New { like: Some(like), cosine })
+            })
+            .collect();
+        if let Question::Related { item } = self.query.question {
+            let shelf = self.pool.gate.shelf;
+            let category = shelf.get(item).and_then(|item| shelf.category(item));
+            let same = category.map_or(&[][..], |category| shelf.arrivals_in(category));
+            let latest = same.iter().rev().filter(|item| self.pool.may_answer(**item));
+            let plain = |&item: &ItemId| (item, Reason::New { like: None, cosine: 0.0 });
+            close.extend(latest.take(self.room).map(plain));
+        }
+        close
+    }
+
+    /// Gives a promotion its share of the places: the last ones that nothing else was put into.
+    fn promote(&mut self, promotion: &Promotion, scored: &[Scored], places: &mut Vec<Place>) {
+        let wanted = (promotion.share * self.room as f64).ceil() as usize;
+        let passes = |seating: &mut Self, item| seating.pool.holds(&promotion.condition, item);
+        let mut kept: Vec<bool> = places.iter().map(|place| passes(self, place.item)).collect();
+        let missing = wanted.saturating_sub(kept.iter().filter(|kept| **kept).count());
+        let mut more = self.promoted(promotion, scored, missing);
+        let mut spare = (places.len() + more.len()).saturating_sub(self.room);
+        for place in (0..places.len()).rev() {
+            if spare > 0 && !kept[place] && places[place].put.is_none() {
+                places.remove(place);
+                kept.remove(place);
+                spare -= 1;
+            }
+        }
+        more.truncate(self.room - places.len());
+        places.extend(more);
+        places.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item)));
+    }
+
+    /// At most `missing` items that the promotion is about and that have no place yet: the best candidates,
+    /// then what sells best.
+    fn promoted(&mut self, promotion: &Promotion, scored: &[Scored], missing: usize) -> Vec<Place> {
+        if missing == 0 {
+            return Vec::new();
+        }
+        let passes = |&(item, _): &Scored| {
+            !self.seen.contains(&item) && self.pool.holds(&promotion.condition, item)
+        };
+        let candidates = ranking::best(scored.iter().copied().filter(passes).collect(), usize::MAX);
+        let others = self.pool.all_by_popularity().map(|item| (item, 0.0));
+        let mut more = Vec::new();
+        for (item, score) in candidates.into_iter().chain(others) {
+            if more.len() == missing {
+                break;
+            }
+            let may = !self.seen.contains(&item)
+                && self.pool.holds(&promotion.condition, item)
+                && self.pool.may_answer(item);
+            if may && self.admit(item) {
+                more.push(Place { item, score, put: Some(Put::Rule(promotion.reason())) });
+            }
+        }
+        more
+    }
+
+    /// Keeps the promise of a full answer: whatever can be offered fills it up.
+    fn fill_up(&mut self, places: &mut Vec<Place>) {
+        if places.len() >= self.room {
+            return;
+        }
+        for item in self.pool.all_by_popularity().skip(self.pool.walked) {
+            if places.len() == self.room {
+                break;
+            }
+            let may = !self.seen.contains(&item)
+                && !self.pool.is_known(item)
+                && self.pool.passes_gate(item);
+            if may && self.admit(item) {
+                places.push(Place { item, score: 0.0, put: Some(Put::FillUp) });
+            }
+        }
+    }
+}
+
+/// Scores never rise down the list.
+fn settle(places: &mut [Place]) {
+    let first = places.iter().map(|place| place.score).find(|score| *score < f32::MAX);
+    let mut above = first.unwrap_or(0.0);
+    for place in places {
+        above = above.min(place.score);
+        place.score = above;
+    }
+}
