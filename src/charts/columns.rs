@@ -78,7 +78,7 @@ pub fn columns(
             );
         }
         // Centred, so that the last would be cut off where it has no room to the right.
-        if at % every == 0 && left + 0.4 * pitch + 0.4 * LABEL <= width {
+        if at.is_multiple_of(every) && left + 0.4 * pitch + 0.4 * LABEL <= width {
             let (x, y) = (left + 0.4 * pitch, bottom + 16.0);
             let _ =
                 write!(svg, r#"<text class="tick" x="{x:.1}" y="{y:.1}">{}</text>"#, escape(label));

@@ -85,12 +85,10 @@ impl ChurnModel {
         let mut slope: Row = std::array::from_fn(|at| -RIDGE * self.weights[at]);
         let mut bend = [[0.0; FEATURES]; FEATURES];
         for (part, part_bend) in parts {
-            for i in 0..FEATURES {
-                slope[i] += part[i];
-                (0..FEATURES).for_each(|j| bend[i][j] += part_bend[i][j]);
-            }
+            add(&mut slope, &part);
+            bend.iter_mut().zip(&part_bend).for_each(|(row, more)| add(row, more));
         }
-        (0..FEATURES).for_each(|at| bend[at][at] += RIDGE);
+        bend.iter_mut().enumerate().for_each(|(at, row)| row[at] += RIDGE);
         solve(bend, slope)
     }
 
@@ -100,10 +98,9 @@ impl ChurnModel {
             let x = self.standardised(row);
             let p = self.probability(row);
             let (miss, weight) = (f64::from(u8::from(*left)) - p, (p * (1.0 - p)).max(1e-9));
-            for i in 0..FEATURES {
-                slope[i] += miss * x[i];
-                (0..FEATURES).for_each(|j| bend[i][j] += weight * x[i] * x[j]);
-            }
+            add(&mut slope, &x.map(|value| miss * value));
+            let products = bend.iter_mut().zip(x);
+            products.for_each(|(row, value)| add(row, &x.map(|other| weight * value * other)));
         }
         (slope, bend)
     }
@@ -127,6 +124,10 @@ impl ChurnModel {
     pub fn churn(&self, days: &[i32], today: i32, rhythm: &Rhythm, models: &Models) -> Option<f64> {
         Some(self.probability(&features(days, today, rhythm, models)?))
     }
+}
+
+fn add(sum: &mut Row, more: &Row) {
+    sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }
 
 /// What tells who stays, as of the day `today`.
@@ -185,7 +186,8 @@ mod tests {
         let mut rows = Vec::new();
         for customer in 0..300usize {
             let every = 5 + (customer % 7) as i64 * 3;
-            let stops = if customer % 3 == 0 { 120 + (customer % 11) as i64 * 10 } else { 1_000 };
+            let stops =
+                if customer.is_multiple_of(3) { 120 + (customer % 11) as i64 * 10 } else { 1_000 };
             for n in 0..80 {
                 let on = n * every + (customer % 5) as i64;
                 if on < stops && on <= 300 {

@@ -397,11 +397,11 @@ mod tests {
         let buyer = Buyer {
             rfm,
             quadrant: Default::default(),
-            worth: (number(2) % 2 == 0).then(Default::default),
+            worth: number(2).is_multiple_of(2).then(Default::default),
             aspects: Default::default(),
             churn: Churn { probability: share, value_at_risk: share },
             preferences,
-            segment: (number(3) % 2 == 0).then_some(number(4)),
+            segment: number(3).is_multiple_of(2).then_some(number(4)),
             latest_orders,
         };
         Profile {
