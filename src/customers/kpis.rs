@@ -199,12 +199,13 @@ impl Calendar {
     fn follow(&self, days: &[i32], rhythm: &Rhythm, periods: &mut [Period]) {
         let Some(&first) = days.first() else { return };
         let mut before = Stage::Prospect;
-        for at in self.of(first)..self.starts.len() {
+        let from = self.of(first);
+        for (at, period) in periods.iter_mut().enumerate().skip(from) {
             let end = self.last_day(at);
             let past = &days[..days.partition_point(|&day| day <= end)];
             let stage = rhythm.lifecycle(past, end).stage;
-            periods[at].stages[stage as usize] += 1;
-            periods[at].flow[before as usize][stage as usize] += 1;
+            period.stages[stage as usize] += 1;
+            period.flow[before as usize][stage as usize] += 1;
             before = stage;
         }
     }

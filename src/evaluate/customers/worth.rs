@@ -105,14 +105,16 @@ fn judged<'a>(case: &CustomerCase<'a>, window: u32) -> Vec<Judged<'a>> {
     judged
 }
 
+/// Of scores, each with what came true.
+type Figure = fn(&[(f64, bool)]) -> f64;
+
 fn churn(judged: &[Judged<'_>], report: &mut CustomerReport) {
     let cases = |score: fn(&Buyer) -> f64| -> Vec<(f64, bool)> {
         judged.iter().map(|one| (score(one.buyer), one.orders == 0.0)).collect()
     };
     let ours = cases(|buyer| buyer.churn.probability.into());
     let theirs = cases(|buyer| buyer.rfm.recency_days.into());
-    let figures: [(&str, fn(&[(f64, bool)]) -> f64); 2] =
-        [("AUC", auc), ("lift at 10 %", lift_at_tenth)];
+    let figures: [(&str, Figure); 2] = [("AUC", auc), ("lift at 10 %", lift_at_tenth)];
     for (metric, figure) in figures {
         let drawn = |cases: &[(f64, bool)], places: &[usize]| {
             figure(&places.iter().map(|&place| cases[place]).collect::<Vec<_>>())
