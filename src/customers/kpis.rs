@@ -199,7 +199,8 @@ impl Calendar {
     fn follow(&self, days: &[i32], rhythm: &Rhythm, periods: &mut [Period]) {
         let Some(&first) = days.first() else { return };
         let mut before = Stage::Prospect;
-        for (at, period) in periods.iter_mut().enumerate().skip(self.of(first)) {
+        let from = self.of(first);
+        for (at, period) in periods.iter_mut().enumerate().skip(from) {
             let end = self.last_day(at);
             let past = &days[..days.partition_point(|&day| day <= end)];
             let stage = rhythm.lifecycle(past, end).stage;

@@ -33,7 +33,7 @@ impl BgNbd {
 
     /// Σ ln L(x, t_x, T), eq. 6:
     /// L = B(a, b+x)/B(a, b) · Γ(r+x) αʳ/(Γ(r)(α+T)^(r+x))
-    ///   + [x > 0] B(a+1, b+x−1)/B(a, b) · Γ(r+x) αʳ/(Γ(r)(α+t_x)^(r+x)).
+    ///   + 1(x > 0) · B(a+1, b+x−1)/B(a, b) · Γ(r+x) αʳ/(Γ(r)(α+t_x)^(r+x)).
     pub fn log_likelihood(&self, summary: &Summary) -> f64 {
         let Self { r, alpha, a, b } = *self;
         let (ln_gamma_r, ln_alpha, ln_beta_ab) = (ln_gamma(r), alpha.ln(), ln_beta(a, b));
@@ -53,7 +53,7 @@ impl BgNbd {
     /// Probability that the customer still buys at all, 0 to 1; 1 without repeats, for the model loses
     /// nobody before their second purchase.
     ///
-    /// 1/(1 + [x > 0] a/(b+x−1) · ((α+T)/(α+t_x))^(r+x)). Source: Fader, Hardie & Lee 2008, "Computing
+    /// 1/(1 + 1(x > 0) · a/(b+x−1) · ((α+T)/(α+t_x))^(r+x)). Source: Fader, Hardie & Lee 2008, "Computing
     /// P(alive) Using the BG/NBD Model".
     pub fn alive(&self, timing: &Timing) -> f64 {
         if timing.repeats == 0 {
