@@ -19,6 +19,7 @@ impl<const N: usize> Logistic<N> {
     /// The weights under which the answers are likeliest, by Newton's method from 0.
     ///
     /// Rows are summed in their order: the same rows give the same bits.
+    #[allow(clippy::needless_range_loop, reason = "a matrix reads best by its indices")]
     pub(super) fn fit(rows: &[([f32; N], bool)]) -> Self {
         let mut model = Self::default();
         for _ in 0..ROUNDS {
@@ -61,6 +62,7 @@ impl<const N: usize> Logistic<N> {
 }
 
 /// x of a·x = b, where a is symmetric and positive definite: elimination without exchange of rows.
+#[allow(clippy::needless_range_loop, reason = "a matrix reads best by its indices")]
 fn solved<const N: usize>(mut a: [[f64; N]; N], mut b: [f64; N]) -> [f64; N] {
     for pivot in 0..N {
         for row in pivot + 1..N {
