@@ -26,6 +26,12 @@ impl Live {
     ///
     /// Errors: another process has them open; the disk.
     pub fn open(root: &Path) -> Result<Self> {
+        if !root.is_dir() {
+            return Err(Error::index(
+                root,
+                "there is no index to change; make one with `cartwright train`",
+            ));
+        }
         let place = root.join(DIRECTORY);
         let db = config(&place).open().map_err(|error| {
             Error::index(

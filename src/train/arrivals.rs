@@ -10,6 +10,9 @@ use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::lists::Lists;
 
+/// An item that so many have touched is recommended for what they did, however new it is.
+const SPEAKS_FOR_ITSELF: u32 = 10;
+
 /// Learns the content model, and from it the vectors and neighbours of items touched less than
 /// `content.enough` times, and everybody's arrivals.
 pub(super) fn place(learnt: &mut Learnt, options: &TrainOptions) {
@@ -22,8 +25,12 @@ pub(super) fn place(learnt: &mut Learnt, options: &TrainOptions) {
     placed.retain(|&id| set_vector(contents, id));
     set_neighbours(contents, &placed, &trained, options);
 
-    let new: Vec<ItemId> =
-        all.iter().copied().filter(|&id| is_new(contents, id, options)).collect();
+    let is_little_known = |id: ItemId| touched[id.index()] < SPEAKS_FOR_ITSELF;
+    let new: Vec<ItemId> = all
+        .iter()
+        .copied()
+        .filter(|&id| is_new(contents, id, options) && is_little_known(id))
+        .collect();
     let per_item = options.arrivals_per_item;
     contents.arrivals =
         neighbours_among(&contents.vectors, &all, &new, per_item, &options.neighbours);
