@@ -175,16 +175,21 @@ mod tests {
     use crate::time::Timestamp;
 
     #[test]
-    fn an_item_that_rises_for_two_weeks_is_found_better_than_by_growth_or_volume() {
+    fn all_that_have_begun_to_rise_are_found_and_volume_does_not_find_them() {
         // 300 items of 8 to 37 customers a week, give or take, of which each week another three sell four times as
-        // much for two weeks; and 900 of 2, which chance alone doubles often.
+        // much for two weeks; 900 of 2, which chance alone doubles often; and 60 of 150, which always sell most.
         let mut chance = fastrand::Rng::with_seed(11);
         let mut events = Vec::new();
         for week in 0..20i64 {
-            for item in 0..1_200usize {
-                let usual = if item < 300 { 8 + item % 30 } else { 2 };
+            for item in 0..1_260usize {
+                let usual = match item {
+                    0..300 => 8 + item % 30,
+                    300..1_200 => 2,
+                    _ => 150,
+                };
                 let since = week - (item / 3) as i64;
-                let asked = if (0..2).contains(&since) { 8 * usual } else { 2 * usual };
+                let asked =
+                    if item < 300 && (0..2).contains(&since) { 8 * usual } else { 2 * usual };
                 for customer in (0..asked).filter(|_| chance.bool()) {
                     events.push(Event {
                         at: Timestamp(0).plus_days(week * 7 + customer as i64 % 7),
@@ -201,12 +206,16 @@ mod tests {
         }
         events.sort_by_key(|event| event.at);
         let log = EventLog { events: events.into(), timed: true, ..EventLog::default() };
-        let report = rising_over_weeks(&log, &vec![Item::default(); 1_200], &TimeZone::UTC);
+        let report = rising_over_weeks(&log, &vec![Item::default(); 1_260], &TimeZone::UTC);
         let report = report.expect("twenty weeks are enough");
         assert!(report.weeks >= 10 && report.true_risers > 0.5, "{report:?}");
-        let best = report.marks.iter().map(|mark| mark.precision_at50).fold(0.0, f64::max);
-        assert_eq!(report.marks[0].name, "cartwright", "{report:?}");
-        assert!(best > report.marks[1].precision_at50, "{report:?}");
+        let of = |name: &str| {
+            let mark = report.marks.iter().find(|mark| mark.name == name);
+            mark.expect("it was judged").precision_at50
+        };
+        // Three of the six that rise each week have begun the week before: no rule can foresee the others.
+        assert!(of("cartwright") > 0.0599, "{report:?}");
+        assert!(of("last_week_volume") < of("cartwright"), "{report:?}");
     }
 
     #[test]
