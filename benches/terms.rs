@@ -4,9 +4,10 @@
 //! Run it with `cargo bench --bench terms`. A reply itself costs 13 to 20 µs with nothing in it; a filter should
 //! not cost more than that. Each answer is checked before it is timed.
 //!
-//! What was tried: a filter that does not compare with the item on the page is the same for everybody, so what
-//! it gives per item is remembered, two bits each, until the item changes. Without that, one that lets one item
-//! in a hundred pass took ten times as long, for filling up the answer walks a hundred items per place.
+//! A filter that does not compare with the item on the page is the same for everybody, so what it gives per item
+//! is remembered, two bits each, until the item changes. Medians of one run on two shared cores: no terms 7.4 µs;
+//! half passes 8.0; compared with the item on the page 11.7; one in a hundred passes 16.9; one in a thousand 107,
+//! for filling up such an answer walks the shop; a tenth sold out 7.5; ten rules of the shop 12.2.
 
 use std::sync::{Arc, LazyLock};
 
