@@ -86,11 +86,14 @@ impl Counter {
         let changing = self.changing();
         let live = changing.live()?;
         let served = self.served().ok_or_else(loading)?;
-        let kept = live.change(wanted)?;
-        let unknown = kept.iter().map(|(key, _)| key).filter(|key| served.shelf.get(key).is_none());
-        let unknown = unknown.cloned().collect();
-        let shelf = served.shelf.with(changes(&served.snapshot().contents, kept)?);
-        self.serve(&changing, served.generation.clone(), shelf);
+        let overlays = live.laid_over(wanted)?;
+        // Before they are kept: what can't be laid over an item must not be found in the store tomorrow.
+        let changes = changes(&served.snapshot().contents, &overlays)?;
+        live.keep(&overlays)?;
+        let unknown = overlays.into_iter().map(|(key, _)| key);
+        let unknown = unknown.filter(|key| served.shelf.get(key).is_none()).collect();
+        let shelf = served.shelf.with(changes);
+        self.answer_from(served.generation.clone(), shelf, served.rules.clone());
         Ok(unknown)
     }
 
@@ -174,21 +177,21 @@ impl Counter {
 pub fn shelf_with(contents: &Contents, kept: Vec<(String, Overlay)>) -> Result<Shelf> {
     match kept.is_empty() {
         true => Ok(contents.shelf.clone()),
-        false => Ok(contents.shelf.with(changes(contents, kept)?)),
+        false => Ok(contents.shelf.with(changes(contents, &kept)?)),
     }
 }
 
 /// What is kept of each item, laid over what the generation's catalogue says of it.
-fn changes(contents: &Contents, kept: Vec<(String, Overlay)>) -> Result<Vec<Change>> {
-    kept.into_iter()
+fn changes(contents: &Contents, kept: &[(String, Overlay)]) -> Result<Vec<Change>> {
+    kept.iter()
         .map(|(key, overlay)| {
-            let trained = contents.keys.get(&key);
+            let trained = contents.keys.get(key);
             let listing = overlay.over(trained.map(|item| &contents.items[item.index()]))?;
             let near = match trained {
                 Some(_) => Vec::new(),
                 None => contents.near_by_content(&listing.item),
             };
-            Ok(Change { key, listing, near })
+            Ok(Change { key: key.clone(), listing, near })
         })
         .collect()
 }

@@ -38,7 +38,7 @@ pub(super) struct Generation {
 pub(super) struct Served {
     pub(super) generation: Arc<Generation>,
     pub(super) shelf: Shelf,
-    pub(super) rules: Rules,
+    pub(super) rules: Arc<Rules>,
     /// A number that no other state of the server has.
     pub(super) number: u64,
 }
@@ -197,7 +197,12 @@ impl Counter {
 
     /// From now on requests are answered from this.
     pub(super) fn serve(&self, changing: &Changing, generation: Arc<Generation>, shelf: Shelf) {
-        let rules = changing.rules(&shelf);
+        let rules = Arc::new(changing.rules(&shelf));
+        self.answer_from(generation, shelf, rules);
+    }
+
+    /// The same, where the shop's rules are known.
+    pub(super) fn answer_from(&self, generation: Arc<Generation>, shelf: Shelf, rules: Arc<Rules>) {
         let number = self.states.fetch_add(1, Ordering::Relaxed);
         self.served.store(Some(Arc::new(Served { generation, shelf, rules, number })));
     }

@@ -78,7 +78,11 @@ impl Overlay {
         for (field, value) in &self.fields {
             match field.split_once('.') {
                 Some((ATTRIBUTES, name)) => match value {
-                    Value::Null => _ = listing[ATTRIBUTES].as_object_mut().map(|a| a.remove(name)),
+                    // Not by index: that would put a `null` where there are no attributes at all.
+                    Value::Null => {
+                        let all = listing.get_mut(ATTRIBUTES).and_then(Value::as_object_mut);
+                        all.map(|all| all.remove(name));
+                    }
                     value => listing[ATTRIBUTES][name] = value.clone(),
                 },
                 _ => listing[field.as_str()] = value.clone(),
@@ -119,6 +123,8 @@ mod tests {
         assert_eq!(attributes.into_keys().collect::<Vec<_>>(), ["origin", "size"]);
         let gone = Overlay::masked(&Item::default(), ["attributes.origin"]).over(Some(&tea()));
         assert_eq!(gone.map(|listing| listing.item.attributes).ok(), Some([].into()));
+        let none = Overlay::masked(&Item::default(), ["attributes.origin"]).over(None);
+        assert_eq!(none.ok(), Some(Listing::default()), "there was nothing to forget");
     }
 
     #[test]

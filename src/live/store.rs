@@ -50,12 +50,10 @@ impl Live {
         Ok(Self { db, items, rules, place })
     }
 
-    /// Lays the changes over what is kept, and gives what is now kept of these items. When it returns,
-    /// they are on disk, all of them.
+    /// Lays the changes over what is kept of these items; nothing is kept of it yet.
     ///
-    /// Errors: the disk. Then none is kept.
-    pub fn change(&self, changes: Vec<(String, Overlay)>) -> Result<Vec<(String, Overlay)>> {
-        let mut batch = sled::Batch::default();
+    /// Errors: the disk.
+    pub fn laid_over(&self, changes: Vec<(String, Overlay)>) -> Result<Vec<(String, Overlay)>> {
         let mut kept: Vec<(String, Overlay)> = Vec::with_capacity(changes.len());
         let mut places = std::collections::HashMap::new();
         for (key, change) in changes {
@@ -71,13 +69,20 @@ impl Live {
                 }
             }
         }
-        for (key, overlay) in &kept {
+        Ok(kept)
+    }
+
+    /// Keeps what was laid over. When it returns, it is on disk, all of it.
+    ///
+    /// Errors: the disk. Then none is kept.
+    pub fn keep(&self, overlays: &[(String, Overlay)]) -> Result<()> {
+        let mut batch = sled::Batch::default();
+        for (key, overlay) in overlays {
             let value = serde_json::to_vec(overlay).expect("an overlay is JSON already");
             batch.insert(key.as_bytes(), value);
         }
         self.items.apply_batch(batch).map_err(|error| failed(&self.place, &error))?;
-        self.flush()?;
-        Ok(kept)
+        self.flush()
     }
 
     fn of(&self, key: &str) -> Result<Option<Overlay>> {
@@ -182,8 +187,13 @@ mod tests {
         let change = |field, value: i64| ("tea".to_owned(), Overlay::of(field, value));
         {
             let live = Live::open(root.path()).expect("it can be opened");
-            live.change(vec![change("stock", 3), change("price", 2)]).expect("kept");
-            let kept = live.change(vec![change("stock", 0)]).expect("kept");
+            let keep = |changes| {
+                let overlays = live.laid_over(changes).expect("readable");
+                live.keep(&overlays).expect("kept");
+                overlays
+            };
+            keep(vec![change("stock", 3), change("price", 2)]);
+            let kept = keep(vec![change("stock", 0)]);
             let expected = Overlay::of("price", 2).and(Overlay::of("stock", 0));
             assert_eq!(kept, [("tea".to_owned(), expected)]);
             live.put_rule("spring", b"{}").expect("kept");
