@@ -1,17 +1,17 @@
 //! New generations are taken up while clients ask: no failed answer, no mixed one.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::common::{
+    Server, copy, folder, forge_manifest, publish, quick, until, write_small_shop,
+};
 use cartwright::grpc::ServeOptions;
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::reason::Why;
 use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use cartwright::index::Index;
-use common::{Server, copy, folder, forge_manifest, publish, quick, until, write_small_shop};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 

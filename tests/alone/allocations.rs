@@ -1,10 +1,8 @@
 //! Memory on the way from question to answer: taken per answer, never per candidate.
 
-mod common;
-
+use crate::common::Place;
 use cartwright::index::Snapshot;
 use cartwright::recommend::{Blend, Query, Question, Scratch, answer};
-use common::Place;
 
 /// Times that memory is taken for an answer, once the thread's scratch has grown.
 fn allocations(snapshot: &Snapshot, blend: &Blend, query: &Query<'_>) -> u64 {

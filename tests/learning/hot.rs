@@ -1,11 +1,10 @@
 //! What is hot, what is due again, whole pages and streams: asked over a real connection, and as a property of
 //! any page.
 
-mod common;
-
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
+use crate::common::{Place, Server};
 use cartwright::customers::History;
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::page_placement::Question as Placed;
@@ -14,7 +13,6 @@ use cartwright::index::Snapshot;
 use cartwright::recommend::{
     Blend, Dropped, Query, Question, Scratch, Terms, TrendingBy, Window, answer,
 };
-use common::{Place, Server};
 use proptest::prelude::*;
 use tokio_stream::StreamExt;
 use tonic::{Code, Status};

@@ -1,20 +1,16 @@
 //! Who may come in, how many at once, and for how long; and what unfriendly clients can't do.
 
-#![allow(clippy::print_stderr, reason = "tests say what they measured")]
-
-mod common;
-
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::common::{Server, folder, publish, quick, until, write_small_shop};
 use bytes::Bytes;
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::index_service_client::IndexServiceClient;
 use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use cartwright::grpc::{ServeOptions, TlsOptions, hash_of_key};
 use cartwright::index::Index;
-use common::{Server, folder, publish, quick, until, write_small_shop};
 use h2::client::SendRequest;
 use prost::Message;
 use tempfile::TempDir;

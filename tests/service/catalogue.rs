@@ -1,14 +1,12 @@
 //! The catalogue as a living thing, over a real socket: a change counts from the next request on, outlives
 //! the server and the next generation, and what is wrong is refused with its place.
 
-mod common;
-
+use crate::common::{HANGS, Place, Server, quick};
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::catalog_service_client::CatalogServiceClient;
 use cartwright::grpc::pb::reason::Why;
 use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use cartwright::grpc::pb::rule_service_client::RuleServiceClient;
-use common::{HANGS, Place, Server, quick};
 use prost_types::FieldMask;
 use tonic::transport::Channel;
 use tonic::{Code, Status};

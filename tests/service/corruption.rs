@@ -1,16 +1,14 @@
 //! Damage anywhere in a published index: refused with a message that names the generation and the file or tree,
 //! or shown to touch nothing that is read. `CARTWRIGHT_DAMAGES=10000` does so many instead of 1,000.
 
-#![allow(clippy::print_stderr, reason = "tests say what they counted")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use crate::common::{
+    Server, copy, files, folder, forge_manifest, publish, quick, write_small_shop,
+};
 use cartwright::index::{Index, Snapshot};
-use common::{Server, copy, files, folder, forge_manifest, publish, quick, write_small_shop};
 use tempfile::TempDir;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -225,7 +223,7 @@ async fn a_server_that_finds_the_current_generation_damaged_serves_the_newest_so
         if turn == 3 {
             // Mended, it is taken up, and health says that too.
             copied.activate(1).expect("it is sound");
-            common::until("the current generation is served", || async {
+            crate::common::until("the current generation is served", || async {
                 let status = health(&server, "cartwright.index.current").await;
                 (status == ServingStatus::Serving).then_some(())
             })

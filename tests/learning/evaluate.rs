@@ -1,12 +1,6 @@
 //! Held-out weeks replayed: nothing leaks, the split is the published one, thin logs are told as such, and
 //! what was planted in a made-up shop is found.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "tests, which say what they leave out"
-)]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;

@@ -1,13 +1,11 @@
 //! The whole line over a real socket: a made-up shop is written, read, trained, served and asked.
 
-mod common;
-
+use crate::common::{HANGS, Place, Server, quick};
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::reason::Why;
 use cartwright::grpc::{self, ServeOptions};
 use cartwright::index::{Index, Snapshot};
 use cartwright::recommend::{Blend, Query, Question, Scratch, answer};
-use common::{HANGS, Place, Server, quick};
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -387,7 +385,7 @@ async fn a_server_told_to_stop_says_so_and_ends_although_a_client_never_closes()
 
 #[tokio::test]
 async fn a_server_without_a_generation_says_what_to_do() {
-    let folder = common::folder();
+    let folder = crate::common::folder();
     let server = Server::start(&Index::at(folder.path()), quick()).await;
     let error = server.ended().await.expect_err("there is nothing to serve");
     assert!(error.to_string().contains("cartwright train"), "{error}");

@@ -1,7 +1,5 @@
 //! Files as shops send them, and as accidents leave them: a clear error or a counted row, never a panic.
 
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
-
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;

@@ -1,12 +1,10 @@
 //! `cartwright ask` for what is hot, what is due again, a page, and everyone at once.
 
-mod common;
-
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::process::{Command, Output};
 
-use common::Place;
+use crate::common::Place;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 

@@ -1,13 +1,13 @@
 //! Publishing, whatever happens on the way: `CURRENT` names a whole generation, or none is named.
 
-mod common;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use crate::common::{
+    Place, copy, files, folder, forge_manifest, publish, publish_with, write_small_shop,
+};
 use cartwright::index::{Index, Snapshot, TrainingLock};
 use cartwright::train::TrainOptions;
-use common::{Place, copy, files, folder, forge_manifest, publish, publish_with, write_small_shop};
 
 fn shop() -> Place {
     Place::made_up(300, 60, 60)

@@ -3,21 +3,17 @@
 //! `CARTWRIGHT_SOAK_SECONDS=1200` goes on for 20 minutes instead of a few seconds. Only from two minutes on is
 //! the growth of memory judged: before that the allocator is still finding its size.
 
-#![allow(clippy::print_stderr, reason = "a test that measures says what")]
-
-mod common;
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::common::{folder, publish, write_small_shop};
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::index_service_client::IndexServiceClient;
 use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use cartwright::index::Index;
-use common::{folder, publish, write_small_shop};
 use tonic::transport::Channel;
 
 /// A server in a process of its own, so that its memory is nobody else's.

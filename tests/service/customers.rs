@@ -1,12 +1,11 @@
 //! Customers from end to end: trained, served, picked, judged, forgotten.
 
-mod common;
-
 use std::path::Path;
 use std::process::Command;
 
 use std::sync::Arc;
 
+use crate::common::{Place, Server, files, folder, publish, read};
 use cartwright::catalog::CategoryTree;
 use cartwright::customers::{Cadence, History, HistoryOptions, Source, histories, profiles};
 use cartwright::events::{Event, EventKind, EventLog, baskets};
@@ -18,7 +17,6 @@ use cartwright::ids::{Interner, ItemId};
 use cartwright::index::Index;
 use cartwright::time::Timestamp;
 use cartwright::train::stock;
-use common::{Place, Server, files, folder, publish, read};
 use tonic::Code;
 
 /// Somebody whose key is found nowhere by chance.
@@ -348,7 +346,7 @@ fn profiles_are_the_same_on_any_number_of_threads() {
 }
 
 /// How long a million customers take, and how much memory beside the log:
-/// `cargo test --release --test customers a_million -- --ignored --nocapture`.
+/// `cargo test --release --test service customers::a_million -- --ignored --nocapture`.
 #[test]
 #[ignore = "takes minutes, and a gigabyte"]
 #[allow(clippy::print_stderr, reason = "a measurement is told")]

@@ -1,7 +1,5 @@
 //! Vectors and neighbours on real shops, through the public API.
 
-#![allow(clippy::print_stdout, reason = "a test says what it left out and what it measured")]
-
 use std::collections::HashMap;
 use std::path::PathBuf;
 

@@ -1,12 +1,10 @@
 //! Shops that have hardly begun: sensible answers all the same, and a plain line on what is missing.
 
-mod common;
-
 use std::fmt::Write as _;
 
+use crate::common::{folder, publish};
 use cartwright::index::{Index, Snapshot};
 use cartwright::recommend::{Blend, Query, Question, Scratch, answer};
-use common::{folder, publish};
 
 /// Trains on the rows of a CSV with these columns, asks all there is to ask, and gives the notes.
 fn notes_of(columns: &str, rows: &[String]) -> Vec<String> {

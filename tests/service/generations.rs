@@ -1,16 +1,14 @@
 //! `IndexService`: which generation is served changes at once, and no request fails.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::common::{Server, copy, folder, publish, quick, write_small_shop};
 use cartwright::grpc::ServeOptions;
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::index_service_client::IndexServiceClient;
 use cartwright::index::Index;
-use common::{Server, copy, folder, publish, quick, write_small_shop};
 use tempfile::TempDir;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -147,8 +145,10 @@ async fn two_servers_on_one_index_both_answer_and_both_follow() {
     assert_eq!((answering(&one).await, answering(&other).await), (3, 3));
     client.activate_generation(activate(2)).await.expect("it is there");
     assert_eq!(answering(&one).await, 2);
-    common::until("the other follows", || async { (answering(&other).await == 2).then_some(()) })
-        .await;
+    crate::common::until("the other follows", || async {
+        (answering(&other).await == 2).then_some(())
+    })
+    .await;
     copy(index.root(), &folder.path().join("aside")); // and the files can be read by others
     one.stop().await;
     other.stop().await;

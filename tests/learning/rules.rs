@@ -1,7 +1,5 @@
 //! Rules against independent brute force, known truths, and the laws they must keep.
 
-#![allow(clippy::print_stdout, reason = "a test says what it left out and what it measured")]
-
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 

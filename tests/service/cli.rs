@@ -1,17 +1,15 @@
 //! The binary, as a shop runs it.
 
-mod common;
-
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::common::{HANGS, folder, forge_manifest};
 use cartwright::demo::{Shop, ShopOptions, make};
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::catalog_service_client::CatalogServiceClient;
-use common::{HANGS, folder, forge_manifest};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -5,10 +5,6 @@
 //! A trainer is this very program, started again with one test to run: it publishes a copy of a small shop's
 //! generation. `CARTWRIGHT_KILLS=1000` has so many killed instead of 100.
 
-#![allow(clippy::print_stderr, reason = "tests say what they counted and what they left out")]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -16,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::common::{copy, files, folder, publish, write_small_shop};
 use cartwright::ids::{CustomerId, Interner};
 use cartwright::index::{CustomerKeys, Description, Index, Keep, People, Snapshot, TrainingLock};
-use common::{copy, files, folder, publish, write_small_shop};
 use tempfile::TempDir;
 
 /// Names the index that the trainer publishes to.
@@ -47,7 +43,7 @@ impl Place {
     /// A trainer at work, with a fault if one is wanted.
     fn trainer(&self, fault: Option<&str>) -> Command {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["--exact", "one_trainer_publishes_a_copy", "--quiet"]);
+        command.args(["--exact", "crash::one_trainer_publishes_a_copy", "--quiet"]);
         command.env(TO, self.folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
         if let Some(fault) = fault {
             command.env("CARTWRIGHT_FAULT", fault);

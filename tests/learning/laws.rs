@@ -1,7 +1,5 @@
 //! The laws of an answer, over random small shops.
 
-mod common;
-
 use std::collections::HashSet;
 use std::sync::Arc;
 

@@ -1,15 +1,13 @@
 //! The gate: what a broken export makes is not published, what a shop's next day brings is.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
+use crate::common::{folder, read};
 use cartwright::Error;
 use cartwright::events::ReadOptions;
 use cartwright::index::{Index, Manifest};
 use cartwright::train::gate::GateOptions;
 use cartwright::train::{TrainOptions, train};
-use common::{folder, read};
 use tempfile::TempDir;
 
 /// A shop that is just large enough to be compared with: 120 items, ten weeks, 600 orders and as many visits.

@@ -1,7 +1,5 @@
 //! Sessions of a real shop, through the public API.
 
-#![allow(clippy::print_stdout, reason = "a test says what it left out and what it measured")]
-
 use std::path::PathBuf;
 use std::time::Instant;
 

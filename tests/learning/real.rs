@@ -2,11 +2,9 @@
 //! these tests say that they were left out. A supermarket of 1.3 million lines takes too long without
 //! optimisation: CI trains and asks it in release.
 
-mod common;
-
+use crate::common::{folder, publish, real_data};
 use cartwright::index::{Index, Manifest, Snapshot};
 use cartwright::recommend::{Blend, Query, Question, Recommendation, Scratch, answer};
-use common::{folder, publish, real_data};
 use tempfile::TempDir;
 
 struct Trained {

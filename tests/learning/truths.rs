@@ -1,10 +1,9 @@
 //! What was planted in the made-up shop comes back in the answers.
 
-mod common;
-
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
+use crate::common::Place;
 use cartwright::catalog::{CategoryTree, Item};
 use cartwright::customers::History;
 use cartwright::demo::Shop;
@@ -14,7 +13,6 @@ use cartwright::recommend::{
 };
 use cartwright::time::Timestamp;
 use cartwright::trends::{Days, risers};
-use common::Place;
 use jiff::tz::TimeZone;
 
 /// The shop of `cartwright demo`, trained. Held in memory: what a static holds is never dropped, and a
@@ -263,9 +261,9 @@ fn a_burst_that_is_on_leads_what_is_rising_and_says_by_how_much() {
 
 #[test]
 fn every_planted_burst_is_found_while_it_lasts_among_very_few_others() {
-    let folder = common::folder();
+    let folder = crate::common::folder();
     let written = SHOP.shop.write(folder.path()).expect("the folder can be written");
-    let log = common::read(&written.events, None).expect("the log can be read").reading.log;
+    let log = crate::common::read(&written.events, None).expect("the log can be read").reading.log;
     let days = Days::count(&log, &TimeZone::UTC, log.items.len());
     let items: Vec<Item> = (log.items.keys())
         .map(|key| {

@@ -2,15 +2,12 @@
 //! that customers would put them near; do arrivals get into the index whole, and is damage noticed?
 //!
 //! Real shops come from the folder that the environment variable `CARTWRIGHT_DATA` names; without it their tests
-//! say that they were left out. `cargo test --release --test content -- --nocapture` prints what was found.
-
-#![allow(clippy::print_stdout, reason = "a test says what it measured")]
-
-mod common;
+//! say that they were left out. `cargo test --release --test learning content -- --nocapture` prints what was found.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use crate::common::{Place, folder, publish, read, real_data};
 use cartwright::catalog::Item;
 use cartwright::embed::{
     ContentModel, ContentOptions, FactorOptions, Factors, Interactions, Neighbour, UnitVectors,
@@ -19,7 +16,6 @@ use cartwright::embed::{
 use cartwright::ids::{Interner, ItemId};
 use cartwright::index::{Index, Snapshot};
 use cartwright::train::stock;
-use common::{Place, folder, publish, read, real_data};
 
 /// A shop whose items have vectors from who bought what.
 struct Learnt {
@@ -226,7 +222,7 @@ fn a_changed_byte_in_what_places_new_items_is_refused() {
     }
 }
 
-/// A measurement, in release: `cargo test --release --test content nearest -- --ignored --nocapture`.
+/// A measurement, in release: `cargo test --release --test learning content::nearest -- --ignored --nocapture`.
 #[test]
 #[ignore = "measures, and takes half a gigabyte"]
 fn the_nearest_of_a_million_are_found_by_looking_at_all() {

@@ -1,7 +1,5 @@
 //! The models of customers' value against the figures published for them.
 
-#![allow(clippy::print_stderr, reason = "a test that is left out says so")]
-
 use std::path::PathBuf;
 
 use cartwright::customers::value::{BgNbd, GammaGamma, ParetoNbd, Spend, Summary, Timing};

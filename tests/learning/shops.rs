@@ -1,12 +1,6 @@
 //! Real shops' files, read as they were shipped. They are not part of the project: the environment variable
 //! `CARTWRIGHT_DATA` names the folder that holds them, and without it these tests are left out.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "helpers of tests, which say what they leave out"
-)]
-
 use std::path::{Path, PathBuf};
 
 use cartwright::catalog;
