@@ -111,6 +111,11 @@ fn compared_with_the_item_on_the_page(bencher: Bencher) {
     filtered(bencher, "price < current.price * 1.2 + 1 and brand != current.brand");
 }
 
+#[divan::bench]
+fn where_hardly_anything_passes_beside_the_item_on_the_page(bencher: Bencher) {
+    filtered(bencher, "category = current.category and brand = current.brand");
+}
+
 fn sold_out(share: usize) -> Shelf {
     let shelf = &SHOP.shelf;
     shelf.with((0..ITEMS).step_by(share).map(|number| {

@@ -31,14 +31,15 @@ impl DenseId for Text {
 
 impl Texts {
     fn number(&mut self, text: &str) -> u32 {
-        if let Some(known) = self.settled.get(text) {
-            return known.0;
-        }
-        let added = match self.added.get(text) {
-            Some(known) => known,
-            None => Arc::make_mut(&mut self.added).intern(text),
-        };
-        self.settled.len() as u32 + added.0
+        self.find(text).unwrap_or_else(|| {
+            self.settled.len() as u32 + Arc::make_mut(&mut self.added).intern(text).0
+        })
+    }
+
+    /// The number of a text that is there.
+    pub(super) fn find(&self, text: &str) -> Option<u32> {
+        let settled = self.settled.get(text).map(|known| known.0);
+        settled.or_else(|| Some(self.settled.len() as u32 + self.added.get(text)?.0))
     }
 
     /// The text with this number.

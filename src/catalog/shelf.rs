@@ -32,6 +32,8 @@ pub struct Shelf {
     absent: Arc<Vec<u64>>,
     /// Some item is a variant of a product.
     has_groups: bool,
+    /// Some item has gone to another category than it was in when it came.
+    has_moved: bool,
     texts: Texts,
     attributes: Arc<Attributes>,
     arrivals: Arc<Arrivals>,
@@ -130,6 +132,7 @@ impl Shelf {
             chunks,
             absent,
             has_groups,
+            has_moved: false,
             texts,
             attributes,
             arrivals,
@@ -178,6 +181,7 @@ impl Shelf {
             Some(_) => *word |= bit,
             None => *word &= !bit,
         }
+        self.has_moved |= !is_new && listing.item.category != self.item(item).category;
         let values = self.attributes.values(&listing.item);
         let chunk = Arc::make_mut(&mut self.chunks[item.index() / CHUNK]);
         chunk.version = self.version;
@@ -284,6 +288,16 @@ impl Shelf {
         self.has_groups
     }
 
+    /// Whether any item has gone to another category since the catalogue filled the shelf, or since it arrived.
+    pub fn has_moved(&self) -> bool {
+        self.has_moved
+    }
+
+    /// The field of the category, as filters know it.
+    pub fn category_field(&self) -> FieldId {
+        Field::Category.id()
+    }
+
     /// The variants of one product share this.
     #[inline]
     pub fn group(&self, item: ItemId) -> Option<u32> {
@@ -326,6 +340,11 @@ impl Shelf {
     /// Arrivals in the category of this number, in the order in which they came.
     pub fn arrivals_in(&self, category: u32) -> &[ItemId] {
         self.arrivals.of_category.get(&category).map_or(&[], Vec::as_slice)
+    }
+
+    /// The same for a category's path.
+    pub fn arrivals_under(&self, path: &str) -> &[ItemId] {
+        self.texts.find(path).map_or(&[], |category| self.arrivals_in(category))
     }
 
     /// The item as a filter sees it.

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::Row;
 use super::operand::{Day, Figure};
 use super::operand::{Field, Flag, Kind, Leaf, Number, Operand, Path, Seen, Text};
 use super::order::Order;
+use super::{FieldId, Row};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Condition {
@@ -104,6 +104,23 @@ impl Condition {
         // What is held against something unknown is false, whatever the row.
         let bound = bound.unwrap_or(always(false));
         if bound.any_field(&|_| true) { bound } else { always(bound.holds(current)) }
+    }
+
+    /// The path that the field must be, if this or one of its joined parts asks for just that.
+    pub(super) fn must_be(&self, field: FieldId) -> Option<&str> {
+        match self {
+            Self::All(parts) => parts.iter().find_map(|part| part.must_be(field)),
+            Self::Paths(Test::Compare(left, Order::Same, right)) => match (left, right) {
+                (Leaf::Field(asked), Leaf::Constant(path))
+                | (Leaf::Constant(path), Leaf::Field(asked))
+                    if asked.id == field && !asked.of_current =>
+                {
+                    Some(path)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// True if `asks` is true of any field.

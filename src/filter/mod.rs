@@ -269,6 +269,11 @@ impl Bound {
     pub fn matches<R: Row + ?Sized>(&self, row: &R) -> bool {
         self.0.holds(row)
     }
+
+    /// The path that this field of a row must be for the row to pass, where the filter says so outright.
+    pub fn must_be(&self, field: FieldId) -> Option<&str> {
+        self.0.must_be(field)
+    }
 }
 
 fn fits(text: &str) -> Result<(), Fault> {

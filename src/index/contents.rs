@@ -75,6 +75,10 @@ pub struct Contents {
     pub(crate) longer_by_first: Lists<u32>,
     /// Every item: what sells best first, then what never sold; derived.
     pub(crate) by_popularity: Vec<ItemId>,
+    /// Of each item, its place there; derived.
+    pub(crate) popularity_ranks: Vec<u32>,
+    /// Of each category, the items for which it is the narrowest, in that order; derived.
+    pub(crate) of_category: Lists<ItemId>,
     /// What can be offered, as the catalogue filled it; derived.
     pub shelf: Shelf,
     /// `trends.momentum` to powers that will be asked for; derived.
@@ -119,7 +123,26 @@ impl Contents {
         self.trends.ranking.iter().for_each(|item| ranked[item.index()] = true);
         let unranked = (0..ranked.len()).filter(|&item| !ranked[item]).map(ItemId::new);
         self.by_popularity = self.trends.ranking.iter().copied().chain(unranked).collect();
+        self.popularity_ranks = vec![0; ranked.len()];
+        let mut of_category = vec![Vec::new(); self.categories.len()];
+        for (&item, rank) in self.by_popularity.iter().zip(0..) {
+            self.popularity_ranks[item.index()] = rank;
+            if let Some(category) = self.categories.of(item) {
+                of_category[category.index()].push(item);
+            }
+        }
+        self.of_category = of_category.into_iter().collect();
         self
+    }
+
+    /// The item's place by popularity, from 0: what never sold behind what did, new arrivals last.
+    pub(crate) fn popularity_rank(&self, item: ItemId) -> u32 {
+        self.popularity_ranks.get(item.index()).copied().unwrap_or(item.index() as u32)
+    }
+
+    /// Whether the item sold at all, so that its popularity is known.
+    pub(crate) fn is_ranked(&self, item: ItemId) -> bool {
+        (self.popularity_rank(item) as usize) < self.trends.ranking.len()
     }
 
     /// Works out the items' momentum to these powers: a question asks for it of thousands of items.

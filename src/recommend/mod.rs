@@ -7,6 +7,7 @@
 mod arrange;
 mod blend;
 mod features;
+mod line;
 mod listed;
 mod merchandise;
 mod pool;

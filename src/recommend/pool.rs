@@ -1,6 +1,7 @@
 //! Candidates, as the sources propose them: what each source says of each, and the strongest evidence.
 
 use super::blend::{SOURCES, Source, Weights};
+use super::line::{Line, is_far};
 use super::ranking::Scored;
 use super::reason;
 use super::sieve::{Condition, Sieves};
@@ -176,14 +177,18 @@ pub(super) struct Pool<'a> {
     pub(super) contents: &'a Contents,
     pub(super) gate: Gate<'a>,
     pub(super) ledger: Ledger,
-    /// So many of the most popular items were looked at, be they candidates now or not.
-    pub(super) walked: usize,
+    line: Line<'a>,
+    /// So many of the line were looked at, be they candidates now or not.
+    walked: usize,
     weights: [f32; SOURCES],
     scratch: &'a mut Scratch,
 }
 
 impl Drop for Pool<'_> {
     fn drop(&mut self) {
+        if is_far(self.walked, self.gate.shelf) {
+            self.gate.must_hold.iter().for_each(|held| self.scratch.sieves.want_passing(held));
+        }
         for slot in self.scratch.slots.drain(..) {
             self.scratch.places[slot.item.index()] = 0;
         }
@@ -232,10 +237,12 @@ impl<'a> Pool<'a> {
         scratch: &'a mut Scratch,
     ) -> Self {
         scratch.places.resize(gate.shelf.len(), 0);
+        let line = Line::of(&gate.must_hold, &mut scratch.sieves, contents, gate.shelf);
         Self {
             contents,
             gate,
             ledger: Ledger::default(),
+            line,
             walked: 0,
             weights: weights.by_source(),
             scratch,
@@ -280,11 +287,36 @@ impl<'a> Pool<'a> {
         why.inspect(|why| self.block(item, *why)).is_none()
     }
 
-    /// Every item of the shop: what sells best first, then what never sold, new arrivals last.
-    pub(super) fn all_by_popularity(&self) -> impl Iterator<Item = ItemId> + use<'a> {
-        let contents = self.contents;
-        let arrivals = (contents.len()..self.gate.shelf.len()).map(ItemId::new);
-        contents.by_popularity.iter().copied().chain(arrivals)
+    /// The next that may fill the answer up: what sells best first, then what never sold, new arrivals last.
+    pub(super) fn next_in_line(&mut self) -> Option<ItemId> {
+        let item = self.line.at(self.walked, self.contents, self.gate.shelf)?;
+        self.walked += 1;
+        Some(item)
+    }
+
+    /// Tells the ledger of all that never stood in line, once the line is at its end.
+    pub(super) fn end_of_line(&mut self) {
+        if matches!(self.line, Line::All) {
+            return;
+        }
+        let (contents, shelf) = (self.contents, self.gate.shelf);
+        let standing = (0..).map_while(|place| self.line.at(place, contents, shelf));
+        let known = standing.filter(|item| self.is_known(*item)).count();
+        let told = self.line.len(shelf) + self.scratch.slots.len() - known;
+        self.ledger.drop_many(Dropped::Filtered, shelf.len() - told);
+    }
+
+    /// What passes the condition, in the order of the line; or more than that, where that isn't known.
+    pub(super) fn line_for(&mut self, condition: &Condition) -> Line<'a> {
+        let must_hold = std::slice::from_ref(condition);
+        Line::of(must_hold, &mut self.scratch.sieves, self.contents, self.gate.shelf)
+    }
+
+    /// Remembers of a condition that filling up took so many steps because of it.
+    pub(super) fn took(&mut self, steps: usize, condition: &Condition) {
+        if is_far(steps, self.gate.shelf) {
+            self.scratch.sieves.want_passing(condition);
+        }
     }
 
     /// Whether a condition holds for the item.
@@ -403,10 +435,9 @@ impl<'a> Pool<'a> {
             self.add_at(place, Source::Popular, says, Evidence::Popular { fallback });
         }
         let mut wanted = limit;
-        for &item in &trends.ranking {
-            if wanted == 0 {
-                break;
-            }
+        while wanted > 0 {
+            let next = self.line.at(self.walked, contents, self.gate.shelf);
+            let Some(item) = next.filter(|item| contents.is_ranked(*item)) else { break };
             self.walked += 1;
             if self.known(item).is_some() {
                 continue;

@@ -215,12 +215,16 @@ impl<'s, 'a> Seating<'s, 'a> {
             !self.seen.contains(&item) && self.pool.holds(&promotion.condition, item)
         };
         let candidates = ranking::best(scored.iter().copied().filter(passes).collect(), usize::MAX);
-        let others = self.pool.all_by_popularity().map(|item| (item, 0.0));
+        let (contents, shelf) = (self.pool.contents, self.pool.gate.shelf);
+        let line = self.pool.line_for(&promotion.condition);
+        let others = (0..).map_while(|place| line.at(place, contents, shelf));
         let mut more = Vec::new();
-        for (item, score) in candidates.into_iter().chain(others) {
+        let mut steps = 0;
+        for (item, score) in candidates.into_iter().chain(others.map(|item| (item, 0.0))) {
             if more.len() == missing {
                 break;
             }
+            steps += 1;
             let may = !self.seen.contains(&item)
                 && self.pool.holds(&promotion.condition, item)
                 && self.pool.may_answer(item);
@@ -228,18 +232,14 @@ impl<'s, 'a> Seating<'s, 'a> {
                 more.push(Place { item, score, put: Some(Put::Rule(promotion.reason())) });
             }
         }
+        self.pool.took(steps, &promotion.condition);
         more
     }
 
     /// Keeps the promise of a full answer: whatever can be offered fills it up.
     fn fill_up(&mut self, places: &mut Vec<Place>) {
-        if places.len() >= self.room {
-            return;
-        }
-        for item in self.pool.all_by_popularity().skip(self.pool.walked) {
-            if places.len() == self.room {
-                break;
-            }
+        while places.len() < self.room {
+            let Some(item) = self.pool.next_in_line() else { return self.pool.end_of_line() };
             let may = !self.seen.contains(&item)
                 && !self.pool.is_known(item)
                 && self.pool.passes_gate(item);

@@ -1,11 +1,15 @@
 //! Filters at work: what an item gave once is remembered until the item changes.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
+use super::line::are_few;
 use super::terms::PriceBand;
 use crate::catalog::{CHUNK, Shelf, ShelfRow};
 use crate::filter::{Bound, Filter, Row};
 use crate::ids::ItemId;
+use crate::index::Contents;
 
 /// After so many filters the memory starts anew. Each takes two bits per item.
 const MOST_KEPT: usize = 64;
@@ -23,6 +27,26 @@ pub(super) struct Sieves {
 struct Kept {
     bound: Bound,
     chunks: Vec<Memo>,
+    passing: Passing,
+}
+
+/// All items that pass a filter, what sells best first.
+#[derive(Debug, Default)]
+enum Passing {
+    /// Nobody has needed to know.
+    #[default]
+    Unknown,
+    /// An answer was so hard to fill up that the next to ask shall know.
+    Wanted,
+    /// Too many to be worth a list.
+    Many,
+    These {
+        items: Arc<Vec<ItemId>>,
+        /// Of the shelf.
+        version: u64,
+        /// Of its chunks.
+        chunks: Vec<u64>,
+    },
 }
 
 /// What a chunk of the shelf gave, as long as it stays at this version.
@@ -65,7 +89,8 @@ impl Sieves {
             return Condition::Kept(number);
         }
         let number = self.kept.len();
-        self.kept.push(Kept { bound: filter.bind(None), chunks: Vec::new() });
+        let (bound, chunks) = (filter.bind(None), Vec::new());
+        self.kept.push(Kept { bound, chunks, passing: Passing::Unknown });
         self.by_text.insert(filter.text().to_owned(), number);
         Condition::Kept(number)
     }
@@ -92,6 +117,26 @@ impl Sieves {
         self.condition(&filter, current)
     }
 
+    /// Notes that it took long to find enough that passes.
+    pub(super) fn want_passing(&mut self, condition: &Condition) {
+        if let Condition::Kept(number) = condition {
+            let passing = &mut self.kept[*number].passing;
+            if matches!(passing, Passing::Unknown) {
+                *passing = Passing::Wanted;
+            }
+        }
+    }
+
+    /// All items that pass a kept filter, what sells best first, if that was wanted and they are few.
+    pub(super) fn passing(
+        &mut self,
+        number: usize,
+        contents: &Contents,
+        shelf: &Shelf,
+    ) -> Option<Arc<Vec<ItemId>>> {
+        self.kept[number].passing(contents, shelf)
+    }
+
     /// Whether the item passes.
     pub(super) fn holds(&mut self, condition: &Condition, shelf: &Shelf, item: ItemId) -> bool {
         match condition {
@@ -102,6 +147,39 @@ impl Sieves {
 }
 
 impl Kept {
+    fn passing(&mut self, contents: &Contents, shelf: &Shelf) -> Option<Arc<Vec<ItemId>>> {
+        let (known, known_chunks) = match std::mem::take(&mut self.passing) {
+            Passing::These { items, version, chunks } if version == shelf.version() => {
+                self.passing = Passing::These { items: items.clone(), version, chunks };
+                return Some(items);
+            }
+            Passing::These { items, chunks, .. } => (items, chunks),
+            Passing::Wanted => Default::default(),
+            as_before @ (Passing::Unknown | Passing::Many) => {
+                self.passing = as_before;
+                return None;
+            }
+        };
+        let firsts = (0..shelf.len()).step_by(CHUNK).map(ItemId::new);
+        let chunks: Vec<u64> = firsts.map(|first| shelf.version_at(first)).collect();
+        let is_stale = |chunk: usize| known_chunks.get(chunk) != Some(&chunks[chunk]);
+        let mut items: Vec<ItemId> =
+            known.iter().copied().filter(|item| !is_stale(item.index() / CHUNK)).collect();
+        for chunk in (0..chunks.len()).filter(|chunk| is_stale(*chunk)) {
+            let places = chunk * CHUNK..((chunk + 1) * CHUNK).min(shelf.len());
+            items.extend(places.map(ItemId::new).filter(|item| self.holds(shelf, *item)));
+            if !are_few(items.len(), shelf) {
+                self.passing = Passing::Many;
+                return None;
+            }
+        }
+        items.sort_unstable_by_key(|item| contents.popularity_rank(*item));
+        let items = Arc::new(items);
+        let version = shelf.version();
+        self.passing = Passing::These { items: items.clone(), version, chunks };
+        Some(items)
+    }
+
     fn holds(&mut self, shelf: &Shelf, item: ItemId) -> bool {
         let (chunk, place) = (item.index() / CHUNK, item.index() % CHUNK);
         if self.chunks.len() <= chunk {

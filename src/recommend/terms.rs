@@ -102,6 +102,10 @@ impl Ledger {
     }
 
     pub(super) fn drop(&mut self, why: Dropped) {
-        self.dropped[why as usize] += 1;
+        self.drop_many(why, 1);
+    }
+
+    pub(super) fn drop_many(&mut self, why: Dropped, count: usize) {
+        self.dropped[why as usize] += count as u32; // of the shop's items, which u32 counts
     }
 }

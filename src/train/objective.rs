@@ -14,14 +14,14 @@ use crate::recommend::{Answer, Blend, Kind, Objective, Query, Scratch, Terms, an
 
 /// Powers of an item's value that are tried.
 const POWERS: [f32; 5] = [0.1, 0.2, 0.35, 0.6, 1.0];
-/// So many cases of each question are answered, evenly spread.
+/// So many cases of each question are answered, evenly spread: to choose by, and as many again to tell by.
 const CASES: usize = 300;
 /// So many places are looked at.
 const PLACES: usize = 10;
 /// The chance of being taken is learnt for so many places.
 const ACCEPTED_PLACES: usize = 20;
 
-/// What bending an order towards value costs and brings, on the held-out weeks.
+/// What bending an order towards value costs and brings, on cases of the held-out weeks that it was not chosen by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Bent {
     /// Power of the value that multiplies a score; 0 if nothing was to be gained at the stated loss.
@@ -46,9 +46,9 @@ pub(super) fn bend(rehearsal: &Rehearsal, blend: &mut Blend, most_loss: f64) -> 
         ("margin", Objective::Margin, all().any(|item| shelf.margin(item).is_some())),
     ] {
         for kind in Kind::ALL.into_iter().filter(|_| is_known) {
-            let cases = some(rehearsal.split.cases(kind));
+            let cases = some(rehearsal.split.cases(kind), 2 * CASES);
             if !cases.is_empty() {
-                let bent = best(rehearsal, blend, kind, objective, &cases, most_loss);
+                let bent = bent(rehearsal, blend, kind, objective, &cases, most_loss);
                 *power_of(blend, kind, objective) = bent.power;
                 bends.entry(kind.name()).or_default().insert(name, bent);
             }
@@ -65,7 +65,8 @@ fn power_of(blend: &mut Blend, kind: Kind, objective: Objective) -> &mut f32 {
     }
 }
 
-fn best(
+/// The best power by every other case, with what it costs and brings by the cases between them.
+fn bent(
     rehearsal: &Rehearsal,
     blend: &Blend,
     kind: Kind,
@@ -73,22 +74,21 @@ fn best(
     cases: &[&Case],
     most_loss: f64,
 ) -> Bent {
-    let reached = |power: f32| {
+    let reached = |power: f32, cases: &[&Case]| {
         let mut blend = blend.clone();
         *power_of(&mut blend, kind, objective) = power;
         worth(rehearsal, &blend, kind, objective, cases)
     };
-    let plain = reached(0.0);
-    let mut best = Bent::default();
-    for power in POWERS {
-        let bent = reached(power);
-        let relevance_lost = 1.0 - bent.relevance / plain.relevance.max(f64::MIN_POSITIVE);
-        let value_gained = bent.value / plain.value.max(f64::MIN_POSITIVE) - 1.0;
-        if relevance_lost <= most_loss && value_gained > best.value_gained {
-            best = Bent { power, relevance_lost, value_gained };
-        }
+    let every_other = |first: usize| cases.iter().skip(first).step_by(2).copied().collect();
+    let (choosing, telling): (Vec<&Case>, Vec<&Case>) = (every_other(0), every_other(1));
+    let plain = reached(0.0, &choosing);
+    let tried = POWERS.map(|power| reached(power, &choosing).beside(plain, power));
+    let allowed = tried.into_iter().filter(|bent| bent.relevance_lost <= most_loss);
+    let best = allowed.max_by(|a, b| a.value_gained.total_cmp(&b.value_gained));
+    match best.filter(|best| best.value_gained > 0.0) {
+        Some(Bent { power, .. }) => reached(power, &telling).beside(reached(0.0, &telling), power),
+        None => Bent::default(),
     }
-    best
 }
 
 /// How good answers are, and what the right ones among them are worth.
@@ -96,6 +96,17 @@ fn best(
 struct Worth {
     relevance: f64,
     value: f64,
+}
+
+impl Worth {
+    /// What bending by `power` costs and brings, if this is what comes of it.
+    fn beside(self, plain: Self, power: f32) -> Bent {
+        Bent {
+            power,
+            relevance_lost: 1.0 - self.relevance / plain.relevance.max(f64::MIN_POSITIVE),
+            value_gained: self.value / plain.value.max(f64::MIN_POSITIVE) - 1.0,
+        }
+    }
 }
 
 fn worth(
@@ -127,7 +138,7 @@ fn worth(
 /// The chance that an item of a basket's answer is in the rest of the order, by its place: never rising down
 /// the list. Empty where there are no baskets to learn from.
 pub(super) fn acceptance(rehearsal: &Rehearsal, blend: &Blend) -> Vec<f32> {
-    let cases = some(rehearsal.split.cases(Kind::Basket));
+    let cases = some(rehearsal.split.cases(Kind::Basket), CASES);
     let taken = |case: &Case, answer: &Answer| -> Vec<f32> {
         answer.recommendations.iter().map(|r| case.gain(r.item)).collect()
     };
@@ -180,8 +191,9 @@ fn answers<T: Send>(
     cases.par_iter().map_init(Scratch::default, asked).collect()
 }
 
-fn some(cases: &[Case]) -> Vec<&Case> {
-    cases.iter().step_by(cases.len().div_ceil(CASES).max(1)).collect()
+/// At most so many, evenly spread.
+fn some(cases: &[Case], most: usize) -> Vec<&Case> {
+    cases.iter().step_by(cases.len().div_ceil(most).max(1)).collect()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod hot;
 mod input;
 mod laws;
 mod rank;
+mod rare;
 mod real;
 mod rules;
 mod shops;
