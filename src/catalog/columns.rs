@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::shelf::{CHUNK, number};
+use super::fields::number;
+use super::shelf::CHUNK;
 use super::{Absence, Item, Listing};
 use crate::ids::{DenseId, Interner};
 

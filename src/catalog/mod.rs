@@ -4,6 +4,7 @@
 
 mod category;
 mod columns;
+mod fields;
 mod listing;
 mod read;
 mod shelf;
@@ -15,8 +16,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use fields::ShelfRow;
 pub use listing::{Absence, Listing};
-pub use shelf::{CHUNK, Change, Near, Shelf, ShelfRow};
+pub use shelf::{CHUNK, Change, Near, Shelf};
 pub use tree::CategoryTree;
 
 use crate::time::Timestamp;

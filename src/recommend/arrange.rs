@@ -8,8 +8,9 @@
 use rustc_hash::FxHashMap;
 
 use super::blend::{Blend, Weights};
+use super::evidence::Evidence;
 use super::merchandise::Acting;
-use super::pool::{Evidence, Pool};
+use super::pool::Pool;
 use super::ranking::{self, Scored};
 use super::reason::{Reason, reasons};
 use super::seating::{Place, Put, Seating};

@@ -4,7 +4,8 @@
 use std::sync::LazyLock;
 
 use super::blend::{Source, Weights};
-use super::pool::{Evidence, Pool};
+use super::evidence::Evidence;
+use super::pool::Pool;
 use super::{Question, TrendingBy};
 use crate::customers::History;
 use crate::ids::{CategoryId, ItemId};

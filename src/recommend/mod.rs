@@ -6,7 +6,9 @@
 
 mod arrange;
 mod blend;
+mod evidence;
 mod features;
+mod gate;
 mod line;
 mod listed;
 mod merchandise;
@@ -17,6 +19,7 @@ mod seating;
 mod sieve;
 mod sources;
 mod terms;
+mod wording;
 
 /// How far back what is hot, or rises, is looked for.
 pub use crate::trends::Window;
@@ -32,8 +35,9 @@ use crate::customers::History;
 use crate::ids::ItemId;
 use crate::index::Contents;
 use features::Features;
+use gate::Gate;
 use merchandise::Acting;
-use pool::{Gate, Pool};
+use pool::Pool;
 use sieve::Sieves;
 
 /// What is asked. Keys are the shop's; those it does not know are passed over.

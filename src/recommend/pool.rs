@@ -1,91 +1,17 @@
 //! Candidates, as the sources propose them: what each source says of each, and the strongest evidence.
 
 use super::blend::{SOURCES, Source, Weights};
+use super::evidence::Evidence;
+use super::gate::Gate;
 use super::line::{Line, is_far};
 use super::ranking::Scored;
-use super::reason;
 use super::sieve::{Condition, Sieves};
 use super::terms::{Dropped, Ledger};
-use crate::catalog::{Absence, Shelf};
-use crate::customers::{EventKind, History};
-use crate::ids::{CategoryId, ItemId};
+use crate::customers::History;
+use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::rules::Rule;
 use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch};
-use crate::time::Timestamp;
-use crate::trends::Window;
-
-/// Why a source proposes an item.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Evidence {
-    Bought {
-        with: ItemId,
-        together: u32,
-    },
-    Collected {
-        with: ItemId,
-        together: u32,
-    },
-    Called {
-        by: ItemId,
-        weight: f32,
-        in_orders: bool,
-    },
-    Viewed {
-        with: ItemId,
-        together: u32,
-        alternative: bool,
-    },
-    Next {
-        with: ItemId,
-        together: u32,
-        alternative: bool,
-    },
-    Onward {
-        after: ItemId,
-        sessions: u32,
-    },
-    Longer {
-        rule: u32,
-    },
-    Similar {
-        to: ItemId,
-        cosine: f32,
-        alternative: bool,
-    },
-    Own,
-    Glanced {
-        kind: EventKind,
-        at: Timestamp,
-    },
-    ThisVisit,
-    Category {
-        category: CategoryId,
-        fallback: bool,
-    },
-    Popular {
-        fallback: bool,
-    },
-    /// Place in the row of a window's sellers.
-    Selling {
-        window: Window,
-        row: u32,
-        place: u32,
-        fallback: bool,
-    },
-    /// Place in the row of a window's risers.
-    Rising {
-        window: Window,
-        row: u32,
-        place: u32,
-        fallback: bool,
-    },
-    Due {
-        usual_days: f32,
-        in_days: f32,
-        chance: f32,
-    },
-}
 
 /// One item that was proposed, or kept out: as much as fits into one line of the cache, since a question
 /// about many items touches thousands of these over and over. What is seldom asked for stands in [`Aside`].
@@ -137,41 +63,6 @@ pub(super) struct Arrival {
     pub(super) cosine: f32,
 }
 
-/// What keeps items out of an answer, whatever the sources say.
-#[derive(Debug)]
-pub(super) struct Gate<'a> {
-    pub(super) shelf: &'a Shelf,
-    /// Shown elsewhere on the page; ascending.
-    pub(super) shown: &'a [ItemId],
-    pub(super) must_hold: Vec<Condition>,
-    pub(super) must_not_hold: Vec<Condition>,
-    /// Products of which a variant is what was asked about.
-    pub(super) groups_asked: Vec<u32>,
-}
-
-impl Gate<'_> {
-    /// Why the item can't be answered, if so.
-    #[inline]
-    pub(super) fn drops(&self, sieves: &mut Sieves, item: ItemId) -> Option<Dropped> {
-        match self.shelf.absence(item) {
-            Some(Absence::SoldOut) => return Some(Dropped::OutOfStock),
-            Some(Absence::Hidden | Absence::Deleted) => return Some(Dropped::Hidden),
-            None => {}
-        }
-        let mut holds = |condition| sieves.holds(condition, self.shelf, item);
-        match () {
-            () if self.shown.binary_search(&item).is_ok() => Some(Dropped::Duplicate),
-            () if self.must_not_hold.iter().any(&mut holds) => Some(Dropped::Hidden),
-            () if !self.must_hold.iter().all(&mut holds) => Some(Dropped::Filtered),
-            () if !self.groups_asked.is_empty() => {
-                let group = self.shelf.group(item)?;
-                self.groups_asked.contains(&group).then_some(Dropped::Variant)
-            }
-            () => None,
-        }
-    }
-}
-
 /// The candidates of one answer.
 pub(super) struct Pool<'a> {
     pub(super) contents: &'a Contents,
@@ -194,38 +85,6 @@ impl Drop for Pool<'_> {
         }
         self.scratch.asides.clear();
         self.scratch.arrivals.clear();
-    }
-}
-
-impl Evidence {
-    /// What proposed the item.
-    pub(super) fn source(self) -> reason::Source {
-        use reason::Source;
-        match self {
-            Self::Bought { .. } | Self::Longer { .. } => Source::BoughtTogether,
-            Self::Collected { .. } => Source::SameCustomers,
-            Self::Called { .. } => Source::CalledFor,
-            Self::Viewed { .. } | Self::Next { .. } => Source::ViewedTogether,
-            Self::Onward { .. } => Source::VisitsLikeThis,
-            Self::Similar { .. } => Source::Similar,
-            Self::Own | Self::Due { .. } => Source::BoughtBefore,
-            Self::Glanced { .. } | Self::ThisVisit => Source::SeenBefore,
-            Self::Category { .. } => Source::Category,
-            Self::Popular { .. } => Source::Popular,
-            Self::Selling { .. } => Source::BestSeller,
-            Self::Rising { .. } => Source::Rising,
-        }
-    }
-
-    /// Whether the item stands in because nothing nearer is known.
-    pub(super) fn is_fallback(self) -> bool {
-        match self {
-            Self::Category { fallback, .. }
-            | Self::Popular { fallback }
-            | Self::Selling { fallback, .. }
-            | Self::Rising { fallback, .. } => fallback,
-            _ => false,
-        }
     }
 }
 

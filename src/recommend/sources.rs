@@ -1,7 +1,8 @@
 //! Where candidates come from, question by question.
 
 use super::blend::{Source, Weights};
-use super::pool::{Evidence, Pool};
+use super::evidence::Evidence;
+use super::pool::Pool;
 use super::terms::Dropped;
 use crate::customers::{Bought, History};
 use crate::ids::ItemId;

@@ -1,0 +1,193 @@
+//! The fields of an item, as filters name and read them: the fixed ones, and whatever else the catalogue has.
+
+use super::Item;
+use super::columns::Chunk;
+use super::shelf::{CHUNK, Shelf};
+use crate::filter::{FieldId, Row, Schema, Type};
+use crate::ids::{DenseId, Interner, ItemId};
+use crate::time::Timestamp;
+
+/// The columns beside the fixed ones, as the catalogue names them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Attributes {
+    pub(super) names: Interner<Attribute>,
+    /// Those in which every value is a number.
+    pub(super) numeric: Vec<bool>,
+}
+
+/// A column beside the fixed ones.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attribute(u32);
+
+impl DenseId for Attribute {
+    fn new(index: usize) -> Self {
+        Self(u32::try_from(index).expect("few columns"))
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Attributes {
+    pub(super) fn of(items: &[Item]) -> Self {
+        let mut attributes = Self::default();
+        items.iter().for_each(|item| attributes.add(item));
+        attributes
+    }
+
+    /// A column that has been numeric until tonight stays so: what is no number in it is unknown.
+    pub(super) fn add(&mut self, item: &Item) {
+        for (name, value) in &item.attributes {
+            let is_number = number(value).is_some();
+            let column = self.names.intern(name).index();
+            match self.numeric.get_mut(column) {
+                Some(numeric) => *numeric &= is_number,
+                None => self.numeric.push(is_number),
+            }
+        }
+    }
+
+    pub(super) fn values<'a>(&self, item: &'a Item) -> Vec<(usize, &'a str)> {
+        let known = item.attributes.iter();
+        known
+            .filter_map(|(name, value)| Some((self.names.get(name)?.index(), value.as_str())))
+            .collect()
+    }
+}
+
+/// A finite number, as people write it in a file.
+pub(super) fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// The fields that every item has, as filters name them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    ItemId,
+    Title,
+    Brand,
+    Category,
+    GroupId,
+    Price,
+    Cost,
+    Margin,
+    Stock,
+    InStock,
+    LaunchedAt,
+}
+
+impl Field {
+    const ALL: [(Self, &'static str, Type); 11] = [
+        (Self::ItemId, "item_id", Type::Text),
+        (Self::Title, "title", Type::Text),
+        (Self::Brand, "brand", Type::Text),
+        (Self::Category, "category", Type::Path),
+        (Self::GroupId, "group_id", Type::Text),
+        (Self::Price, "price", Type::Number),
+        (Self::Cost, "cost", Type::Number),
+        (Self::Margin, "margin", Type::Number),
+        (Self::Stock, "stock", Type::Number),
+        (Self::InStock, "in_stock", Type::Flag),
+        (Self::LaunchedAt, "launched_at", Type::Day),
+    ];
+
+    pub(super) fn id(self) -> FieldId {
+        FieldId(self as u32)
+    }
+
+    fn of(id: FieldId) -> Option<Self> {
+        Self::ALL.get(id.0 as usize).map(|(field, ..)| *field)
+    }
+}
+
+/// Attributes may be named as they are, or as `attributes.NAME` where a fixed field has the name.
+const ATTRIBUTES: &str = "attributes.";
+
+impl Schema for Shelf {
+    fn field(&self, name: &str) -> Option<(FieldId, Type)> {
+        if let Some((field, _, kind)) = Field::ALL.iter().find(|(_, known, _)| *known == name) {
+            return Some((field.id(), *kind));
+        }
+        let name = name.strip_prefix(ATTRIBUTES).unwrap_or(name);
+        let column = self.attributes.names.get(name)?.index();
+        let kind = if self.attributes.numeric[column] { Type::Number } else { Type::Text };
+        Some((FieldId((Field::ALL.len() + column) as u32), kind))
+    }
+
+    fn names(&self) -> Vec<String> {
+        let fixed = Field::ALL.iter().map(|(_, name, _)| (*name).to_owned());
+        fixed.chain(self.attributes.names.keys().map(str::to_owned)).collect()
+    }
+}
+
+impl Shelf {
+    /// The item as a filter sees it.
+    #[inline]
+    pub fn row(&self, item: ItemId) -> ShelfRow<'_> {
+        ShelfRow { shelf: self, item }
+    }
+}
+
+/// One item, as a filter sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct ShelfRow<'a> {
+    shelf: &'a Shelf,
+    item: ItemId,
+}
+
+impl ShelfRow<'_> {
+    fn at(&self) -> (&Chunk, usize) {
+        (&self.shelf.chunks[self.item.index() / CHUNK], self.item.index() % CHUNK)
+    }
+}
+
+impl Row for ShelfRow<'_> {
+    fn number(&self, field: FieldId) -> Option<f64> {
+        let (chunk, place) = self.at();
+        match Field::of(field) {
+            Some(Field::Price) => chunk.price(place),
+            Some(Field::Cost) => chunk.cost(place),
+            Some(Field::Margin) => Some(chunk.price(place)? - chunk.cost(place)?),
+            Some(Field::Stock) => chunk.listing(place)?.stock.map(|units| units as f64),
+            Some(_) => None,
+            None => chunk.number(field.0 as usize - Field::ALL.len(), place),
+        }
+    }
+
+    fn text(&self, field: FieldId) -> Option<&str> {
+        let (chunk, place) = self.at();
+        let texts = &self.shelf.texts;
+        match Field::of(field) {
+            Some(Field::ItemId) => Some(self.shelf.key(self.item)),
+            Some(Field::Title) => self.shelf.item(self.item).title.as_deref(),
+            Some(Field::Brand) => texts.get(chunk.brand(place)?),
+            Some(Field::GroupId) => texts.get(chunk.group(place)?),
+            Some(_) => None,
+            None => texts.get(chunk.text(field.0 as usize - Field::ALL.len(), place)?),
+        }
+    }
+
+    fn flag(&self, field: FieldId) -> Option<bool> {
+        let (chunk, place) = self.at();
+        match Field::of(field)? {
+            Field::InStock => chunk.in_stock(place),
+            _ => None,
+        }
+    }
+
+    fn path(&self, field: FieldId) -> Option<&str> {
+        let (chunk, place) = self.at();
+        match Field::of(field)? {
+            Field::Category => self.shelf.texts.get(chunk.category(place)?),
+            _ => None,
+        }
+    }
+
+    fn day(&self, field: FieldId) -> Option<Timestamp> {
+        match Field::of(field)? {
+            Field::LaunchedAt => self.shelf.item(self.item).launched_at,
+            _ => None,
+        }
+    }
+}
