@@ -2,7 +2,7 @@
 
 use super::blend::{Source, Weights};
 use super::pool::{Evidence, Pool};
-use super::terms::Dropped;
+use super::terms::{Dropped, Effort};
 use crate::customers::{Bought, History};
 use crate::ids::ItemId;
 use crate::index::Contents;
@@ -17,6 +17,8 @@ struct Seed {
 
 /// At most so many items of a customer's past say what else the customer may like.
 const HISTORY_SEEDS: usize = 60;
+/// … and so many where many wait.
+const FEW_SEEDS: usize = 8;
 /// Occasions to be bought together that it takes before "hardly ever" means anything.
 const TELLING: f64 = 5.0;
 /// Bought together on a smaller share of the occasions than this is hardly ever.
@@ -62,6 +64,7 @@ pub(super) fn customer(
     recent: &[&str],
     history: Option<&History>,
     exclude_purchased: bool,
+    effort: Effort,
 ) {
     let visit = latest_first(pool, recent);
     if let Some(&latest) = visit.first() {
@@ -87,7 +90,11 @@ pub(super) fn customer(
         }
     }
     if let Some(history) = history {
-        let leanings = history.leanings(&pool.contents.interests, HISTORY_SEEDS);
+        let seeds = match effort {
+            Effort::Full => HISTORY_SEEDS,
+            Effort::Brief => FEW_SEEDS,
+        };
+        let leanings = history.leanings(&pool.contents.interests, seeds);
         for (number, (item, weight)) in (visit.len() as u32..).zip(leanings) {
             propose_beside_pulls(pool, Seed { number, item, weight });
         }

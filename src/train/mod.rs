@@ -12,6 +12,7 @@
 
 mod arrivals;
 mod cases;
+mod crowds;
 mod damping;
 pub mod gate;
 mod lacking;
@@ -114,6 +115,7 @@ pub fn train(
         )));
     }
     let items = stock(&mut log, &catalog.catalog);
+    let crowds = crowds::lines(&log, &baskets(&log, &time_zone), &time_zone);
     let Tuned { learnt, how, lacking } = learn_tuned(&log, items, &time_zone, options, &mut watch);
     watch("getting to know the customers");
     let source = Source {
@@ -144,6 +146,7 @@ pub fn train(
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
     notes.extend(verdict.notes());
+    notes.extend(crowds);
     notes.extend(lacking.iter().map(|line| format!("not learnt yet: {line}")));
     let json = |what: &str, value: serde_json::Result<serde_json::Value>| {
         value.map_err(|error| Error::Server(format!("the {what} can't be written: {error}")))
