@@ -26,6 +26,7 @@ mod ranker;
 mod share;
 mod tune;
 
+pub use crowds::quieted;
 pub use gate::GateOptions;
 use learn::learn_for;
 pub use learn::{Learnt, Lesson, learn};
@@ -115,7 +116,8 @@ pub fn train(
         )));
     }
     let items = stock(&mut log, &catalog.catalog);
-    let crowds = crowds::lines(&log, &baskets(&log, &time_zone), &time_zone);
+    let (log, crowds) =
+        if options.keep_crowds { (log, Vec::new()) } else { crowds::quieted(&log, &time_zone) };
     let Tuned { learnt, how, lacking } = learn_tuned(&log, items, &time_zone, options, &mut watch);
     watch("getting to know the customers");
     let source = Source {

@@ -174,6 +174,37 @@ async fn whoever_finds_no_room_is_told_at_once_and_when_to_come_back() {
     server.stop().await;
 }
 
+/// A request takes a place for as long as somebody waits for it: an answer takes less than a millisecond once its
+/// request is whole, and what is still waiting is dropped with its connection.
+#[tokio::test]
+async fn a_client_that_hangs_up_takes_its_requests_with_it() {
+    let place = Place::new();
+    let server = place.serve(ServeOptions { queue: 2, deadline_ms: 60_000, ..quick() }).await;
+    let client = server.client().await;
+    let asked = || async {
+        let mut client = client.clone();
+        client.related_items(related("a1")).await.map(drop).map_err(|status| status.code())
+    };
+    let address: SocketAddr = server.address["http://".len()..].parse().expect("an address");
+    let mut connected = Vec::new();
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        let stream = TcpStream::connect(address).await.expect("it listens");
+        let (send, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        connected.push(tokio::spawn(connection));
+        let mut send: SendRequest<Bytes> = send.ready().await.expect("there is room for a stream");
+        waiting.push(send.send_request(head(None), false).expect("it is open"));
+    }
+    until("there is no room", || async {
+        (asked().await == Err(Code::ResourceExhausted)).then_some(())
+    })
+    .await;
+    // No reset, no goodbye: the sockets are closed, and their requests are gone.
+    connected.iter().for_each(tokio::task::JoinHandle::abort);
+    until("there is room again", || async { asked().await.ok() }).await;
+    server.stop().await;
+}
+
 /// A client that opened 600 requests and never sent their bodies once kept everybody else out.
 #[tokio::test]
 async fn one_connection_does_not_take_all_the_room() {
@@ -354,8 +385,11 @@ async fn certificates_are_read_again_and_open_connections_stay() {
     encrypted(&server, &new, None).await.expect_err("signed by another");
     // Half written first: it is said, and the old one stays.
     place.write("server.key", "nonsense");
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    answers(&encrypted(&server, &old, None).await.expect("the old one stays")).await;
+    // It looks every 20 ms: whoever comes meanwhile gets in as before.
+    let written = Instant::now();
+    while written.elapsed() < Duration::from_millis(200) {
+        answers(&encrypted(&server, &old, None).await.expect("the old one stays")).await;
+    }
     new.write(&place);
     let after = until("the new certificate is shown", || async {
         encrypted(&server, &new, None).await.ok()
