@@ -292,7 +292,7 @@ fn quietly_learnt(reading: &Reading) -> (Learnt, Vec<String>) {
 }
 
 #[test]
-fn a_crowd_of_fake_accounts_changes_few_lists_and_is_told() {
+fn a_crowd_of_fake_accounts_gets_into_few_lists_and_is_told() {
     let (accounts, rows) = crowd_size();
     let keys = item_keys(&rows);
     let (before, lines) = quietly_learnt(&reading(&rows));
@@ -300,20 +300,29 @@ fn a_crowd_of_fake_accounts_changes_few_lists_and_is_told() {
     let (a, b) = strange_pairs(&before, &keys, 1).remove(0);
     let fake = crowd(&rows, accounts, [&a, &b]);
     eprintln!("{accounts} accounts, {} of {} rows", fake.len(), rows.len());
-    let poisoned = reading(&[rows, fake].concat());
+    let poisoned = reading(&[rows.clone(), fake].concat());
     let (after, lines) = quietly_learnt(&poisoned);
     let told = lines.iter().find(|line| line.contains("newcomers above all"));
     let told = told.unwrap_or_else(|| panic!("nothing is said: {lines:?}"));
     assert!(told.contains(&a) && told.contains(&b), "{told}");
     let (other, moved) = changed(&keys, &before, &after, [&a, &b]);
     let harmed = changed(&keys, &before, &learnt(&poisoned), [&a, &b]);
+    // Every hundredth order of the honest: so much do lists change by themselves.
+    let orders: BTreeSet<&str> = rows.iter().map(|row| row.order.as_str()).collect();
+    let gone: BTreeSet<&str> = orders.into_iter().step_by(100).collect();
+    let left = rows.iter().filter(|row| !gone.contains(row.order.as_str())).cloned();
+    let fewer = reading(&left.collect::<Vec<_>>());
+    let (by_itself, _) = changed(&keys, &quietly_learnt(&fewer).0, &before, [&a, &b]);
     eprintln!(
-        "of {} lists {other} have changed, {moved} of them to hold what was pushed; counted in full: {harmed:?}",
-        keys.len()
+        "of {} lists {moved} hold what was pushed, {} where it counts in full; {other} are others in some place, and \
+         by a hundredth of the honest orders {by_itself} are",
+        keys.len(),
+        harmed.1
     );
     let share = |lists: usize| lists as f64 / keys.len() as f64;
-    assert!(share(other) <= 0.05, "{other} of {}", keys.len());
-    // That the crowd would have changed more, held down by nothing: else nothing was shown.
+    assert!(share(moved) <= 0.05, "{moved} of {}", keys.len());
+    assert!(share(other) <= share(by_itself) + 0.05, "{other}, and {by_itself} by itself");
+    // That the crowd would have got into more, held down by nothing: else nothing was shown.
     assert!(share(harmed.1) > 0.05, "{harmed:?}");
 }
 

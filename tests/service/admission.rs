@@ -186,14 +186,14 @@ async fn a_client_that_hangs_up_takes_its_requests_with_it() {
         client.related_items(related("a1")).await.map(drop).map_err(|status| status.code())
     };
     let address: SocketAddr = server.address["http://".len()..].parse().expect("an address");
-    let mut connected = Vec::new();
-    let mut waiting = Vec::new();
+    let (mut connected, mut waiting, mut open) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..2 {
         let stream = TcpStream::connect(address).await.expect("it listens");
         let (send, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
         connected.push(tokio::spawn(connection));
         let mut send: SendRequest<Bytes> = send.ready().await.expect("there is room for a stream");
         waiting.push(send.send_request(head(None), false).expect("it is open"));
+        open.push(send);
     }
     until("there is no room", || async {
         (asked().await == Err(Code::ResourceExhausted)).then_some(())

@@ -80,13 +80,32 @@ impl Client {
                     return Ok(());
                 }
                 Err(status) if attempt >= self.policy.attempts => return Err(status),
-                Err(status) if !self.policy.codes.contains(&status.code()) => return Err(status),
+                Err(status) if !self.policy.codes.contains(&code(&status)) => return Err(status),
                 Err(_) => tokio::time::sleep(wait).await,
             }
             wait = wait.mul_f64(self.policy.multiplier).min(self.policy.longest_wait);
         }
         unreachable!("the last attempt returns")
     }
+}
+
+/// The code that a gRPC library has for it: where the server has taken leave in good order before it began with a
+/// request, or the connection was closed before the request left, that is UNAVAILABLE (and may be tried again in
+/// any case). tonic 0.14 says INTERNAL of the one and CANCELLED of the other.
+fn code(status: &Status) -> Code {
+    let mut source = std::error::Error::source(status);
+    while let Some(error) = source {
+        let goodbye = error.downcast_ref::<h2::Error>().is_some_and(|error| {
+            error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR)
+        });
+        let never_sent =
+            error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        if goodbye || never_sent {
+            return Code::Unavailable;
+        }
+        source = error.source();
+    }
+    status.code()
 }
 
 /// What some clients came to.
