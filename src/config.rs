@@ -89,6 +89,37 @@ mod tests {
     }
 
     #[test]
+    fn any_text_is_a_configuration_or_refused_with_words() {
+        let written = toml_of_defaults();
+        let samples = [written.as_bytes(), b"[events]\ntime_zone = 'Europe/London'\n", b""];
+        let understood = crate::torment::torment("config", &samples, |bytes| {
+            let Ok(text) = std::str::from_utf8(bytes) else { return false };
+            let figment = Figment::from(Serialized::defaults(Config::default()));
+            match figment.merge(Toml::string(text)).extract::<Config>() {
+                Ok(config) => {
+                    let checked = config.train.check();
+                    assert!(checked.map_or_else(|error| !error.to_string().is_empty(), |()| true));
+                    true
+                }
+                Err(error) => {
+                    assert!(!error.to_string().is_empty());
+                    false
+                }
+            }
+        });
+        assert!(understood > 0);
+    }
+
+    /// Knobs of all sections, as somebody would write them.
+    fn toml_of_defaults() -> String {
+        "[events]\nmax_unreadable_share = 0.1\nmatch_case = true\n[events.map]\nitem_id = \"SKU\"\n\
+         [train]\nkeep_generations = 5\n[train.bought]\nsize = 0.5\nvotes_per_customer = 10\n\
+         [train.gate]\nrows_drop = 0.3\n[serve]\nqueue = 512\nrules = \"rules.toml\"\n\
+         [serve.tls]\ncertificate = \"c.pem\"\n"
+            .into()
+    }
+
+    #[test]
     fn a_file_that_is_named_and_missing_is_an_error() {
         let error = Config::load(Some(Path::new("/no/such.toml"))).expect_err("missing");
         assert!(error.to_string().contains("/no/such.toml"));

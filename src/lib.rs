@@ -70,6 +70,8 @@ pub mod report;
 pub mod rules;
 pub mod tables;
 pub mod time;
+#[cfg(test)]
+mod torment;
 pub mod train;
 pub mod trends;
 

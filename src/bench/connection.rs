@@ -84,6 +84,37 @@ impl Connection {
         check_status(trailers.as_ref().unwrap_or(&head.headers))
     }
 
+    /// Asks with a deadline, and gives the pieces of the reply to `take` as they arrive: the status; `None` if there
+    /// is none.
+    ///
+    /// Errors: the connection broke.
+    pub(super) async fn ask_within(
+        &mut self,
+        (kind, message): &(QueryKind, Bytes),
+        deadline: Duration,
+        mut take: impl FnMut(&Bytes),
+    ) -> Result<Option<u32>> {
+        let broken = |error: h2::Error| Error::Server(format!("the connection broke: {error}"));
+        let mut requests = self.requests.clone().ready().await.map_err(broken)?;
+        let mut head = self.heads[*kind as usize].clone();
+        let timeout = format!("{}u", deadline.as_micros().min(99_999_999));
+        let timeout = timeout.parse().expect("digits and a letter make a header");
+        head.headers_mut().insert("grpc-timeout", timeout);
+        let (reply, mut body) = requests.send_request(head, false).map_err(broken)?;
+        let _ = body.send_data(message.clone(), true); // it may have been refused already
+        let (head, mut body) = reply.await.map_err(broken)?.into_parts();
+        if let Some(status) = status_of(&head.headers) {
+            return Ok(Some(status));
+        }
+        while let Some(piece) = body.data().await {
+            let piece = piece.map_err(broken)?;
+            body.flow_control().release_capacity(piece.len()).map_err(broken)?;
+            take(&piece);
+        }
+        let trailers = body.trailers().await.map_err(broken)?;
+        Ok(trailers.as_ref().and_then(status_of))
+    }
+
     /// Asks, and gives the message of the reply, without its frame.
     pub(super) async fn message(&mut self, question: &(QueryKind, Bytes)) -> Result<Bytes> {
         let mut reply = BytesMut::new();
@@ -93,6 +124,10 @@ impl Connection {
             _ => Ok(reply.freeze().slice(5..)),
         }
     }
+}
+
+fn status_of(headers: &HeaderMap) -> Option<u32> {
+    headers.get("grpc-status")?.to_str().ok()?.parse().ok()
 }
 
 fn check_status(trailers: &HeaderMap) -> Result<()> {

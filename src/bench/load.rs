@@ -132,7 +132,7 @@ pub(super) async fn open(
 }
 
 /// Says when each request is due. A thread of its own, since an async timer has a grain of 1 ms.
-fn pace(rate: f64, duration: Duration, due: &UnboundedSender<Instant>) {
+pub(super) fn pace(rate: f64, duration: Duration, due: &UnboundedSender<Instant>) {
     let started = Instant::now();
     for number in 0.. {
         let at = Duration::from_secs_f64(f64::from(number) / rate);

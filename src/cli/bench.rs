@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
+use super::bench_overload::BenchOverload;
 use super::bench_train::BenchTrain;
 use super::output::{Steps, align_right, print, table};
 use crate::bench::{self, Figures, QueryKind, Questions, Report, Run, Server, Servers, Shape};
@@ -29,6 +30,8 @@ enum What {
     Train(BenchTrain),
     /// Load a server over HTTP/2, beside servers that give the same replies without thinking
     Serve(Serve),
+    /// Ask more than a server can do: what it still answers, and how soon it is well again
+    Overload(BenchOverload),
     /// Play one of the servers of a comparison
     #[command(hide = true)]
     Play(Play),
@@ -131,6 +134,7 @@ impl Bench {
         match self.what {
             What::Train(train) => train.run(&config),
             What::Serve(serve) => serve.run(),
+            What::Overload(overload) => overload.run(),
             What::Play(play) => play.run(config),
         }
     }

@@ -5,6 +5,7 @@
 mod ask;
 mod audience;
 mod bench;
+mod bench_overload;
 mod bench_train;
 mod campaign;
 mod demo;

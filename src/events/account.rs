@@ -29,8 +29,16 @@ pub enum Cause {
     AbsurdQuantity,
     /// Priced at nothing or less in a file that has prices: stock adjustments and free lines.
     Unpriced,
+    /// After the moment at which it is read: a clock is wrong.
+    InTheFuture,
+    /// Long before all others, of a clock that was reset.
+    LongBefore,
     /// The very same event again.
     Duplicate,
+    /// Of a customer that is a program.
+    Program,
+    /// One of too many equal baskets of nobody on one day.
+    Burst,
     /// A purchase that was wholly taken back.
     Returned,
     /// A return of something we did not see the customer buy.
@@ -38,6 +46,12 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// True if somebody may have put it there to be learnt from: how much of it there is says nothing of the
+    /// shop's own export.
+    pub fn is_planted(self) -> bool {
+        matches!(self, Self::Program | Self::Burst)
+    }
+
     /// For people: "unknown event type".
     pub fn label(self) -> &'static str {
         match self {
@@ -51,7 +65,11 @@ impl Cause {
             Self::ZeroOrNegativeQuantity => "zero or negative quantity",
             Self::AbsurdQuantity => "absurd quantity",
             Self::Unpriced => "unpriced",
+            Self::InTheFuture => "in the future",
+            Self::LongBefore => "long before all others",
             Self::Duplicate => "duplicate",
+            Self::Program => "of a program",
+            Self::Burst => "one of a burst of equal baskets",
             Self::Returned => "returned",
             Self::ReturnWithoutPurchase => "return without its purchase",
         }

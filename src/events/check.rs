@@ -3,6 +3,9 @@
 use rayon::slice::ParallelSliceMut;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::bursts::bursts;
+use super::machines::machines;
+use super::moments::{check_clocks, now};
 use super::returns::take_back;
 use super::row::{Row, TitleId};
 use super::{Account, Cause, EventKind, ReadOptions};
@@ -13,6 +16,11 @@ use crate::ids::{GroupId, Interner, ItemId};
 const MANY_UNITS: f32 = 100.0;
 /// In the shop's currency.
 const FRACTION: f32 = 0.01;
+
+/// Duplicates are said from so many on …
+const LEAST_SAID: u64 = 20;
+/// … and this share of all rows.
+const SAID: f64 = 0.02;
 
 /// The keys that rows refer to.
 #[derive(Clone, Copy)]
@@ -55,8 +63,19 @@ pub(super) fn checked(
     if !rows.is_sorted_by_key(|row| row.at) {
         rows.par_sort_by_key(|row| row.at);
     }
+    if timed {
+        check_clocks(&mut rows, now(), notes);
+    }
     duplicates(&mut rows, timed);
     settle(&mut rows, account);
+    say_duplicates(account, notes);
+    if !options.keep_programs {
+        machines(&mut rows, notes);
+        if timed {
+            bursts(&mut rows, notes);
+        }
+        settle(&mut rows, account);
+    }
     take_back(&mut rows);
     settle(&mut rows, account);
     Ok(rows)
@@ -261,6 +280,16 @@ fn duplicates(rows: &mut [Row], timed: bool) {
                 row.fate = Some(Cause::Duplicate);
             }
         }
+    }
+}
+
+/// A word on rows that came more than once, if they are more than a till's double clicks.
+fn say_duplicates(account: &Account, notes: &mut Vec<String>) {
+    let again = account.set_aside.get(&Cause::Duplicate).copied().unwrap_or(0);
+    if again >= LEAST_SAID && again as f64 > SAID * account.read as f64 {
+        notes.push(format!(
+            "duplicates: {again} rows came more than once, and count once: was something delivered twice?"
+        ));
     }
 }
 

@@ -5,16 +5,22 @@
 mod account;
 mod attributes;
 mod baskets;
+mod bursts;
 mod check;
+mod delivered;
 mod kinds;
 mod line;
 mod log;
+mod machines;
+mod moments;
 mod options;
 mod read;
 mod returns;
 mod roles;
 mod row;
 mod sessions;
+#[cfg(test)]
+mod torment;
 
 pub use account::{Account, Cause, FileAccount};
 pub use attributes::{CustomerAttributes, read_attributes};

@@ -33,6 +33,9 @@ pub struct ReadOptions {
     /// True keeps `85123a` and `85123A` apart; else they are one item under its more frequent
     /// spelling. Default: false.
     pub match_case: bool,
+    /// True keeps what programs put there: customers with thousands of baskets like nobody else's, and bursts of
+    /// equal baskets of nobody. Default: false.
+    pub keep_programs: bool,
 }
 
 /// Single letters (UCI's `M`, `D`, `S`, `B`) are caught by their titles: in another shop they are goods.
@@ -85,6 +88,7 @@ impl Default for ReadOptions {
             event_types: BTreeMap::new(),
             non_products: NON_PRODUCTS.map(String::from).to_vec(),
             match_case: false,
+            keep_programs: false,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::account::FileAccount;
 use super::check::{self, Names};
+use super::delivered::Delivered;
 use super::kinds::Words;
 use super::line::{Aside, FileReader, Keys, Offence};
 use super::row::Row;
@@ -70,6 +71,7 @@ struct Intake<'a> {
     rows: Vec<Row>,
     /// Where the rows of each file end.
     ends: Vec<usize>,
+    delivered: Delivered,
     account: Account,
     columns: Vec<FileColumns>,
     notes: Vec<String>,
@@ -85,6 +87,7 @@ impl<'a> Intake<'a> {
             keys: Keys::default(),
             rows: Vec::new(),
             ends: Vec::new(),
+            delivered: Delivered::default(),
             account: Account::default(),
             columns: Vec::new(),
             notes: Vec::new(),
@@ -142,6 +145,16 @@ impl<'a> Intake<'a> {
         }
         self.account.read += file.read;
         self.account.files.push(file);
+        if let Some(same) = self.delivered.before(path, &self.rows[first..]) {
+            let again = self.rows.len() - first;
+            self.rows.truncate(first);
+            self.account.set_aside(Cause::Duplicate, again as u64);
+            self.notes.push(format!(
+                "{} holds the very rows of {}: a file delivered twice; its {again} rows count once",
+                path.display(),
+                same.display()
+            ));
+        }
         self.ends.push(self.rows.len());
         Ok(())
     }

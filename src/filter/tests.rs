@@ -3,6 +3,7 @@
 use super::*;
 
 mod refusals;
+mod torment;
 
 const FIELDS: [(&str, Type); 9] = [
     ("price", Type::Number),

@@ -1,13 +1,13 @@
 //! How many may be inside at once, and how long each may take.
 //!
-//! Beyond the bound a request is refused at once: RESOURCE_EXHAUSTED, with the time after which to try again. A
+//! Beyond half of the bound answers are brief, and marked so. Beyond the bound a request is refused at once: RESOURCE_EXHAUSTED, with the time after which to try again. A
 //! request that has waited past its deadline is not worked out any more: nobody waits for the answer.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ use tonic::codegen::http::{HeaderMap, Response};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::recommend::Effort;
+
 /// After so long a client that was refused may try again: a full queue is worked off by then.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 
@@ -26,6 +28,15 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 pub(super) struct Queue {
     inside: AtomicUsize,
     most: usize,
+    refused: AtomicU64,
+    brief: AtomicU64,
+}
+
+/// What became of those who found the queue long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) refused: u64,
+    pub(super) brief: u64,
 }
 
 /// One request's place inside; given back when dropped, however the request ends.
@@ -34,14 +45,35 @@ pub(super) struct Inside(Arc<Queue>);
 
 impl Queue {
     pub(super) fn new(most: usize) -> Self {
-        Self { inside: AtomicUsize::new(0), most }
+        let (refused, brief) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { inside: AtomicUsize::new(0), most, refused, brief }
     }
 
     /// `None` if there are as many inside as may be.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Inside> {
         let inside = Inside(self.clone());
         let before = self.inside.fetch_add(1, Ordering::Relaxed);
-        (before < self.most).then_some(inside) // dropped, it leaves again
+        if before >= self.most {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return None; // dropped, it leaves again
+        }
+        Some(inside)
+    }
+
+    /// How much trouble to take over an answer now: from half of the queue on, little. So the queue is worked off
+    /// sooner, and fewer are refused.
+    pub(super) fn effort(&self) -> Effort {
+        if self.inside.load(Ordering::Relaxed) * 2 <= self.most {
+            return Effort::Full;
+        }
+        self.brief.fetch_add(1, Ordering::Relaxed);
+        Effort::Brief
+    }
+
+    /// How many were refused, and how many were asked for a brief answer, since the start.
+    pub(super) fn tally(&self) -> Tally {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Tally { refused: of(&self.refused), brief: of(&self.brief) }
     }
 }
 
@@ -158,6 +190,19 @@ mod tests {
         assert_eq!(allowed("10m"), Some(Duration::from_millis(10)));
         assert_eq!(allowed("10S"), Some(Duration::from_secs(1)));
         assert_eq!(allowed("soon"), None);
+    }
+
+    #[test]
+    fn beyond_half_of_the_queue_answers_are_brief_and_both_are_counted() {
+        let queue = Arc::new(Queue::new(4));
+        let mut inside = vec![queue.enter(), queue.enter()];
+        assert_eq!(queue.effort(), Effort::Full);
+        inside.extend([queue.enter(), queue.enter()]);
+        assert_eq!(queue.effort(), Effort::Brief);
+        assert!(queue.enter().is_none());
+        assert_eq!(queue.tally(), Tally { refused: 1, brief: 1 });
+        inside.truncate(2);
+        assert_eq!(queue.effort(), Effort::Full);
     }
 
     #[test]

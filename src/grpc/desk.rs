@@ -15,7 +15,9 @@ use crate::customers::History;
 use crate::error::{Error, Result, Violation};
 use crate::filter::Filter;
 use crate::ids::ItemId;
-use crate::recommend::{Answer, OrderValue, PriceBand, Query, Question, Scratch, Terms, answer};
+use crate::recommend::{
+    Answer, Effort, OrderValue, PriceBand, Query, Question, Scratch, Terms, answer,
+};
 use crate::time::Timestamp;
 
 /// Working memory for answers, and answers that may be given again.
@@ -46,16 +48,21 @@ pub(super) fn answer_at_desk(
     served: &Served,
     asked: Asked<'_>,
     most_bytes: usize,
+    effort: Effort,
 ) -> Result<Bytes> {
-    DESK.with_borrow_mut(|desk| desk.answer(served, asked, most_bytes))
+    DESK.with_borrow_mut(|desk| desk.answer(served, asked, most_bytes, effort))
 }
 
 /// Answers several placements of a page at this thread's desk, encoded as a whole.
 ///
 /// Errors: a filter can't be understood; its placement is named.
-pub(super) fn page_at_desk(served: &Served, placements: Vec<(&str, Asked<'_>)>) -> Result<Bytes> {
-    let placements = DESK.with_borrow_mut(|desk| desk.page(served, placements))?;
-    Ok(wire::encoded_page(placements))
+pub(super) fn page_at_desk(
+    served: &Served,
+    placements: Vec<(&str, Asked<'_>)>,
+    effort: Effort,
+) -> Result<Bytes> {
+    let (placements, brief) = DESK.with_borrow_mut(|desk| desk.page(served, placements, effort))?;
+    Ok(wire::encoded_page(placements, brief))
 }
 
 impl Desk {
@@ -64,6 +71,7 @@ impl Desk {
         served: &Served,
         mut asked: Asked<'_>,
         most_bytes: usize,
+        effort: Effort,
     ) -> Result<Bytes> {
         // Here, so that no remembered answer of somebody who is to be forgotten is given again.
         asked.customer = asked.customer.filter(|key| !served.snapshot().customers.is_erased(key));
@@ -76,29 +84,32 @@ impl Desk {
         }
         let past = past_of(served, asked.customer);
         let history = past.as_ref().ok().and_then(Option::as_ref);
-        let answer = self.work_out(served, asked, now, history, &[])?;
+        let answer = self.work_out(served, asked, now, history, &[], effort)?;
         let recommendations = named(served, &answer);
-        let ledger = ledger(&answer.ledger);
-        let answer = wire::encoded(recommendations, ledger, answer.expected_order_value);
-        if past.is_ok() && most_bytes > 0 {
+        let (ledger, brief) = (ledger(&answer.ledger), answer.effort == Effort::Brief);
+        let answer = wire::encoded(recommendations, ledger, answer.expected_order_value, brief);
+        // A brief answer is for now only: whoever asks later gets a full one.
+        if past.is_ok() && most_bytes > 0 && !brief {
             self.remembered.keep(&self.key, answer.clone(), most_bytes);
         }
         Ok(answer)
     }
 
-    /// One placement after the other; what one shows, those behind it do not.
+    /// One placement after the other; what one shows, those behind it do not. And whether any of them is brief.
     fn page(
         &mut self,
         served: &Served,
         placements: Vec<(&str, Asked<'_>)>,
-    ) -> Result<Vec<pb::PlacementAnswer>> {
-        let now = self.begin(served);
+        effort: Effort,
+    ) -> Result<(Vec<pb::PlacementAnswer>, bool)> {
+        let (now, mut brief) = (self.begin(served), false);
         let (mut shown, mut page) = (Vec::new(), Vec::with_capacity(placements.len()));
         for (place, (name, asked)) in placements.into_iter().enumerate() {
             let past = past_of(served, asked.customer).ok().flatten();
             let field = format!("placements[{place}].{}.", asked.question.placement());
-            let answer = self.work_out(served, asked, now, past.as_ref(), &shown);
+            let answer = self.work_out(served, asked, now, past.as_ref(), &shown, effort);
             let answer = answer.map_err(|error| error.within(&field))?;
+            brief |= answer.effort == Effort::Brief;
             shown.extend(answer.recommendations.iter().map(|recommended| recommended.item));
             shown.sort_unstable();
             page.push(pb::PlacementAnswer {
@@ -108,7 +119,7 @@ impl Desk {
                 expected_order_value: answer.expected_order_value,
             });
         }
-        Ok(page)
+        Ok((page, brief))
     }
 
     /// Forgets what was parsed for another state of the shop, and tells the moment.
@@ -131,6 +142,7 @@ impl Desk {
         now: Timestamp,
         history: Option<&History>,
         shown: &[ItemId],
+        effort: Effort,
     ) -> Result<Answer> {
         let Generation { snapshot, blend, .. } = &*served.generation;
         let (contents, shelf) = (&snapshot.contents, &served.shelf);
@@ -155,6 +167,7 @@ impl Desk {
             allow_variants: wishes.allow_variants,
             up_sell: wishes.up_sell,
             order_value,
+            effort,
         };
         let query = Query { question, history, limit: asked.limit, terms };
         Ok(answer(contents, blend, &query, &mut self.scratch))

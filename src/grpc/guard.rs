@@ -13,7 +13,7 @@ use tonic::Status;
 use tonic::codegen::http::HeaderMap;
 use tracing::{error, info, warn};
 
-use super::admission::{Inside, Queue, no_room, time_allowed};
+use super::admission::{Inside, Queue, Tally, no_room, time_allowed};
 use super::keys::{Attempts, Keys, Scope};
 use super::server::ServeOptions;
 use crate::error::{Error, Result};
@@ -32,6 +32,9 @@ pub(super) struct Guard {
 /// Loading a large generation may take so long; it is not cut short halfway.
 const SWITCH: Duration = Duration::from_secs(60);
 
+/// So often it is said that there was too much to do.
+const SAID_EVERY: Duration = Duration::from_secs(10);
+
 /// When each file was changed last.
 type Changes = BTreeMap<PathBuf, Option<SystemTime>>;
 
@@ -49,6 +52,11 @@ impl Guard {
             attempts: Mutex::default(),
             options: options.clone(),
         })
+    }
+
+    /// Where requests wait.
+    pub(super) fn queue(&self) -> Arc<Queue> {
+        self.queue.clone()
     }
 
     /// Encrypts a connection; `None` if connections are not encrypted.
@@ -97,11 +105,15 @@ impl Guard {
     }
 
     /// Looks again and again whether keys or certificates have changed, and takes up those that are sound.
-    /// Connections that are open stay open.
+    /// Connections that are open stay open. Now and then it is logged how many found the queue long.
     pub(super) async fn keep_up(self: Arc<Self>, every: Duration) {
         let mut known = self.changes();
+        let (mut said, mut tally) = (Instant::now(), Tally::default());
         loop {
             tokio::time::sleep(every).await;
+            if said.elapsed() >= SAID_EVERY {
+                (said, tally) = (Instant::now(), self.say_what_was_too_much(tally));
+            }
             let now = self.changes();
             if now != known {
                 match self.reload() {
@@ -113,6 +125,16 @@ impl Guard {
                 known = now;
             }
         }
+    }
+
+    /// Logs how many requests were answered briefly or refused since `before`, if any were.
+    fn say_what_was_too_much(&self, before: Tally) -> Tally {
+        let now = self.queue.tally();
+        if now != before {
+            let (brief, refused) = (now.brief - before.brief, now.refused - before.refused);
+            warn!(brief, refused, "more was asked than could be answered in full");
+        }
+        now
     }
 
     fn changes(&self) -> Changes {

@@ -23,6 +23,8 @@ mod server;
 mod service;
 mod status;
 mod tls;
+#[cfg(test)]
+mod torment;
 mod twin;
 mod wire;
 mod workers;

@@ -50,7 +50,8 @@ pub struct ServeOptions {
     /// Requests at once on one connection, at most; default 1,000.
     pub streams_per_connection: u32,
     /// Requests at once in the whole server, at most: more are refused with RESOURCE_EXHAUSTED, and so are
-    /// those of one connection beyond half of it. Default 512: two cores work that off in less than 100 ms.
+    /// those of one connection beyond half of it. While more than half of it is taken, answers are brief and marked
+    /// as `degraded`. Default 512: two cores work that off in less than 100 ms.
     pub queue: usize,
     /// Time that a request may take, milliseconds, if its client does not want it sooner: then it is answered
     /// with DEADLINE_EXCEEDED. Default 2,000.
@@ -118,7 +119,8 @@ pub async fn run(
 
     let threads = how_many(options.workers);
     let desk_bytes = options.remember_mb.saturating_mul(1 << 20) / threads;
-    let service = Recommendations { counter: counter.clone(), desk_bytes };
+    let (counter_of, queue) = (counter.clone(), guard.queue());
+    let service = Recommendations { counter: counter_of, desk_bytes, queue };
     let recommendations = RecommendationServiceServer::new(service)
         .max_decoding_message_size(options.max_request_bytes);
     let catalog = CatalogServiceServer::new(Catalogue { counter: counter.clone() })

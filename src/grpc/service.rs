@@ -7,6 +7,7 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::admission::Queue;
 use super::convert::Asked;
 use super::convert_hot::placements;
 use super::desk::{answer_at_desk, page_at_desk};
@@ -15,6 +16,7 @@ use super::served::{Counter, Served};
 use super::served_pb::recommendation_service_server::RecommendationService;
 use super::wire::{Reply, addressed};
 use crate::error::{Error, Result};
+use crate::recommend::Effort;
 
 /// `cartwright.v1.RecommendationService`.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) struct Recommendations {
     pub(super) counter: Arc<Counter>,
     /// Memory for answers that may be given again, bytes per serving thread.
     pub(super) desk_bytes: usize,
+    /// Where requests wait: when many do, answers are brief.
+    pub(super) queue: Arc<Queue>,
 }
 
 impl Recommendations {
@@ -31,14 +35,14 @@ impl Recommendations {
     {
         let asked = Asked::try_from(request)?;
         let served = self.counter.served_or_not_yet()?;
-        let answer = answer_at_desk(&served, asked, self.desk_bytes)?;
+        let answer = answer_at_desk(&served, asked, self.desk_bytes, self.queue.effort())?;
         Ok(Response::new(self.counter.reply(&served, answer)))
     }
 
     fn page(&self, request: &pb::RecommendPageRequest) -> Result<Response<Reply>, Status> {
         let placements = placements(request)?;
         let served = self.counter.served_or_not_yet()?;
-        let answer = page_at_desk(&served, placements)?;
+        let answer = page_at_desk(&served, placements, self.queue.effort())?;
         Ok(Response::new(self.counter.reply(&served, answer)))
     }
 }
@@ -49,12 +53,13 @@ impl Counter {
         Reply::Answer { recommendations, number: self.number(), generation }
     }
 
-    /// The answer to a request of a stream, which is not remembered: of a night's mails none is asked again.
+    /// The answer to a request of a stream, which is not remembered: of a night's mails none is asked again. It
+    /// is never a brief one: a mail can't be sent again.
     fn streamed(&self, request: &pb::ForCustomerRequest, place: u64) -> Result<Reply, Status> {
         let within = |error: Error| error.within(&format!("requests[{place}]."));
         let asked = Asked::try_from(request).map_err(within)?;
         let served = self.served_or_not_yet()?;
-        let answer = answer_at_desk(&served, asked, 0).map_err(within)?;
+        let answer = answer_at_desk(&served, asked, 0, Effort::Full).map_err(within)?;
         let customer = request.customer_id.as_deref().unwrap_or_default();
         Ok(self.reply(&served, addressed(&answer, customer)))
     }

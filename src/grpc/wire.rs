@@ -41,20 +41,22 @@ pub(super) fn encoded(
     recommendations: Vec<pb::Recommendation>,
     ledger: pb::Ledger,
     expected_order_value: f64,
+    degraded: bool,
 ) -> Bytes {
     // The responses are alike on the wire; the others never have an order's value.
     let response = pb::BasketUpsellResponse {
         recommendations,
         ledger: Some(ledger),
         expected_order_value,
+        degraded,
         ..Default::default()
     };
     response.encode_to_vec().into()
 }
 
 /// The placements of a page, as a response that has no token and no generation yet.
-pub(super) fn encoded_page(placements: Vec<pb::PlacementAnswer>) -> Bytes {
-    let response = pb::RecommendPageResponse { placements, ..Default::default() };
+pub(super) fn encoded_page(placements: Vec<pb::PlacementAnswer>, degraded: bool) -> Bytes {
+    let response = pb::RecommendPageResponse { placements, degraded, ..Default::default() };
     response.encode_to_vec().into()
 }
 
@@ -189,9 +191,11 @@ mod tests {
                 attribution_token: format!("{generation}-00000000000000ff"),
                 generation,
                 ledger: Some(pb::Ledger { requested: 10, returned: 3, ..Default::default() }),
+                degraded: generation == 7,
             };
             let ledger = pb::Ledger { requested: 10, returned: 3, ..Default::default() };
-            let recommendations = encoded(response.recommendations.clone(), ledger, 0.0);
+            let recommendations =
+                encoded(response.recommendations.clone(), ledger, 0.0, generation == 7);
             let mut bytes = Vec::new();
             put(&Reply::Answer { recommendations, number: 255, generation }, &mut bytes);
             let read = pb::RelatedItemsResponse::decode(bytes.as_slice());
@@ -207,12 +211,12 @@ mod tests {
             bytes
         };
         let placements = vec![pb::PlacementAnswer { name: "top".into(), ..Default::default() }; 2];
-        let page = written(encoded_page(placements.clone()));
+        let page = written(encoded_page(placements.clone(), true));
         let page = pb::RecommendPageResponse::decode(page.as_slice()).expect("a page");
-        assert_eq!((page.placements, page.generation), (placements, 7));
+        assert_eq!((page.placements, page.generation, page.degraded), (placements, 7, true));
         assert_eq!(page.attribution_token, "7-00000000000000ff");
 
-        let answer = encoded(Vec::new(), pb::Ledger::default(), 0.0);
+        let answer = encoded(Vec::new(), pb::Ledger::default(), 0.0, false);
         let answer = written(addressed(&answer, "Käthe"));
         let answer = pb::StreamForCustomersResponse::decode(answer.as_slice()).expect("an answer");
         assert_eq!((answer.customer_id.as_str(), answer.generation), ("Käthe", 7));

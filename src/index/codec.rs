@@ -411,6 +411,47 @@ mod tests {
         }
     }
 
+    /// Every decoder of the index, on the same bytes: each says what they mean, or that they mean nothing.
+    #[test]
+    fn any_bytes_are_refused_or_read() {
+        use crate::torment::torment;
+        let rules: Lists<Rule> =
+            [vec![Rule { item: ItemId::new(3), together: 7, score: 0.5 }; 2], Vec::new()]
+                .into_iter()
+                .collect();
+        let blocks: Vec<Vec<u8>> = list_blocks(&rules).collect();
+        let history = encode_history(&History::default());
+        let profile = encode_profile(&profile(&[1, 2, 3, 4, 5], "brand", 0.5, 7));
+        let samples = [
+            &blocks[0][..],
+            checked(&history).expect("just written"),
+            checked(&profile).expect("just written"),
+        ];
+        let understood = torment("codec", &samples, |bytes| {
+            let summed = with_checksum(bytes.to_vec());
+            let read = decode_history(&summed);
+            if let Some(history) = &read {
+                // What was understood is what would be written, but where a number is none.
+                assert_eq!(encode_history(history).len(), summed.len());
+            }
+            let mut lists = Lists::new();
+            let block = read_list_block::<Rule>(bytes, &mut lists);
+            assert!(lists.entries().len() <= bytes.len());
+            let mut directions = (0, Vec::new());
+            let of_directions = read_direction_block(bytes, &mut directions);
+            let vector = read_vector_block::<Neighbour>(bytes, &mut Vec::new());
+            let _ = decode_history(bytes); // its checksum is not right, most likely
+            let _ = read_list_block::<Riser>(bytes, &mut Lists::new());
+            let _ = read_list_block::<Seller>(bytes, &mut Lists::new());
+            let _ = read_list_block::<Pull>(bytes, &mut Lists::new());
+            let _ = read_list_block::<u32>(bytes, &mut Lists::new());
+            let of_profile = decode_profile(&summed).is_some();
+            let _ = (of_directions, vector);
+            read.is_some() || block.is_some() || of_profile
+        });
+        assert!(understood > 0);
+    }
+
     proptest! {
         #[test]
         fn a_history_comes_back_as_it_was_written(history in history()) {

@@ -70,12 +70,16 @@ impl Manifest {
                 "the manifest is not what was written, going by manifest.digest beside it; train again, or go back to an earlier generation",
             ));
         }
-        let manifest: Self = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::index(&path, format!("the manifest is damaged ({error}); train again, or go back to an earlier generation"))
+        Self::parse(&bytes, &path)
+    }
+
+    fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| {
+            Error::index(path, format!("the manifest is damaged ({error}); train again, or go back to an earlier generation"))
         })?;
         if manifest.format != FORMAT {
             return Err(Error::index(
-                &path,
+                path,
                 format!(
                     "its format is {}, and this program reads format {FORMAT}; train again",
                     manifest.format
@@ -109,5 +113,37 @@ impl Digester {
 
     pub(super) fn finish(self) -> TreeDigest {
         TreeDigest { entries: self.entries, digest: format!("{:032x}", self.hasher.finish_128()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = r#"{"format": 3, "generation": 42, "created": "2026-03-01T00:00:00Z",
+        "built_by": "0.1.0", "trained_until": "2026-02-28T23:59:59Z", "counts": {"items": 400},
+        "account": {"read": 10, "set_aside": {}}, "config": null, "learnt": {"blend": {"related": {"bought": 1.0}}},
+        "gate": {"forced": false}, "notes": ["a note"], "customer_keys": "plain",
+        "trees": {"items": {"entries": 1, "digest": "00"}}}"#;
+
+    #[test]
+    fn any_bytes_are_a_manifest_or_refused_with_the_file() {
+        let path = Path::new("generations/000042/manifest.json");
+        let understood =
+            crate::torment::torment(
+                "manifest",
+                &[SAMPLE.as_bytes()],
+                |bytes| match Manifest::parse(bytes, path) {
+                    Ok(manifest) => manifest.format == FORMAT,
+                    Err(error) => {
+                        let told = error.to_string();
+                        assert!(
+                            told.contains("000042/manifest.json") && told.contains("train again")
+                        );
+                        false
+                    }
+                },
+            );
+        assert!(understood > 0);
     }
 }

@@ -91,6 +91,22 @@ impl Weights {
         Self { bought: 0.0, popular: 1.0, momentum: 0.0, ..Self::default() }
     }
 
+    /// The quick sources only: a look at a list or two each. Where they say nothing, what is bought together does.
+    pub(super) fn brief(&self) -> Self {
+        let quick = Self {
+            collected: 0.0,
+            called: 0.0,
+            viewed: 0.0,
+            onward: 0.0,
+            longer: 0.0,
+            similar: 0.0,
+            ..self.clone()
+        };
+        let Self { bought, drawn, next, own, .. } = quick;
+        let says_something = [bought, drawn, next, own].iter().any(|&weight| weight > 0.0);
+        if says_something { quick } else { Self { bought: 1.0, ..quick } }
+    }
+
     /// The same weights but for those of the sources, given in the order of the fields.
     pub fn with_sources(&self, by_source: [f32; SOURCES]) -> Self {
         let [

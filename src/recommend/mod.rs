@@ -28,7 +28,7 @@ pub use features::{FEATURES, RELATIVE_BLEND_COLUMN};
 pub use listed::known_category;
 pub use pool::Scratch;
 pub use reason::{Association, DueAgain, Reason, RuleAct, Source};
-pub use terms::{Dropped, Ledger, Objective, OrderValue, PriceBand, Terms};
+pub use terms::{Dropped, Effort, Ledger, Objective, OrderValue, PriceBand, Terms};
 
 use crate::catalog::Shelf;
 use crate::customers::History;
@@ -118,6 +118,8 @@ pub struct Answer {
     pub ledger: Ledger,
     /// What the order will be worth, if the items are taken as such items are; 0 unless a target was given.
     pub expected_order_value: f64,
+    /// How much trouble was taken: what is listed beforehand takes none, and is never brief.
+    pub effort: Effort,
 }
 
 /// One recommended item.
@@ -216,10 +218,12 @@ pub fn answer(
     let kind = query.kind();
     let is_listed = listed::is_listed(&query.question);
     let weights = if is_listed { listed::weights() } else { blend.of(kind) };
+    let brief = (query.terms.effort == Effort::Brief && !is_listed).then(|| weights.brief());
+    let weights = brief.as_ref().unwrap_or(weights);
     let (acting, gate) = terms_of(contents, query, &mut scratch.sieves);
     let mut pool = gather(contents, gate, weights, query, scratch);
     let mut scored = pool.scored(weights);
-    let ranker = contents.rankers.get(kind.name()).filter(|_| !is_listed);
+    let ranker = contents.rankers.get(kind.name()).filter(|_| !is_listed && brief.is_none());
     if let Some(ranker) = ranker.filter(|ranker| ranker.columns() == FEATURES) {
         let (first, rest) = ranking::parted(scored, SHORTLIST);
         let features = shortlist_features(&pool, query, &first);
@@ -234,7 +238,8 @@ pub fn answer(
     let expected_order_value = query.terms.order_value.map_or(0.0, |value| {
         value.now + expected_value(pool.gate.shelf, &blend.acceptance, &recommendations)
     });
-    Answer { recommendations, ledger, expected_order_value }
+    let effort = if brief.is_some() { Effort::Brief } else { Effort::Full };
+    Answer { recommendations, ledger, expected_order_value, effort }
 }
 
 /// Σ chance that the item is taken × its price.
@@ -366,7 +371,8 @@ fn gather<'a>(
         Question::Related { item } => sources::related(&mut pool, item),
         Question::Basket { items } => sources::basket(&mut pool, weights.due, items, query.history),
         Question::Customer { recent, exclude_purchased } => {
-            sources::customer(&mut pool, weights, recent, query.history, *exclude_purchased);
+            let (history, effort) = (query.history, query.terms.effort);
+            sources::customer(&mut pool, weights, recent, history, *exclude_purchased, effort);
         }
         Question::Trending { window, category, by } => {
             listed::trending(&mut pool, *window, category, *by, query.limit);

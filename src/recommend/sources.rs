@@ -3,7 +3,7 @@
 use super::blend::{Source, Weights};
 use super::evidence::Evidence;
 use super::pool::Pool;
-use super::terms::Dropped;
+use super::terms::{Dropped, Effort};
 use crate::customers::{Bought, History};
 use crate::ids::ItemId;
 use crate::index::Contents;
@@ -18,6 +18,8 @@ struct Seed {
 
 /// At most so many items of a customer's past say what else the customer may like.
 const HISTORY_SEEDS: usize = 60;
+/// … and so many where many wait.
+const FEW_SEEDS: usize = 8;
 /// Occasions to be bought together that it takes before "hardly ever" means anything.
 const TELLING: f64 = 5.0;
 /// Bought together on a smaller share of the occasions than this is hardly ever.
@@ -63,6 +65,7 @@ pub(super) fn customer(
     recent: &[&str],
     history: Option<&History>,
     exclude_purchased: bool,
+    effort: Effort,
 ) {
     let visit = latest_first(pool, recent);
     if let Some(&latest) = visit.first() {
@@ -88,7 +91,11 @@ pub(super) fn customer(
         }
     }
     if let Some(history) = history {
-        let leanings = history.leanings(&pool.contents.interests, HISTORY_SEEDS);
+        let seeds = match effort {
+            Effort::Full => HISTORY_SEEDS,
+            Effort::Brief => FEW_SEEDS,
+        };
+        let leanings = history.leanings(&pool.contents.interests, seeds);
         for (number, (item, weight)) in (visit.len() as u32..).zip(leanings) {
             propose_beside_pulls(pool, Seed { number, item, weight });
         }

@@ -31,6 +31,18 @@ pub struct Terms<'a> {
     pub up_sell: Option<PriceBand>,
     /// How a basket should be filled up.
     pub order_value: Option<OrderValue>,
+    /// How much trouble is taken over the answer.
+    pub effort: Effort,
+}
+
+/// How much trouble is taken over an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// All that was learnt.
+    #[default]
+    Full,
+    /// The quick sources only, and no ranker: where many wait.
+    Brief,
 }
 
 /// What the order of an answer serves.

@@ -12,6 +12,7 @@
 
 mod arrivals;
 mod cases;
+mod crowds;
 mod damping;
 pub mod gate;
 mod lacking;
@@ -25,6 +26,7 @@ mod ranker;
 mod share;
 mod tune;
 
+pub use crowds::quieted;
 pub use gate::GateOptions;
 use learn::learn_for;
 pub use learn::{Learnt, Lesson, learn};
@@ -114,6 +116,8 @@ pub fn train(
         )));
     }
     let items = stock(&mut log, &catalog.catalog);
+    let (log, crowds) =
+        if options.keep_crowds { (log, Vec::new()) } else { crowds::quieted(&log, &time_zone) };
     let Tuned { learnt, how, lacking } = learn_tuned(&log, items, &time_zone, options, &mut watch);
     watch("getting to know the customers");
     let source = Source {
@@ -144,6 +148,7 @@ pub fn train(
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
     notes.extend(verdict.notes());
+    notes.extend(crowds);
     notes.extend(lacking.iter().map(|line| format!("not learnt yet: {line}")));
     let json = |what: &str, value: serde_json::Result<serde_json::Value>| {
         value.map_err(|error| Error::Server(format!("the {what} can't be written: {error}")))

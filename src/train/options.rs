@@ -50,6 +50,9 @@ pub struct TrainOptions {
     pub objective_loss: f64,
     /// Customers' pasts.
     pub history: HistoryOptions,
+    /// Counts in full what newcomers of the last weeks want and hardly anybody else does; default false: they count
+    /// as far as others want it too, for a crowd of made-up accounts looks just so.
+    pub keep_crowds: bool,
     /// What must hold before a generation is published.
     pub gate: GateOptions,
     /// Generations kept on disk, ≥ 2; default 5.
@@ -91,6 +94,7 @@ impl Default for TrainOptions {
             trends: TrendOptions::default(),
             objective_loss: 0.05,
             history: HistoryOptions::default(),
+            keep_crowds: false,
             gate: GateOptions::default(),
             keep_generations: 5,
             keep_days: 90,

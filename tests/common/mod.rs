@@ -192,7 +192,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it; it may still be loading.
     pub(crate) async fn start(index: &Index, options: ServeOptions) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::start_at(index, options, ([127, 0, 0, 1], 0).into()).await
+    }
+
+    /// Starts it at this address, port 0 being any that is free; it may still be loading.
+    pub(crate) async fn start_at(
+        index: &Index,
+        options: ServeOptions,
+        address: std::net::SocketAddr,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("it is bound"));
         let (stop, stopped) = oneshot::channel::<()>();
         let index = index.clone();

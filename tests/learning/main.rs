@@ -18,6 +18,7 @@ mod gate;
 mod hot;
 mod input;
 mod laws;
+mod poison;
 mod rank;
 mod rare;
 mod real;

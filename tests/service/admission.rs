@@ -22,13 +22,13 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
-struct Place {
+pub(crate) struct Place {
     folder: TempDir,
     index: Index,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = folder();
         let index = Index::at(folder.path().join("index"));
         let events = folder.path().join("events.csv");
@@ -37,7 +37,7 @@ impl Place {
         Self { folder, index }
     }
 
-    async fn serve(&self, options: ServeOptions) -> Server {
+    pub(crate) async fn serve(&self, options: ServeOptions) -> Server {
         let server = Server::start(&self.index, options).await;
         server.until_serving().await;
         server
@@ -58,7 +58,7 @@ fn related(item: &str) -> pb::RelatedItemsRequest {
 const RELATED: &str = "/cartwright.v1.RecommendationService/RelatedItems";
 
 /// HTTP/2 by hand, for what no gRPC client would do.
-async fn by_hand(server: &Server) -> SendRequest<Bytes> {
+pub(crate) async fn by_hand(server: &Server) -> SendRequest<Bytes> {
     let address: SocketAddr = server.address["http://".len()..].parse().expect("an address");
     let stream = TcpStream::connect(address).await.expect("it listens");
     let (send, connection) = h2::client::handshake(stream).await.expect("it speaks HTTP/2");
@@ -68,25 +68,31 @@ async fn by_hand(server: &Server) -> SendRequest<Bytes> {
     send.ready().await.expect("there is room for a stream")
 }
 
-fn head(timeout: Option<&str>) -> http::Request<()> {
-    let mut head = http::Request::post(format!("http://localhost{RELATED}"))
+/// The head of a request for a method.
+pub(crate) fn head_of(method: &str) -> http::Request<()> {
+    let head = http::Request::post(format!("http://localhost{method}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers");
-    if let Some(timeout) = timeout {
-        head = head.header("grpc-timeout", timeout);
-    }
     head.body(()).expect("a sound request")
 }
 
+fn head(timeout: Option<&str>) -> http::Request<()> {
+    let mut head = head_of(RELATED);
+    if let Some(timeout) = timeout {
+        head.headers_mut().insert("grpc-timeout", timeout.parse().expect("a header"));
+    }
+    head
+}
+
 /// A message as gRPC frames it.
-fn framed(message: &impl Message) -> Bytes {
+pub(crate) fn framed(message: &impl Message) -> Bytes {
     let body = message.encode_to_vec();
     let length = u32::try_from(body.len()).expect("short").to_be_bytes();
     [&[0][..], &length, &body].concat().into()
 }
 
 /// The status of a reply, from its head or its trailers.
-async fn status(response: h2::client::ResponseFuture) -> Code {
+pub(crate) async fn status(response: h2::client::ResponseFuture) -> Code {
     let mut reply = response.await.expect("a reply");
     let code = |headers: &http::HeaderMap| {
         let text = headers.get("grpc-status")?.to_str().ok()?.parse::<i32>().ok()?;
@@ -165,6 +171,37 @@ async fn whoever_finds_no_room_is_told_at_once_and_when_to_come_back() {
     })
     .await;
     client.related_items(related("a2")).await.expect("there is room");
+    server.stop().await;
+}
+
+/// A request takes a place for as long as somebody waits for it: an answer takes less than a millisecond once its
+/// request is whole, and what is still waiting is dropped with its connection.
+#[tokio::test]
+async fn a_client_that_hangs_up_takes_its_requests_with_it() {
+    let place = Place::new();
+    let server = place.serve(ServeOptions { queue: 2, deadline_ms: 60_000, ..quick() }).await;
+    let client = server.client().await;
+    let asked = || async {
+        let mut client = client.clone();
+        client.related_items(related("a1")).await.map(drop).map_err(|status| status.code())
+    };
+    let address: SocketAddr = server.address["http://".len()..].parse().expect("an address");
+    let (mut connected, mut waiting, mut open) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..2 {
+        let stream = TcpStream::connect(address).await.expect("it listens");
+        let (send, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        connected.push(tokio::spawn(connection));
+        let mut send: SendRequest<Bytes> = send.ready().await.expect("there is room for a stream");
+        waiting.push(send.send_request(head(None), false).expect("it is open"));
+        open.push(send);
+    }
+    until("there is no room", || async {
+        (asked().await == Err(Code::ResourceExhausted)).then_some(())
+    })
+    .await;
+    // No reset, no goodbye: the sockets are closed, and their requests are gone.
+    connected.iter().for_each(tokio::task::JoinHandle::abort);
+    until("there is room again", || async { asked().await.ok() }).await;
     server.stop().await;
 }
 
@@ -348,8 +385,11 @@ async fn certificates_are_read_again_and_open_connections_stay() {
     encrypted(&server, &new, None).await.expect_err("signed by another");
     // Half written first: it is said, and the old one stays.
     place.write("server.key", "nonsense");
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    answers(&encrypted(&server, &old, None).await.expect("the old one stays")).await;
+    // It looks every 20 ms: whoever comes meanwhile gets in as before.
+    let written = Instant::now();
+    while written.elapsed() < Duration::from_millis(200) {
+        answers(&encrypted(&server, &old, None).await.expect("the old one stays")).await;
+    }
     new.write(&place);
     let after = until("the new certificate is shown", || async {
         encrypted(&server, &new, None).await.ok()

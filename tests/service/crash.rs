@@ -6,6 +6,7 @@
 //! generation. `CARTWRIGHT_KILLS=1000` has so many killed instead of 100.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -331,12 +332,14 @@ fn the_private_copy_of_a_killed_server_is_swept_away_by_the_next_one() {
         command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
         command
     };
-    let mut server = run(&["serve", "--listen", "127.0.0.1:0"]).spawn().expect("it can be run");
-    let started = Instant::now();
-    while copies() == 0 && started.elapsed() < Duration::from_secs(60) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    std::thread::sleep(Duration::from_millis(300)); // it serves by now, or copies still
+    let mut serve = run(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut server = serve.stderr(Stdio::piped()).spawn().expect("it can be run");
+    let mut said = BufReader::new(server.stderr.take().expect("it is piped")).lines();
+    let serves = |line: &std::io::Result<String>| {
+        line.as_ref().is_ok_and(|line| line.contains("serving a generation"))
+    };
+    assert!(said.any(|line| serves(&line)), "it never said that it serves");
+    assert_eq!(copies(), 1, "it answers from a copy of its own");
     server.kill().expect("it is ours");
     server.wait().expect("it is ours");
     assert_eq!(copies(), 1, "the dead can't clear up");

@@ -39,6 +39,32 @@ async fn answering(server: &Server) -> u64 {
     answer.expect("no request fails").into_inner().generation
 }
 
+/// Whether all items of an answer are of the generation that it names: the first is of the shop whose items begin
+/// with an a, the second with a b, the third with a c.
+fn is_of_one_generation(answer: &pb::RelatedItemsResponse) -> Result<(), String> {
+    let prefix = ["", "a", "b", "c"][answer.generation as usize];
+    let items = answer.recommendations.iter().map(|one| one.item_id.as_str());
+    let strangers: Vec<&str> = items.filter(|item| !item.starts_with(prefix)).collect();
+    match strangers.is_empty() && !answer.recommendations.is_empty() {
+        true => Ok(()),
+        false => Err(format!("generation {} answers with {strangers:?}", answer.generation)),
+    }
+}
+
+#[test]
+fn the_check_goes_red_on_an_answer_that_mixes_generations() {
+    let item = |item_id: &str| pb::Recommendation { item_id: item_id.into(), ..Default::default() };
+    let answer = |items: &[&str]| pb::RelatedItemsResponse {
+        recommendations: items.iter().copied().map(item).collect(),
+        generation: 2,
+        ..Default::default()
+    };
+    assert!(is_of_one_generation(&answer(&["b1", "b2"])).is_ok());
+    for mixed in [&["b1", "a2"][..], &["c1"], &[]] {
+        is_of_one_generation(&answer(mixed)).expect_err("it mixes, or is empty");
+    }
+}
+
 fn activate(generation: u64) -> pb::ActivateGenerationRequest {
     pb::ActivateGenerationRequest { generation }
 }
@@ -55,7 +81,8 @@ async fn what_is_activated_is_served_at_once_and_no_request_fails() {
             while !enough.load(Ordering::Relaxed) {
                 let request =
                     pb::RelatedItemsRequest { item_id: "b2".into(), ..Default::default() };
-                asking.related_items(request).await.expect("no request fails");
+                let answer = asking.related_items(request).await.expect("no request fails");
+                is_of_one_generation(answer.get_ref()).expect("no answer mixes generations");
                 asked.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -12,12 +12,15 @@ mod common;
 
 mod admission;
 mod ask;
+mod brownout;
 mod catalogue;
 mod cli;
 mod corruption;
 mod crash;
 mod customers;
 mod generations;
+mod hostile;
 mod line;
 mod publishing;
+mod rolling;
 mod soak;

@@ -156,9 +156,10 @@ pub(super) fn thousands(number: f64) -> String {
 }
 
 impl InputFigures {
-    /// Share of the rows that are not used, 0 to 1.
+    /// Share of the shop's own rows that are not used, 0 to 1: nobody stops training by planting rows.
     pub(super) fn share_set_aside(&self) -> f64 {
-        1.0 - self.used as f64 / self.read.max(1) as f64
+        let own = self.read.saturating_sub(self.planted);
+        1.0 - self.used as f64 / own.max(1) as f64
     }
 }
 

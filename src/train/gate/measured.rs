@@ -50,6 +50,8 @@ pub struct InputFigures {
     pub read: u64,
     /// Rows used.
     pub used: u64,
+    /// Rows that somebody may have put there to be learnt from, and that are set aside.
+    pub planted: u64,
     /// Rows set aside, by cause in words.
     pub set_aside: BTreeMap<String, u64>,
     /// Rows used of each kind.
@@ -90,9 +92,11 @@ impl InputFigures {
         }
         let label =
             |(cause, &rows): (&crate::events::Cause, &u64)| (cause.label().to_owned(), rows);
+        let planted = |(cause, _): &(&crate::events::Cause, &u64)| cause.is_planted();
         Self {
             read: account.read,
             used: account.used,
+            planted: account.set_aside.iter().filter(planted).map(|(_, rows)| rows).sum(),
             set_aside: account.set_aside.iter().map(label).collect(),
             kinds,
             columns: roles(columns),

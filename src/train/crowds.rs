@@ -1,0 +1,178 @@
+//! Crowds: many accounts that came of late and want the same.
+//!
+//! Each of them is as quiet as a person, and a campaign of the shop's own looks just so. What they want counts as
+//! far as the customers who were there before want it too, and it is said: a newcomer of a month ago is none any
+//! more, so what is honest counts in full soon enough.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use jiff::tz::TimeZone;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+
+use crate::events::{Baskets, Event, EventKind, EventLog, baskets};
+use crate::ids::{CustomerId, ItemId};
+use crate::time::Timestamp;
+
+/// "Of late" is the last so many days.
+const RECENT_DAYS: i64 = 28;
+/// Fewer customers than this are no crowd.
+const LEAST: usize = 20;
+/// The share of newcomers among an item's customers is so far above that among the others' …
+const ABOVE: f64 = 0.3;
+/// … and so many standard errors.
+const ERRORS: f64 = 6.0;
+/// Equal baskets of so many customers on one day are told …
+const LEAST_ALIKE: usize = 20;
+/// … unless another day has a third of that: a lunch deal sells every day.
+const TIMES_OTHERS: usize = 3;
+/// Items and baskets that are named, at most.
+const NAMED: usize = 5;
+
+/// The log without what crowds want beyond what others do, and a line for each crowd; `zone` decides what a
+/// day is.
+pub fn quieted(log: &EventLog, zone: &TimeZone) -> (EventLog, Vec<String>) {
+    let mut lines: Vec<String> = alike(log, &baskets(log, zone), zone).into_iter().collect();
+    match newcomers(log) {
+        None => (log.clone(), lines),
+        Some(Crowd { since, beyond, line }) => {
+            let is_beyond = |event: &Event| {
+                let who = event.customer.filter(|_| event.at > since);
+                who.is_some_and(|customer| beyond.contains(&(event.item, customer)))
+            };
+            lines.push(line);
+            (log.only(|event| !is_beyond(event)), lines)
+        }
+    }
+}
+
+/// Newcomers who want what hardly anybody else does.
+struct Crowd {
+    since: Timestamp,
+    /// What does not count, of events after that.
+    beyond: FxHashSet<(ItemId, CustomerId)>,
+    line: String,
+}
+
+/// Items that hardly anybody wants of late but those who have just come.
+fn newcomers(log: &EventLog) -> Option<Crowd> {
+    let since = log.events.last().filter(|_| log.timed)?.at.plus_days(-RECENT_DAYS);
+    if log.events.first()?.at > since.plus_days(-RECENT_DAYS) {
+        return None; // everybody has just come
+    }
+    let mut came: Vec<Option<Timestamp>> = vec![None; log.customers.len()];
+    let mut wanted: Vec<(ItemId, Timestamp, CustomerId)> = Vec::new();
+    for event in log.events.iter().filter(|event| event.kind != EventKind::Return) {
+        let Some(customer) = event.customer else { continue };
+        let first = *came[customer.index()].get_or_insert(event.at);
+        if event.at > since {
+            wanted.push((event.item, first, customer));
+        }
+    }
+    wanted.sort_unstable(); // of an item's customers those first who came first
+    wanted.dedup();
+    let active: FxHashSet<_> =
+        wanted.iter().map(|&(_, first, customer)| (customer, first)).collect();
+    let new = active.iter().filter(|(_, first)| *first > since).count();
+    let mut found = Vec::new();
+    let mut beyond = FxHashSet::default();
+    for customers in wanted.chunk_by(|a, b| a.0 == b.0) {
+        let regulars = customers.partition_point(|(_, first, _)| *first <= since);
+        let newcomers = customers.len() - regulars;
+        let usual = usual_share(customers.len(), newcomers, active.len(), new);
+        if stands_out(customers.len(), newcomers, usual) {
+            found.push((customers.len(), newcomers, customers[0].0));
+            let as_usual = (usual / (1.0 - usual) * regulars as f64) as usize;
+            let others = customers.iter().skip(regulars + as_usual);
+            beyond.extend(others.map(|&(item, _, customer)| (item, customer)));
+        }
+    }
+    found.sort_unstable_by_key(|&(customers, _, item)| (std::cmp::Reverse(customers), item));
+    let named: Vec<String> = found
+        .iter()
+        .take(NAMED)
+        .map(|&(of, new, item)| format!("{} ({new} of {of} customers)", log.items.key(item)))
+        .collect();
+    let usual = 100.0 * new as f64 / active.len().max(1) as f64;
+    (!found.is_empty()).then(|| Crowd {
+        since,
+        beyond,
+        line: format!(
+            "crowd: in the last {RECENT_DAYS} days {} items were wanted by newcomers above all, who are {usual:.0} % \
+             of all customers then: {}: a campaign, or accounts that somebody made up. They count no more than \
+             usual (train.keep_crowds = true counts them all)",
+            found.len(),
+            named.join(", ")
+        ),
+    })
+}
+
+/// The share of newcomers among the customers who do not want the item.
+fn usual_share(customers: usize, newcomers: usize, all: usize, new: usize) -> f64 {
+    let others = all.saturating_sub(customers).max(1) as f64;
+    (new.saturating_sub(newcomers) as f64 / others).clamp(0.01, 0.99)
+}
+
+/// Whether newcomers are a far larger share of an item's customers than is usual.
+fn stands_out(customers: usize, newcomers: usize, usual: f64) -> bool {
+    let share = newcomers as f64 / customers.max(1) as f64;
+    let error = (usual * (1.0 - usual) / customers.max(1) as f64).sqrt();
+    customers >= LEAST && share > usual + ABOVE && share > usual + ERRORS * error
+}
+
+/// Equal baskets of one day.
+struct Alike {
+    /// The first of them.
+    place: usize,
+    customers: usize,
+    last: Option<CustomerId>,
+}
+
+/// The same basket of two items or more, of many customers on one day and hardly any on another.
+fn alike(log: &EventLog, baskets: &Baskets, zone: &TimeZone) -> Option<String> {
+    if !log.timed {
+        return None;
+    }
+    let mut days: FxHashMap<u64, FxHashMap<i64, Alike>> = FxHashMap::default();
+    for (place, items) in baskets.items.rows().enumerate() {
+        let customer = baskets.customers[place];
+        if items.len() > 1 && customer.is_some() {
+            let mut hasher = FxBuildHasher.build_hasher();
+            items.hash(&mut hasher);
+            let of_basket = days.entry(hasher.finish()).or_default();
+            let first = Alike { place, customers: 0, last: None };
+            let alike = of_basket.entry(baskets.at[place].day(zone)).or_insert(first);
+            alike.customers += usize::from(alike.last != customer); // theirs are neighbours
+            alike.last = customer;
+        }
+    }
+    let mut found: Vec<(usize, usize)> = Vec::new();
+    for of_basket in days.values() {
+        let mut counts: Vec<(usize, usize)> =
+            of_basket.values().map(|alike| (alike.customers, alike.place)).collect();
+        counts.sort_unstable();
+        let (most, place) = counts.pop().unwrap_or_default();
+        let next = counts.pop().map_or(0, |(count, _)| count);
+        if most >= LEAST_ALIKE && most > TIMES_OTHERS * next {
+            found.push((most, place));
+        }
+    }
+    found.sort_unstable_by_key(|&(count, place)| (std::cmp::Reverse(count), place));
+    let named = |&(count, place): &(usize, usize)| {
+        let items = baskets.items.row(place).iter().take(NAMED).map(|&item| log.items.key(item));
+        let items: Vec<&str> = items.collect();
+        format!(
+            "{} ({count} times on {})",
+            items.join(" + "),
+            baskets.at[place].to_string().split('T').next().unwrap_or_default()
+        )
+    };
+    let shown: Vec<String> = found.iter().take(NAMED).map(named).collect();
+    (!found.is_empty()).then(|| {
+        format!(
+            "crowd: {} baskets came from many customers on one day, and hardly on another: {}: a campaign, or \
+             accounts that somebody made up",
+            found.len(),
+            shown.join(", ")
+        )
+    })
+}
