@@ -1,69 +1,63 @@
-//! Who may want an item that is new: what is near it, by sales where there are any, by content where not.
+//! Who may want an item that is new: what is near it, by sales where there are any, by content where not, and who
+//! took to new things before.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::catalog::Item;
-use crate::customers::{History, Interests};
+use crate::customers::{ArrivalModel, Clientele, History, Interests, Kin, Likeness};
 use crate::ids::ItemId;
 use crate::index::Contents;
+use crate::time::Timestamp;
 
 /// Sales of the item that speak as loudly as its content does.
 const SALES_PRIOR: f32 = 20.0;
-/// What was bought n times speaks n to this power times as loudly.
-const OFTEN: f32 = 0.7;
-/// Words shorter than this say nothing.
-const LEAST_LETTERS: usize = 3;
-/// What a level of the category, the brand and the words of the title weigh in likeness.
-const CATEGORY: f32 = 0.6;
-const BRAND: f32 = 0.2;
-const WORDS: f32 = 1.0;
 
-/// How much having bought an item speaks for the new ones; by item, 0 = not at all.
+/// What is new, and how pasts speak for it.
 #[derive(Clone, Debug)]
-pub(super) struct Affinity {
-    weights: Vec<f32>,
-    new: FxHashSet<ItemId>,
+pub(super) struct Newcomers {
+    kin: Vec<Kin>,
+    items: FxHashSet<ItemId>,
+    model: ArrivalModel,
     interests: Interests,
+    now: Timestamp,
 }
 
-impl Affinity {
-    pub(super) fn of(contents: &Contents, new: &[ItemId]) -> Self {
-        let mut weights = vec![0.0f32; contents.len()];
-        for &item in new {
+impl Newcomers {
+    pub(super) fn of(contents: &Contents, clientele: &Clientele, new: &[ItemId]) -> Self {
+        let likeness = Likeness::new(&contents.items, &contents.categories);
+        let kin = |&item: &ItemId| {
             let sold = contents.bought.item_groups.get(item.index()).copied().unwrap_or(0) as f32;
-            let trust = sold / (sold + SALES_PRIOR);
-            add(&mut weights, &by_sales(contents, item), trust);
-            add(&mut weights, &by_content(contents, item), 1.0 - trust);
+            let mut kin = likeness.kin(item);
+            kin.told_by_sales(&by_sales(contents, item), sold / (sold + SALES_PRIOR));
+            kin
+        };
+        Self {
+            kin: new.iter().map(kin).collect(),
+            items: new.iter().copied().collect(),
+            model: clientele.arrivals.clone(),
+            interests: contents.interests,
+            now: contents.now,
         }
-        Self { weights, new: new.iter().copied().collect(), interests: contents.interests }
     }
 
-    /// How much a customer's past speaks for the new items, and the item that does most; `None` for one who
-    /// has bought them already, or of whose past nothing is near.
-    pub(super) fn of_past(&self, history: &History) -> Option<(f32, ItemId)> {
-        let speaks = |item: ItemId| self.weights[item.index()];
-        if history.bought.iter().any(|bought| self.new.contains(&bought.item)) {
+    /// How much a customer's past speaks for the new items, all odds together, and the item that does most; `None`
+    /// for one who has bought one of them already, or of whose past nothing is near.
+    pub(super) fn called_by(&self, history: &History) -> Option<(f64, ItemId)> {
+        let has = |item: &ItemId| self.items.contains(item);
+        if history.bought.iter().any(|bought| has(&bought.item)) {
             return None;
         }
-        let bought =
-            history.bought.iter().map(|b| (b.item, speaks(b.item) * b.strength.powf(OFTEN)));
-        let glanced =
-            history.glances.iter().map(|g| (g.item, speaks(g.item) * self.interests.of(g.kind)));
-        let (mut sum, mut best) = (0.0, None::<(f32, ItemId)>);
-        for (item, weight) in bought.chain(glanced).filter(|(_, weight)| *weight > 0.0) {
-            sum += weight;
-            if best.is_none_or(|(most, _)| weight > most) {
-                best = Some((weight, item));
+        let callings = self
+            .kin
+            .iter()
+            .filter_map(|kin| self.model.calling(kin, history, &self.interests, self.now));
+        let (mut sum, mut best) = (0.0, None::<(f64, ItemId)>);
+        for calling in callings {
+            sum += calling.odds;
+            if best.is_none_or(|(most, _)| calling.odds > most) {
+                best = Some((calling.odds, calling.because));
             }
         }
-        best.map(|(_, item)| (sum, item))
-    }
-}
-
-fn add(sum: &mut [f32], more: &FxHashMap<ItemId, f32>, weight: f32) {
-    let total: f32 = more.values().copied().fold(0.0, f32::max);
-    for (item, value) in more {
-        sum[item.index()] += weight * value / total.max(f32::MIN_POSITIVE);
+        best.map(|(_, because)| (sum, because))
     }
 }
 
@@ -83,48 +77,15 @@ fn by_sales(contents: &Contents, item: ItemId) -> FxHashMap<ItemId, f32> {
             raise(ItemId::new(other), 2.0 * pull.weight);
         }
     }
+    near.retain(|_, says| *says > 0.0);
     near
-}
-
-/// What is like it: category by shared levels, brand, words of the title by how rare they are.
-fn by_content(contents: &Contents, item: ItemId) -> FxHashMap<ItemId, f32> {
-    let new = &contents.items[item.index()];
-    let own = words(new);
-    let mut holders: FxHashMap<&str, u32> = FxHashMap::default();
-    let titles: Vec<FxHashSet<String>> = contents.items.iter().map(words).collect();
-    for word in titles.iter().flatten().filter(|word| own.contains(*word)) {
-        *holders.entry(word.as_str()).or_default() += 1;
-    }
-    let count = contents.len() as f32;
-    let rarity = |word: &str| (count / (1.0 + holders.get(word).copied().unwrap_or(0) as f32)).ln();
-    let whole: f32 = own.iter().map(|word| rarity(word).max(0.0)).sum();
-    let mut near = FxHashMap::default();
-    for (other, old) in contents.items.iter().enumerate().filter(|(at, _)| *at != item.index()) {
-        let shared = old.category.iter().zip(&new.category).take_while(|(a, b)| a == b).count();
-        let levels = shared as f32 / new.category.len().max(1) as f32;
-        let brand = if new.brand.is_some() && old.brand == new.brand { BRAND } else { 0.0 };
-        let common = titles[other].iter().filter(|word| own.contains(*word));
-        let common: f32 = common.map(|word| rarity(word).max(0.0)).sum();
-        let likeness =
-            CATEGORY * levels.powi(4) + brand + WORDS * common / whole.max(f32::MIN_POSITIVE);
-        if likeness > 0.05 {
-            near.insert(ItemId::new(other), likeness * likeness);
-        }
-    }
-    near
-}
-
-fn words(item: &Item) -> FxHashSet<String> {
-    let title = item.title.as_deref().unwrap_or_default().to_lowercase();
-    let words = title.split(|c: char| !c.is_alphanumeric());
-    words.filter(|word| word.len() >= LEAST_LETTERS).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Item;
     use crate::customers::{Bought, Glance};
-    use crate::time::Timestamp;
 
     fn bought(item: usize) -> Bought {
         Bought {
@@ -147,26 +108,24 @@ mod tests {
             category: vec!["Home".into(), category.into()],
             ..Item::default()
         };
-        let contents = Contents {
-            items: vec![
-                item("red tea pot", "Kitchen"),
-                item("blue tea pot", "Kitchen"),
-                item("garden hose", "Garden"),
-            ]
-            .into(),
-            ..Contents::default()
-        };
-        let affinity = Affinity::of(&contents, &[ItemId::new(0)]);
+        let items = vec![
+            item("red tea pot", "Kitchen"),
+            item("blue tea pot", "Kitchen"),
+            item("garden hose", "Garden"),
+        ];
+        let contents = Contents { items: items.into(), ..Contents::default() }.finish();
+        let newcomers = Newcomers::of(&contents, &Clientele::default(), &[ItemId::new(0)]);
         let past = |items: &[usize]| History {
             bought: items.iter().copied().map(bought).collect(),
             glances: Vec::<Glance>::new(),
+            orders: 1,
             ..History::default()
         };
-        let like = affinity.of_past(&past(&[1])).unwrap();
-        let unlike = affinity.of_past(&past(&[2]));
-        assert!(unlike.is_none_or(|(score, _)| score < 0.5 * like.0), "{like:?} {unlike:?}");
+        let like = newcomers.called_by(&past(&[1])).unwrap();
+        let unlike = newcomers.called_by(&past(&[2]));
+        assert!(unlike.is_none_or(|(odds, _)| odds < 0.5 * like.0), "{like:?} {unlike:?}");
         assert_eq!(like.1, ItemId::new(1));
-        assert_eq!(affinity.of_past(&past(&[0, 1])), None, "who has it is left in peace");
-        assert_eq!(affinity.of_past(&past(&[])), None);
+        assert_eq!(newcomers.called_by(&past(&[0, 1])), None, "who has it is left in peace");
+        assert_eq!(newcomers.called_by(&past(&[])), None);
     }
 }

@@ -1,10 +1,10 @@
 //! One customer, held against one audience.
 
-use super::arrival::Affinity;
+use super::arrival::Newcomers;
 use super::ask::Audience;
 use super::fields::{Fields, Person};
-use crate::customers::{Bought, Buyer, Clientele, EventKind, History, Profile, Rfm, RfmSegment};
-use crate::customers::{Stage, Standing, date};
+use crate::customers::{Buyer, Clientele, Due, EventKind, History, Profile, Rfm, RfmSegment};
+use crate::customers::{LostBy, Stage, Standing, date};
 use crate::error::{Error, Result, Violation};
 use crate::filter::{Bound, Filter};
 use crate::ids::ItemId;
@@ -34,7 +34,7 @@ pub struct Picker<'a> {
 
 #[derive(Clone, Debug)]
 enum Rule {
-    Arrival(Affinity, Vec<ItemId>),
+    Arrival(Newcomers, Vec<ItemId>),
     Interest(u32, u32),
     Due(u32),
     AtRisk,
@@ -48,10 +48,8 @@ enum Rule {
 
 /// Shown to one customer, at most.
 const ITEMS: usize = 5;
-/// An item is due from this part of its usual time on …
-const DUE_FROM: f64 = 0.75;
-/// … to this many times of it: after that it is no longer waited for.
-const DUE_TO: f64 = 2.5;
+/// An item is due from this part of its usual time on.
+const DUE_FROM: f32 = 0.5;
 /// Who buys with money off so many times as often as the shop's customers is after discounts …
 const DISCOUNT_TIMES: f32 = 1.5;
 /// … or in this share of their lines more.
@@ -68,7 +66,8 @@ impl<'a> Picker<'a> {
     ) -> Result<Self> {
         let rule = match audience {
             Audience::NewArrival { items } => {
-                Rule::Arrival(Affinity::of(contents, items), items.clone())
+                let newcomers = Newcomers::of(contents, clientele, items);
+                Rule::Arrival(newcomers, items.clone())
             }
             Audience::Interest { from_days, to_days } => Rule::Interest(*from_days, *to_days),
             Audience::ReorderDue { within_days } => Rule::Due(*within_days),
@@ -99,10 +98,10 @@ impl<'a> Picker<'a> {
     pub fn pick(&self, profile: &Profile, history: Option<&History>) -> Option<Pick> {
         let buyer = profile.buyer.as_ref();
         match &self.rule {
-            Rule::Arrival(affinity, items) => self.arrival(affinity, items, buyer?, history?),
+            Rule::Arrival(newcomers, items) => self.arrival(newcomers, items, history?),
             Rule::Interest(from, to) => self.interest(*from, *to, buyer, history?),
-            Rule::Due(within) => self.due(*within, buyer?, history?),
-            Rule::AtRisk => at_risk(buyer?),
+            Rule::Due(within) => self.due(*within, history?),
+            Rule::AtRisk => at_risk(buyer?, self.clientele.lost_by),
             Rule::WinBack(least) => win_back(profile, buyer?, *least),
             Rule::Second => self.second(profile, buyer?),
             Rule::Discount(least) => self.discount(buyer?, *least),
@@ -120,15 +119,8 @@ impl<'a> Picker<'a> {
         }
     }
 
-    fn arrival(
-        &self,
-        affinity: &Affinity,
-        items: &[ItemId],
-        buyer: &Buyer,
-        history: &History,
-    ) -> Option<Pick> {
-        let (near, because) = affinity.of_past(history)?;
-        let score = f64::from(near) * comes_back(buyer);
+    fn arrival(&self, newcomers: &Newcomers, items: &[ItemId], history: &History) -> Option<Pick> {
+        let (score, because) = newcomers.called_by(history)?;
         let reason = format!("bought {}", self.contents.title(because));
         Some(plain(score, &reason, items.to_vec()))
     }
@@ -162,43 +154,27 @@ impl<'a> Picker<'a> {
         Some(plain(score, &reason, wanted.iter().take(ITEMS).map(|g| g.item).collect()))
     }
 
-    fn due(&self, within: u32, buyer: &Buyer, history: &History) -> Option<Pick> {
+    fn due(&self, within: u32, history: &History) -> Option<Pick> {
         let now = self.contents.now;
-        let mut due: Vec<(f64, &Bought)> = history
-            .bought
-            .iter()
-            .filter_map(|bought| Some((self.due_score(bought, within, buyer)?, bought)))
-            .collect();
-        due.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.item.cmp(&b.1.item)));
-        let (score, first) = *due.first()?;
-        let at = first.last.plus_days(first.usual_days.round() as i64);
-        let at = if at < now { now } else { at };
+        let due = self.due_within(within, history);
+        let first = due.first()?;
         let reason = format!(
             "{} usually every {:.0} days, last {:.0} days ago",
             self.contents.title(first.item),
             first.usual_days,
-            now.days_since(first.last),
+            first.days_since,
         );
-        let items = due.iter().take(ITEMS).map(|(_, bought)| bought.item).collect();
-        Some(Pick { due: Some(at), ..plain(score, &reason, items) })
+        let items = due.iter().take(ITEMS).map(|due| due.item).collect();
+        let at = now.plus_days(first.in_days.round() as i64);
+        Some(Pick { due: Some(at), ..plain(first.chance_within(within), &reason, items) })
     }
 
-    /// How likely this item is bought within so many days, comparable over customers; `None` if its time has
-    /// not come, or is over.
-    pub fn due_score(&self, bought: &Bought, within: u32, buyer: &Buyer) -> Option<f64> {
-        if bought.times < 2 || bought.usual_days <= 0.0 {
-            return None;
-        }
-        let since = self.contents.now.days_since(bought.last);
-        let passed = (since + f64::from(within)) / f64::from(bought.usual_days);
-        if passed < DUE_FROM || since / f64::from(bought.usual_days) > DUE_TO {
-            return None;
-        }
-        let middle = (since + 0.5 * f64::from(within)) as f32;
-        let due = self.contents.cadence.due.factor(middle, bought.usual_days);
-        let share = f64::from(bought.times) / f64::from(buyer.rfm.orders.max(1));
-        let lately = f64::from(bought.lately) / 5.0; // the greatest it can be
-        Some(f64::from(due) * (0.5 * share.min(1.0) + 0.5 * lately) * comes_back(buyer))
+    /// What the customer buys again and whose time comes within so many days, the likeliest to be bought first:
+    /// from half of its usual days on, until its rhythm is given up.
+    pub fn due_within(&self, within: u32, history: &History) -> Vec<Due> {
+        let mut due = self.contents.recurrence.due(history, self.contents.now);
+        due.retain(|due| due.days_since + within as f32 >= DUE_FROM * due.usual_days);
+        due
     }
 
     fn second(&self, profile: &Profile, buyer: &Buyer) -> Option<Pick> {
@@ -232,14 +208,18 @@ fn comes_back(buyer: &Buyer) -> f64 {
     1.0 - f64::from(buyer.churn.probability)
 }
 
-fn at_risk(buyer: &Buyer) -> Option<Pick> {
-    let worth = buyer.worth?;
+fn at_risk(buyer: &Buyer, lost_by: LostBy) -> Option<Pick> {
+    let value = buyer.worth?.lifetime.expected;
     let score = f64::from(buyer.churn.value_at_risk);
-    let reason = format!(
-        "{:.0} % likely lost, lifetime value {:.2}",
-        100.0 * (1.0 - worth.alive),
-        worth.lifetime.expected
-    );
+    let percent = 100.0 * buyer.churn.lost;
+    let reason = match lost_by {
+        LostBy::Alive => format!("{percent:.0} % likely lost, lifetime value {value:.2}"),
+        LostBy::Return => format!(
+            "an order is {percent:.0} % less likely than right after the latest, {} days ago; lifetime value \
+             {value:.2}",
+            buyer.rfm.recency_days
+        ),
+    };
     (score > 0.0).then(|| plain(score, &reason, favourites(buyer)))
 }
 

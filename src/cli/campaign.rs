@@ -1,7 +1,7 @@
 //! `cartwright campaign`
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -10,7 +10,9 @@ use super::output::{align_right, print, table, thousands};
 use crate::campaigns::{Comparison, Interval, Judgement, Window, judge, read_assignments, subject};
 use crate::config::Config;
 use crate::customers::{Ledger, Paid};
+use crate::error::Error;
 use crate::events;
+use crate::index::{CustomerKeys, Index};
 use crate::time::Timestamp;
 
 /// Tells whether a campaign worked.
@@ -34,6 +36,10 @@ struct Evaluate {
     /// What customers did: files, folders or patterns
     #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
     events: Vec<PathBuf>,
+    /// The index whose audience it was: if that holds keyed hashes instead of customers' keys, the events' keys are
+    /// hashed in the same way; the secret comes from CARTWRIGHT_CUSTOMER_SECRET
+    #[arg(long, value_name = "DIR")]
+    index: Option<PathBuf>,
     /// First day of the campaign, as 2026-11-01
     #[arg(long, value_name = "DAY")]
     start: jiff::civil::Date,
@@ -77,9 +83,17 @@ impl Evaluate {
         };
         window.check()?;
         let assignments = read_assignments(&self.assignments)?;
+        let called = match &self.index {
+            Some(index) => CustomerKeys::of_current(&Index::at(index))?,
+            None => CustomerKeys::from_environment(config.customers.hash_keys)?,
+        };
         let log = events::read(&self.events, &config.events)?.log;
         let ledger = Ledger::of(&log, &zone);
-        let orders: HashMap<&str, usize> = log.customers.keys().zip(0..).collect();
+        let names = log.customers.keys().map(|key| called.stored(key).into_owned());
+        let orders: HashMap<String, usize> = names.zip(0..).collect();
+        if !assignments.iter().any(|assignment| orders.contains_key(&assignment.customer)) {
+            return Err(strangers(&self.assignments, assignments.len()).into());
+        }
         let subjects: Vec<_> = assignments
             .iter()
             .map(|assignment| {
@@ -96,6 +110,16 @@ impl Evaluate {
         }
         show(&judgement)
     }
+}
+
+/// Nobody in the file is a customer of the events: that is no campaign without effect.
+fn strangers(file: &Path, count: usize) -> Error {
+    Error::Input(format!(
+        "none of the {} customers in {} has ever been in the events. If the file comes from an index that keeps \
+         keyed hashes of customers' keys, name that index with --index",
+        thousands(count as u64),
+        file.display()
+    ))
 }
 
 fn show(judgement: &Judgement) -> anyhow::Result<()> {

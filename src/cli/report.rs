@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -10,7 +11,7 @@ use super::output::{Steps, align_right, print, table, thousands};
 use crate::catalog::{self, CatalogReading};
 use crate::config::Config;
 use crate::customers::{Buyer, RfmSegment, Source, profiles};
-use crate::evaluate::customers::{CustomerCase, CustomerReport, judge_customers};
+use crate::evaluate::customers::{CustomerCase, CustomerReport, Judging};
 use crate::events;
 use crate::index::{Index, Snapshot};
 use crate::report::{RfmCounts, customers_page};
@@ -48,6 +49,9 @@ struct Customers {
     /// Days held out for that, at least 28
     #[arg(long, default_value_t = 28, value_name = "DAYS")]
     held_out_days: u32,
+    /// So many stretches of that length are held out, one after the other, each judged by what was before it
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    windows: u32,
     /// Takes COLUMN of the events for ROLE, where the guess is wrong: `--map item_id=SKU`
     #[arg(long, value_name = "ROLE=COLUMN", value_parser = super::train::role_and_column)]
     map: Vec<(String, String)>,
@@ -55,6 +59,9 @@ struct Customers {
     #[arg(long)]
     json: bool,
 }
+
+/// Days that are known before every stretch but the last.
+const LEAST_KNOWN_DAYS: i64 = 84;
 
 impl ReportCommand {
     pub(super) fn run(self, config: Config) -> anyhow::Result<()> {
@@ -109,28 +116,38 @@ impl Customers {
         };
         let zone = config.events.zone()?;
         let last_day = Timestamp(last.at.day(&zone) * DAY_MS);
-        let cut = last_day.plus_days(1 - i64::from(self.held_out_days));
-        let past = whole.only(|event| event.at < cut);
-        let learnt = learn(&past, items, &zone, &config.train, &mut |step| steps.step(step));
-        steps.step("getting to know the customers");
-        let source = Source {
-            log: &past,
-            items: &learnt.contents.items,
-            categories: &learnt.contents.categories,
-            histories: &learnt.histories,
-            zone: &zone,
-        };
-        let (clientele, profiles) = profiles(&source, &config.customers.worth);
-        steps.step("holding it against the weeks after");
-        Ok(judge_customers(&CustomerCase {
-            contents: &learnt.contents,
-            histories: &learnt.histories,
-            profiles: &profiles,
-            clientele: &clientele,
-            whole: &whole,
-            cut,
-            days: self.held_out_days,
-        }))
+        let known_from = whole.events[0].at.plus_days(LEAST_KNOWN_DAYS);
+        let items = Arc::new(items);
+        let mut judging = Judging::default();
+        for window in 1..=self.windows {
+            let cut = last_day.plus_days(1 - i64::from(window) * i64::from(self.held_out_days));
+            if window > 1 && cut < known_from {
+                break;
+            }
+            let past = whole.only(|event| event.at < cut);
+            let learnt =
+                learn(&past, items.clone(), &zone, &config.train, &mut |step| steps.step(step));
+            steps.step("getting to know the customers");
+            let source = Source {
+                log: &past,
+                items: &learnt.contents.items,
+                categories: &learnt.contents.categories,
+                histories: &learnt.histories,
+                zone: &zone,
+            };
+            let (clientele, profiles) = profiles(&source, &config.customers.worth);
+            steps.step("holding it against the weeks after");
+            judging.add(&CustomerCase {
+                contents: &learnt.contents,
+                histories: &learnt.histories,
+                profiles: &profiles,
+                clientele: &clientele,
+                whole: &whole,
+                cut,
+                days: self.held_out_days,
+            });
+        }
+        Ok(judging.report())
     }
 }
 
@@ -176,6 +193,10 @@ fn show_judged(report: &CustomerReport) -> anyhow::Result<()> {
     }
     align_right(&mut rows, &[2, 3, 4, 5]);
     print(rows)?;
+    print(format!(
+        "stretches held out, each judged by what was learnt before it: {}",
+        report.windows
+    ))?;
     for line in report.models.iter().chain(&report.left_out) {
         print(line)?;
     }

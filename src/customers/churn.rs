@@ -124,6 +124,44 @@ impl ChurnModel {
     pub fn churn(&self, days: &[i32], today: i32, rhythm: &Rhythm, models: &Models) -> Option<f64> {
         Some(self.probability(&features(days, today, rhythm, models)?))
     }
+
+    /// How much less likely an order within [`CHURN_DAYS`] is than it was on the day of the latest one, as a share
+    /// of that: 0 to 1; `None` without a purchase.
+    pub fn lost(&self, days: &[i32], today: i32, rhythm: &Rhythm, models: &Models) -> Option<f64> {
+        let comes = |day: i32| Some(1.0 - self.churn(days, day, rhythm, models)?);
+        let (now, then) = (comes(today)?, comes(*days.last()?)?);
+        Some((1.0 - now / then.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0))
+    }
+}
+
+/// By what is told whether a customer is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LostBy {
+    /// 1 − P(alive), by BG/NBD.
+    #[default]
+    Alive,
+    /// How much less likely an order within [`CHURN_DAYS`] is than it was right after the latest one, by
+    /// [`ChurnModel`]: where BG/NBD knows of nobody who was lost.
+    Return,
+}
+
+/// Where BG/NBD thinks that a smaller share of the customers is lost, it says nothing of who is.
+const LEAST_LOST: f64 = 0.01;
+
+impl LostBy {
+    /// What can be told in a shop where this is P(alive) of each customer.
+    pub(super) fn of(alive: impl Iterator<Item = f32>, churn: Option<&ChurnModel>) -> Self {
+        let (mut lost, mut count) = (0.0, 0.0);
+        for alive in alive {
+            lost += 1.0 - f64::from(alive);
+            count += 1.0;
+        }
+        match churn {
+            Some(_) if lost < LEAST_LOST * count => Self::Return,
+            _ => Self::Alive,
+        }
+    }
 }
 
 fn add(sum: &mut Row, more: &Row) {
@@ -204,6 +242,13 @@ mod tests {
         assert!(churn(&weekly(300)) < 0.2, "{}", churn(&weekly(300)));
         assert!(churn(&weekly(150)) > 0.8, "{}", churn(&weekly(150)));
         assert_eq!(model.churn(&[], 300, &rhythm, &models), None);
+        let lost = |days: &[i32]| model.lost(days, 300, &rhythm, &models).unwrap();
+        assert!(lost(&weekly(301)) < 0.1, "{}", lost(&weekly(301)));
+        assert!(lost(&weekly(150)) > 0.7, "{}", lost(&weekly(150)));
+        assert_eq!(model.lost(&[], 300, &rhythm, &models), None);
+        let alive = |sure: f32| LostBy::of([sure, 1.0, 1.0].into_iter(), Some(&model));
+        assert_eq!((alive(0.2), alive(0.99)), (LostBy::Alive, LostBy::Return));
+        assert_eq!(LostBy::of([1.0].into_iter(), None), LostBy::Alive);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::again::Due;
 use super::{Cadence, HistoryOptions, Interests};
 use crate::events::{Baskets, EventKind, EventLog};
 use crate::ids::{CustomerId, ItemId};
@@ -63,7 +64,13 @@ pub struct History {
     pub drawn: Vec<Drawn>,
     /// Orders, of whatever.
     pub orders: u32,
+    /// What is bought in a rhythm, the likeliest to be bought soon first, as of the end of the log; at most
+    /// [`KEPT_DUE`].
+    pub due: Vec<Due>,
 }
+
+/// So much of what is due is kept for each customer: pages and mails show less.
+pub const KEPT_DUE: usize = 60;
 
 impl History {
     /// What is known of the customer and `item`, if it was ever bought.

@@ -1,9 +1,15 @@
 //! The chance of yes or no by a weighted sum: logistic regression.
 
+use rayon::prelude::*;
+
 /// How many times the weights are bettered.
 const ROUNDS: usize = 12;
 /// Belief that a weight is 0: keeps them finite where all answers are the same.
 const RIDGE: f64 = 1.0;
+/// Rows summed at a time: fixed, so that the sum is the same on any number of threads.
+const CHUNK: usize = 4096;
+
+type Slope<const N: usize> = ([f64; N], [[f64; N]; N]);
 
 /// Weights for `N` figures, the first of which should be 1 always.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,27 +23,26 @@ impl<const N: usize> Default for Logistic<N> {
 
 impl<const N: usize> Logistic<N> {
     /// The weights under which the answers are likeliest, by Newton's method from 0.
-    ///
-    /// Rows are summed in their order: the same rows give the same bits.
-    #[allow(clippy::needless_range_loop, reason = "a matrix reads best by its indices")]
     pub(super) fn fit(rows: &[([f32; N], bool)]) -> Self {
+        Self::fit_pulled(rows, RIDGE)
+    }
+
+    /// The same, with every weight pulled towards 0 by half of `ridge` times its square.
+    ///
+    /// Rows are summed in their order, by chunks of a fixed size: the same rows give the same bits.
+    pub(super) fn fit_pulled(rows: &[([f32; N], bool)], ridge: f64) -> Self {
         let mut model = Self::default();
         for _ in 0..ROUNDS {
+            let parts: Vec<Slope<N>> =
+                rows.par_chunks(CHUNK).map(|rows| model.slope(rows)).collect();
             let (mut gradient, mut curvature) = ([0.0; N], [[0.0; N]; N]);
-            for (figures, answer) in rows {
-                let chance = model.chance(figures);
-                let (miss, weight) =
-                    (f64::from(u8::from(*answer)) - chance, chance * (1.0 - chance));
-                for i in 0..N {
-                    gradient[i] += miss * f64::from(figures[i]);
-                    for j in 0..=i {
-                        curvature[i][j] += weight * f64::from(figures[i]) * f64::from(figures[j]);
-                    }
-                }
+            for (part, part_curvature) in parts {
+                add(&mut gradient, &part);
+                curvature.iter_mut().zip(&part_curvature).for_each(|(sum, more)| add(sum, more));
             }
             for i in 0..N {
-                gradient[i] -= RIDGE * model.0[i];
-                curvature[i][i] += RIDGE;
+                gradient[i] -= ridge * model.0[i];
+                curvature[i][i] += ridge;
                 let row = curvature[i];
                 for (above, &value) in curvature.iter_mut().zip(&row).take(i) {
                     above[i] = value;
@@ -53,12 +58,35 @@ impl<const N: usize> Logistic<N> {
         model
     }
 
+    /// How the likelihood of some rows rises with each weight, and bends: the lower half.
+    #[allow(clippy::needless_range_loop, reason = "a matrix reads best by its indices")]
+    fn slope(&self, rows: &[([f32; N], bool)]) -> Slope<N> {
+        let (mut gradient, mut curvature) = ([0.0; N], [[0.0; N]; N]);
+        for (figures, answer) in rows {
+            let chance = self.chance(figures);
+            let figures = figures.map(f64::from);
+            let (miss, weight) = (f64::from(u8::from(*answer)) - chance, chance * (1.0 - chance));
+            for i in 0..N {
+                gradient[i] += miss * figures[i];
+                let weighted = weight * figures[i];
+                for j in 0..=i {
+                    curvature[i][j] += weighted * figures[j];
+                }
+            }
+        }
+        (gradient, curvature)
+    }
+
     /// 0 to 1.
     pub(super) fn chance(&self, figures: &[f32; N]) -> f64 {
         let sum: f64 =
             self.0.iter().zip(figures).map(|(weight, figure)| weight * f64::from(*figure)).sum();
         1.0 / (1.0 + (-sum).exp())
     }
+}
+
+fn add<const N: usize>(sum: &mut [f64; N], more: &[f64; N]) {
+    sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }
 
 /// x of a·x = b, where a is symmetric and positive definite: elimination without exchange of rows.

@@ -4,6 +4,8 @@
 //! | File | What |
 //! |---|---|
 //! | `history`, `cadence` | what was bought and looked at, and how soon people come back for it |
+//! | `again` | what a customer is about to buy again, and when |
+//! | `arrival` | who may want an item that is new |
 //! | `ledger` | every customer's orders with what was paid; all below is worked out from it |
 //! | `rfm`, `five` | recency, frequency, money; value from five sides; order value × frequency |
 //! | `lifecycle` | new, active, silent, sleeping, churned, by the customer's own rhythm |
@@ -16,6 +18,7 @@
 //! This room knows customers and their rhythm. It refuses to know which items go together.
 
 mod again;
+mod arrival;
 mod cadence;
 mod churn;
 mod five;
@@ -33,11 +36,12 @@ pub mod value;
 
 use serde::{Deserialize, Serialize};
 
-pub use again::{Due, Rhythm, SOON_DAYS};
+pub use again::{Demand, Due, Recurrence, SOON_DAYS};
+pub use arrival::{ArrivalModel, Calling, Kin, Likeness};
 pub use cadence::{Cadence, DueCurve};
-pub use churn::{CHURN_DAYS, ChurnModel};
+pub use churn::{CHURN_DAYS, ChurnModel, LostBy};
 pub use five::{Aspects, Quadrant, Thresholds};
-pub use history::{Bought, Drawn, Glance, History, histories};
+pub use history::{Bought, Drawn, Glance, History, KEPT_DUE, histories};
 pub use interest::{Foretold, Interests};
 pub use kpis::{Cohort, Kpis, Period, Stages, Step, date};
 pub use ledger::{Ledger, Order};

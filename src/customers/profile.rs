@@ -7,7 +7,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::History;
-use super::churn::ChurnModel;
+use super::arrival::{ArrivalModel, Likeness};
+use super::churn::{ChurnModel, LostBy};
 use super::five::{Aspects, Quadrant, Thresholds, aspects};
 use super::kpis::{Kpis, kpis};
 use super::ledger::{Ledger, Order};
@@ -57,7 +58,9 @@ pub struct Buyer {
 pub struct Churn {
     /// Probability of no order in the next 28 days, 0 to 1; see [`ChurnModel`].
     pub probability: f32,
-    /// (1 − P(alive)) × lifetime value, money.
+    /// How much of the customer is lost, by [`Clientele::lost_by`]: 0 to 1.
+    pub lost: f32,
+    /// `lost` × lifetime value, money.
     pub value_at_risk: f32,
 }
 
@@ -86,6 +89,12 @@ pub struct Clientele {
     pub models: Option<Models>,
     /// What churn comes from.
     pub churn: Option<ChurnModel>,
+    /// By what it is told who is lost.
+    #[serde(default)]
+    pub lost_by: LostBy,
+    /// Who takes to what is new.
+    #[serde(default)]
+    pub arrivals: ArrivalModel,
     /// Where large orders begin, and frequent ones.
     pub thresholds: Thresholds,
     /// Groups of customers who are alike.
@@ -170,11 +179,13 @@ pub fn profiles(source: &Source<'_>, options: &WorthOptions) -> (Clientele, Vec<
         today: ledger.today,
         buyers: rfm.iter().flatten().count() as u64,
         kpis: kpis(&ledger, &rhythm),
+        arrivals: ArrivalModel::learn(log, &ledger, &Likeness::new(items, categories), zone),
         discount_share: discount_share(&ledger),
         middle_total: Ranks::of(rfm.iter().flatten().map(|rfm| rfm.total)).at(0.5),
         attributes: Vec::new(),
         rhythm,
         models,
+        lost_by: LostBy::of(worths.iter().flatten().map(|worth| worth.alive), churn.as_ref()),
         churn,
         thresholds,
         segments,
@@ -186,10 +197,7 @@ pub fn profiles(source: &Source<'_>, options: &WorthOptions) -> (Clientele, Vec<
                 quadrant: thresholds.quadrant(&rfm),
                 worth,
                 aspects: aspects[customer]?,
-                churn: Churn {
-                    probability: 0.0,
-                    value_at_risk: worth.map_or(0.0, |w| (1.0 - w.alive) * w.lifetime.expected),
-                },
+                churn: Churn::default(),
                 preferences: preferences?,
                 segment: places[customer],
                 latest_orders: latest(ledger.orders.row(customer)),
@@ -220,12 +228,21 @@ impl Clientele {
     fn profile(&self, days: &[i32], mut buyer: Option<Buyer>) -> Profile {
         if let Some(buyer) = &mut buyer {
             let learnt = self.churn.as_ref().zip(self.models.as_ref());
-            let churn = learnt
-                .and_then(|(churn, models)| churn.churn(days, self.today, &self.rhythm, models));
+            let by = |of: fn(&ChurnModel, &[i32], i32, &Rhythm, &Models) -> Option<f64>| {
+                learnt.and_then(|(churn, models)| of(churn, days, self.today, &self.rhythm, models))
+            };
+            let churn = by(ChurnModel::churn);
             let recency = f64::from(buyer.rfm.recency_days);
             // Nothing learnt: as if orders came at random at the customer's cadence.
             let guess = || 1.0 - (-28.0 / self.rhythm.cadence(days).max(recency)).exp();
             buyer.churn.probability = churn.unwrap_or_else(|| 1.0 - guess()) as f32;
+            if let Some(worth) = &buyer.worth {
+                buyer.churn.lost = match self.lost_by {
+                    LostBy::Alive => 1.0 - worth.alive,
+                    LostBy::Return => by(ChurnModel::lost).unwrap_or_default() as f32,
+                };
+                buyer.churn.value_at_risk = buyer.churn.lost * worth.lifetime.expected;
+            }
         }
         let lifecycle = self.rhythm.lifecycle(days, self.today);
         Profile { lifecycle, buyer, attributes: BTreeMap::new() }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::metrics::interval;
 use crate::catalog::{CategoryTree, Item};
-use crate::customers::{Cadence, Due, History, HistoryOptions, Rhythm, SOON_DAYS, histories};
+use crate::customers::{Cadence, Due, History, HistoryOptions, Recurrence, SOON_DAYS, histories};
 use crate::events::{EventKind, EventLog, baskets};
 use crate::ids::{CustomerId, ItemId};
 use crate::time::Timestamp;
@@ -114,7 +114,7 @@ impl Sayings {
     ) {
         let past = log.only(|event| event.at <= now);
         let orders = baskets(&past, zone);
-        let rhythm = Rhythm::learn(&orders, categories, item_count, true);
+        let recurrence = Recurrence::learn(&orders, categories, item_count, true);
         let options = HistoryOptions::default();
         let histories = histories(&past, &orders, &Cadence::default(), now, &options);
         let soon = now.plus_days(SOON_DAYS);
@@ -127,7 +127,7 @@ impl Sayings {
             .collect();
         for (customer, history) in histories.iter().enumerate() {
             let customer = CustomerId::new(customer);
-            let due = rhythm.due(history, now);
+            let due = recurrence.due(history, now);
             let due: Vec<Due> = due.into_iter().take(PLACES).collect();
             let was_bought = |item| bought.contains(&(customer, item));
             self.said.extend(due.iter().map(|due| Saying {

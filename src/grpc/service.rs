@@ -67,19 +67,20 @@ impl Counter {
 
 /// An answer for each request of a stream, worked out when the one before has been taken: whoever reads slowly
 /// is written to slowly, and nothing piles up.
-fn answers(
-    counter: Arc<Counter>,
-    requests: Streaming<pb::ForCustomerRequest>,
-) -> impl Stream<Item = Result<Reply, Status>> {
+fn answers<R, A>(
+    requests: impl Stream<Item = Result<R, Status>>,
+    answer: impl Fn(&R, u64) -> Result<A, Status>,
+) -> impl Stream<Item = Result<A, Status>> {
+    let answer = Arc::new(answer);
     let mut place = 0;
     let answers = requests.then(move |request| {
-        let counter = counter.clone();
+        let answer = answer.clone();
         let here = place;
         place += 1;
         async move {
             // Others on this thread want to be served too.
             tokio::task::yield_now().await;
-            counter.streamed(&request?, here)
+            answer(&request?, here)
         }
     });
     until_failed(answers)
@@ -147,6 +148,53 @@ impl RecommendationService for Recommendations {
         &self,
         request: Request<Streaming<pb::ForCustomerRequest>>,
     ) -> Result<Response<Self::StreamForCustomersStream>, Status> {
-        Ok(Response::new(Box::pin(answers(self.counter.clone(), request.into_inner()))))
+        let counter = self.counter.clone();
+        let answer = move |request: &_, place| counter.streamed(request, place);
+        Ok(Response::new(Box::pin(answers(request.into_inner(), answer))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Memory is bounded because of this: at any moment one request is held, or one answer, and no more.
+    #[tokio::test]
+    async fn no_request_is_taken_before_the_answer_to_the_one_before_has_been() {
+        let (taken, worked_out) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let requests = tokio_stream::iter(0..1_000_000u64).map(|n| {
+            taken.fetch_add(1, Ordering::Relaxed);
+            Ok(n)
+        });
+        let answer = |request: &u64, place: u64| {
+            worked_out.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(*request, place);
+            Ok(request + 1)
+        };
+        let mut answers = std::pin::pin!(answers(requests, answer));
+        for read in 1..=100 {
+            assert_eq!(answers.next().await.unwrap().unwrap(), read);
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            let count = |of: &AtomicUsize| of.load(Ordering::Relaxed) as u64;
+            assert_eq!((count(&taken), count(&worked_out)), (read, read));
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_taken_after_a_failure() {
+        let taken = AtomicUsize::new(0);
+        let requests = tokio_stream::iter(0..1_000u64).map(|n| {
+            taken.fetch_add(1, Ordering::Relaxed);
+            Ok(n)
+        });
+        let answer = |request: &u64, _| match request {
+            0..3 => Ok(()),
+            _ => Err(Status::invalid_argument("the fourth")),
+        };
+        let all: Vec<_> = answers(requests, answer).collect().await;
+        assert_eq!(all.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, true, false]);
+        // The end is noticed when the next is looked for.
+        assert!(taken.load(Ordering::Relaxed) <= 5, "{taken:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Bytes of what is stored: fixed-size entries, little endian, in blocks of many rows.
 
-use crate::customers::{Bought, Drawn, EventKind, Glance, History, Profile};
+use crate::customers::{Bought, Drawn, Due, EventKind, Glance, History, Profile};
 use crate::embed::{Neighbour, Pull, UnitVectors};
 use crate::ids::{DenseId, ItemId};
 use crate::lists::Lists;
@@ -144,6 +144,22 @@ impl Entry for Drawn {
     }
 }
 
+impl Entry for Due {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.item.put(out);
+        [self.usual_days, self.days_since, self.in_days, self.chance]
+            .iter()
+            .for_each(|figure| figure.put(out));
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        let item = Entry::get(bytes)?;
+        let mut figure = || Entry::get(bytes);
+        let (usual_days, days_since, in_days, chance) =
+            (figure()?, figure()?, figure()?, figure()?);
+        Some(Self { item, usual_days, days_since, in_days, chance })
+    }
+}
+
 impl Entry for Seller {
     fn put(&self, out: &mut Vec<u8>) {
         self.item.put(out);
@@ -277,6 +293,7 @@ pub(super) fn encode_history(history: &History) -> Vec<u8> {
     let mut out = encode_row(&history.bought);
     out.extend(encode_row(&history.glances));
     out.extend(encode_row(&history.drawn));
+    out.extend(encode_row(&history.due));
     history.orders.put(&mut out);
     with_checksum(out)
 }
@@ -319,6 +336,9 @@ pub(super) fn decode_history(value: &[u8]) -> Option<History> {
     for _ in 0..bytes.count()? {
         history.drawn.push(Entry::get(&mut bytes)?);
     }
+    for _ in 0..bytes.count()? {
+        history.due.push(Entry::get(&mut bytes)?);
+    }
     history.orders = Entry::get(&mut bytes)?;
     bytes.0.is_empty().then_some(history)
 }
@@ -359,16 +379,27 @@ mod tests {
             kind,
             at: Timestamp(at),
         });
+        let due = (0usize..1000, 0f32..90.0, 0f32..90.0, 0f32..1.0).prop_map(
+            |(item, usual_days, days_since, chance)| Due {
+                item: ItemId::new(item),
+                usual_days,
+                days_since,
+                in_days: usual_days / 3.0,
+                chance,
+            },
+        );
         let lists = (
             prop::collection::vec(bought, 0..20),
             prop::collection::vec(glance, 0..20),
             prop::collection::vec(drawn, 0..20),
+            prop::collection::vec(due, 0..20),
         );
-        (lists, any::<u32>()).prop_map(|((bought, glances, drawn), orders)| History {
+        (lists, any::<u32>()).prop_map(|((bought, glances, drawn, due), orders)| History {
             bought,
             glances,
             drawn,
             orders,
+            due,
         })
     }
 
@@ -399,7 +430,7 @@ mod tests {
             quadrant: Default::default(),
             worth: number(2).is_multiple_of(2).then(Default::default),
             aspects: Default::default(),
-            churn: Churn { probability: share, value_at_risk: share },
+            churn: Churn { probability: share, lost: share, value_at_risk: share },
             preferences,
             segment: number(3).is_multiple_of(2).then_some(number(4)),
             latest_orders,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::catalog::{CategoryTree, Item, Near, Shelf};
-use crate::customers::{Cadence, Interests, Rhythm};
+use crate::customers::{Cadence, Interests, Recurrence};
 use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors, nearest};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
@@ -66,7 +66,7 @@ pub struct Contents {
     /// What is hot, and what is rising.
     pub hot: Hot,
     /// What is due again, and when.
-    pub rhythm: Rhythm,
+    pub recurrence: Recurrence,
     /// What an unfinished step foretells.
     pub interests: Interests,
     /// What puts the best candidates of a question in order, by the question's name.

@@ -105,6 +105,7 @@ impl Customers {
                 history.bought.iter().all(|b| self.knows(b.item))
                     && history.glances.iter().all(|g| self.knows(g.item))
                     && history.drawn.iter().all(|d| self.knows(d.item) && self.knows(d.by))
+                    && history.due.iter().all(|due| self.knows(due.item))
             })
             .map(Some)
             .ok_or_else(|| self.trees.damaged("customers"))

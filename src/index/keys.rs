@@ -10,7 +10,7 @@ use std::sync::RwLock;
 use blake2::digest::consts::U16;
 use blake2::{Blake2b, Digest};
 
-use super::Index;
+use super::{Index, Manifest};
 use crate::error::{Error, Result};
 
 /// The environment variable that holds the secret of hashed keys.
@@ -54,6 +54,15 @@ impl CustomerKeys {
                 "customers' keys are hashed here: {SECRET} must hold the secret, of 16 bytes or more"
             ))),
         }
+    }
+
+    /// As the current generation of `index` keeps them.
+    ///
+    /// Errors: there is none, or it can't be read; its keys are hashed, and the environment has no secret, or
+    /// another one.
+    pub fn of_current(index: &Index) -> Result<Self> {
+        let directory = index.generation_dir(index.current()?);
+        Self::of(&Manifest::read(&directory)?.customer_keys)
     }
 
     /// The name on disk of the customer with the shop's key `key`.

@@ -12,7 +12,7 @@ use super::manifest::{Digester, TreeDigest};
 use super::opened::Opened;
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
-use crate::customers::{DueCurve, Interests, Rhythm};
+use crate::customers::{Demand, DueCurve, Interests, Recurrence};
 use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors};
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
@@ -201,7 +201,7 @@ impl Loader<'_> {
         contents.cadence.due =
             DueCurve::from_factors(&due).ok_or_else(|| self.trees.damaged("cadence.due"))?;
         contents.hot = self.hot(count)?;
-        contents.rhythm = self.rhythm(count)?;
+        contents.recurrence = self.recurrence(count)?;
         let interests = self.vector_of("interests", 3)?;
         contents.interests =
             Interests { view: interests[0], cart: interests[1], favorite: interests[2] };
@@ -259,21 +259,26 @@ impl Loader<'_> {
     }
 
     /// Empty in a log without time.
-    fn rhythm(&self, count: usize) -> Result<Rhythm> {
-        let usual_ln: Vec<f32> = self.vector("rhythm.usual_ln")?;
+    fn recurrence(&self, count: usize) -> Result<Recurrence> {
+        let usual_ln: Vec<f32> = self.vector("recurrence.usual_ln")?;
         if !usual_ln.is_empty() && usual_ln.len() != count {
-            return Err(self.trees.damaged("rhythm.usual_ln"));
+            return Err(self.trees.damaged("recurrence.usual_ln"));
         }
         let count = usual_ln.len();
         let few = |name: &str| self.vector::<f32>(name);
-        let orders = few("rhythm.orders")?.try_into();
-        let weights = few("rhythm.weights")?.try_into();
-        Ok(Rhythm {
+        let orders = few("recurrence.orders")?.try_into();
+        let weights = few("recurrence.weights")?.try_into();
+        let demand = Demand {
+            sold: self.vector_of("recurrence.sold", count)?,
+            trend: self.vector_of("recurrence.trend", count)?,
+        };
+        Ok(Recurrence {
+            demand,
             usual_ln,
-            spread: self.vector_of("rhythm.spread", count)?,
-            again: self.vector_of("rhythm.again", count)?,
-            orders: orders.map_err(|_| self.trees.damaged("rhythm.orders"))?,
-            weights: weights.map_err(|_| self.trees.damaged("rhythm.weights"))?,
+            spread: self.vector_of("recurrence.spread", count)?,
+            again: self.vector_of("recurrence.again", count)?,
+            orders: orders.map_err(|_| self.trees.damaged("recurrence.orders"))?,
+            weights: weights.map_err(|_| self.trees.damaged("recurrence.weights"))?,
         })
     }
 

@@ -334,17 +334,19 @@ impl TreeWriter<'_> {
 
     /// What is hot, what is rising and what is due again.
     fn hot(&mut self, contents: &Contents) -> sled::Result<()> {
-        let Contents { hot, rhythm, .. } = contents;
+        let Contents { hot, recurrence, .. } = contents;
         for window in Window::ALL {
             let (lists, name) = (hot.of(window), window.name());
             self.lists(&format!("hot.{name}.sellers"), &lists.sellers)?;
             self.lists(&format!("hot.{name}.risers"), &lists.risers)?;
         }
-        self.vector("rhythm.usual_ln", &rhythm.usual_ln)?;
-        self.vector("rhythm.spread", &rhythm.spread)?;
-        self.vector("rhythm.again", &rhythm.again)?;
-        self.vector("rhythm.orders", &rhythm.orders)?;
-        self.vector("rhythm.weights", &rhythm.weights)
+        self.vector("recurrence.usual_ln", &recurrence.usual_ln)?;
+        self.vector("recurrence.spread", &recurrence.spread)?;
+        self.vector("recurrence.again", &recurrence.again)?;
+        self.vector("recurrence.orders", &recurrence.orders)?;
+        self.vector("recurrence.sold", &recurrence.demand.sold)?;
+        self.vector("recurrence.trend", &recurrence.demand.trend)?;
+        self.vector("recurrence.weights", &recurrence.weights)
     }
 
     fn embedding(&mut self, contents: &Contents) -> sled::Result<()> {

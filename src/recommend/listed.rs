@@ -126,7 +126,7 @@ impl List<'_> {
 pub(super) fn again(pool: &mut Pool<'_>, history: Option<&History>, limit: usize) {
     let mut found = 0;
     if let Some(history) = history {
-        for due in pool.contents.rhythm.due(history, pool.contents.now) {
+        for due in &history.due {
             let evidence = Evidence::Due {
                 usual_days: due.usual_days,
                 in_days: due.in_days,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use rayon::prelude::*;
 
 use super::{TrainOptions, pulls};
 use crate::catalog::{CategoryTree, Item};
-use crate::customers::{Cadence, Foretold, History, Interests, Rhythm, histories};
+use crate::customers::{Cadence, Foretold, History, Interests, KEPT_DUE, Recurrence, histories};
 use crate::embed::{FactorOptions, Factors, Interactions, KindWeights, UnitVectors, neighbours};
 use crate::events::{EventLog, Sessions, baskets, sessions};
 use crate::ids::{CustomerId, ItemId};
@@ -100,7 +101,7 @@ pub(super) fn learn_for(
     let categories = CategoryTree::new(&items);
     let trends = trends::measure(log, &categories, count, now, &options.trends);
     let hot = Hot::measure(log, zone, &categories, count);
-    let rhythm = Rhythm::learn(&baskets, &categories, count, log.timed);
+    let recurrence = Recurrence::learn(&baskets, &categories, count, log.timed);
     let cadence = Cadence::learn(&baskets, count, log.timed, &options.history);
     let mut histories = histories(log, &baskets, &cadence, now, &options.history);
     for (index, history) in histories.iter_mut().enumerate() {
@@ -108,6 +109,10 @@ pub(super) fn learn_for(
             *history = History::default();
         }
     }
+    histories.par_iter_mut().for_each(|history| {
+        history.due = recurrence.due(history, now);
+        history.due.truncate(KEPT_DUE);
+    });
 
     let lesson = Lesson {
         baskets: baskets.items.len() as u64,
@@ -131,7 +136,7 @@ pub(super) fn learn_for(
         trends,
         cadence,
         hot,
-        rhythm,
+        recurrence,
         interests: foretold.interests(Interests::default()),
         ..Contents::default()
     };

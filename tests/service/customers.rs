@@ -271,6 +271,43 @@ fn keys_can_be_kept_as_hashes_that_only_the_secret_opens() {
 }
 
 #[test]
+fn a_campaign_of_hashed_customers_is_judged_by_the_events_of_the_shop() {
+    let folder = folder();
+    write_shop(&folder.path().join("events.csv"));
+    let secret = Some("a long secret of this shop");
+    let run = |arguments: &[&str], secret| {
+        let output = cartwright(folder.path(), arguments, secret);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said, String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    run(&["train", "--events", "events.csv", "--index", "index"], secret);
+    let audience = ["audience", "where", "true", "--index", "index", "--holdout", "0.5"];
+    let (code, said, _) = run(&[&audience[..], &["--out", "them.csv"]].concat(), secret);
+    assert_eq!(code, Some(0), "{said}");
+    let judge = ["campaign", "evaluate", "--assignments", "them.csv", "--events", "events.csv"];
+    let days = ["--start", "2024-09-01", "--end", "2024-10-01", "--json"];
+    let judge: Vec<&str> = judge.into_iter().chain(days).collect();
+    let with_index: Vec<&str> = judge.iter().copied().chain(["--index", "index"]).collect();
+    let (code, said, judged) = run(&with_index, secret);
+    assert_eq!(code, Some(0), "{said}");
+    let judged: serde_json::Value = serde_json::from_str(&judged).expect("JSON");
+    let orders = |side: &str| judged["all"][side]["orders"].as_u64().expect("a number");
+    assert!(orders("treated") > 20 && orders("held_out") > 20, "{judged:#}");
+    // Without the secret, or with another one, it is not judged, and no key is told.
+    for secret in [None, Some("another secret altogether")] {
+        let (code, said, _) = run(&with_index, secret);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("CARTWRIGHT_CUSTOMER_SECRET") && !said.contains(PERSON), "{said}");
+    }
+    // Whoever forgets the index is told so, and gets no verdict on customers who never bought.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cartwright"));
+    let output = command.args(&judge).current_dir(folder.path()).output().expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_ne!(output.status.code(), Some(0));
+    assert!(said.contains("--index"), "{said}");
+}
+
+#[test]
 fn attributes_of_customers_are_kept_and_can_be_asked_for_and_files_are_written() {
     let folder = folder();
     write_shop(&folder.path().join("events.csv"));

@@ -90,6 +90,20 @@ impl BgNbd {
         })
     }
 
+    /// The chances of 1, 2, 3, … purchases in the next `weeks`, until hardly any is left.
+    pub(super) fn chances(&self, timing: &Timing, weeks: f64) -> Vec<f64> {
+        let alive = self.alive(timing);
+        let mut counts = self.after(timing).counts(weeks).map(|chance| alive * chance);
+        let mut left = alive - counts.next().unwrap_or(alive);
+        let mut chances = Vec::new();
+        while left > HARDLY_ANY && chances.len() < MOST_COUNTED as usize {
+            let chance = counts.next().unwrap_or(0.0);
+            left -= chance;
+            chances.push(chance);
+        }
+        chances
+    }
+
     /// Probability of no purchase in the next `weeks`, 0 to 1.
     pub fn none_within(&self, timing: &Timing, weeks: f64) -> f64 {
         let after = self.after(timing);
@@ -136,6 +150,8 @@ impl BgNbd {
     }
 }
 
+/// Chances that add up to less are not told apart.
+const HARDLY_ANY: f64 = 1e-4;
 /// Nobody's quantile is looked for beyond so many purchases.
 const MOST_COUNTED: u32 = 5_000;
 

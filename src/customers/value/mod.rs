@@ -6,6 +6,7 @@ mod pareto;
 mod simplex;
 mod special;
 mod timing;
+mod total;
 mod worth;
 
 pub use bgnbd::BgNbd;

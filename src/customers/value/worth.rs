@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::total::Total;
 use super::{BgNbd, GammaGamma, Spend, Summary, Timing};
 use crate::customers::ledger::{Ledger, Order};
 
@@ -45,7 +46,8 @@ pub struct Models {
     pub distinct: u32,
 }
 
-/// A figure that is expected, with the interval in which it lies for 8 in 10.
+/// A figure that is expected, with the interval in which it lies for 8 in 10 customers like this one. Where most of
+/// them bring nothing, what is expected may lie above the interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     /// Expected.
@@ -115,7 +117,7 @@ impl Models {
             orders_90: ahead(90),
             orders_365: ahead(365),
             order_value,
-            lifetime: self.lifetime(&timing, order_value, options),
+            lifetime: self.lifetime(&timing, spend, options),
         }
     }
 
@@ -127,9 +129,18 @@ impl Models {
         Forecast { expected, low: low as f32, high: high as f32 }
     }
 
-    /// Σ over twelfths of the lifetime of (orders expected in it) × (value of an order) ÷
-    /// (1 + rate)^years. The interval is that of the number of orders, at the same value and discount.
-    fn lifetime(&self, timing: &Timing, order_value: f32, options: &WorthOptions) -> Forecast {
+    /// What a customer with this past, and these repeat orders, brings in a lifetime, money:
+    /// Σ over twelfths of it of (orders expected in it) × (value of an order) ÷ (1 + rate)^years.
+    ///
+    /// The interval is that of the money paid in all, neither the number of orders nor the value of one being
+    /// certain, at the same discount. All is 0 without prices.
+    pub fn lifetime(
+        &self,
+        timing: &Timing,
+        spend: Option<Spend>,
+        options: &WorthOptions,
+    ) -> Forecast {
+        let Some(money) = &self.money else { return Forecast::default() };
         let days = f64::from(options.lifetime_days);
         let (mut before, mut discounted) = (0.0, 0.0);
         for step in 1..=STEPS {
@@ -140,12 +151,13 @@ impl Models {
                 (orders - before) / (1.0 + options.discount_rate).powf(middle / DAYS_PER_YEAR);
             before = orders;
         }
-        let kept = if before > 0.0 { discounted / before } else { 1.0 } as f32;
-        let [low, high] = self.orders.quantiles(timing, days / 7.0, INTERVAL);
+        let kept = if before > 0.0 { discounted / before } else { 1.0 };
+        let chances = self.orders.chances(timing, days / 7.0);
+        let [low, high] = Total::new(&chances, money, spend).quantiles(INTERVAL);
         Forecast {
-            expected: discounted as f32 * order_value,
-            low: low as f32 * kept * order_value,
-            high: high as f32 * kept * order_value,
+            expected: (discounted * money.expected(spend)) as f32,
+            low: (low * kept) as f32,
+            high: (high * kept) as f32,
         }
     }
 }

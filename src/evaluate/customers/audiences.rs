@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::measures::interval;
+use super::measures::Clusters;
 use super::{Beside, CustomerCase, CustomerReport};
 use crate::audiences::{Audience, Picker};
 use crate::catalog::Item;
@@ -33,97 +33,129 @@ fn buyers<'a>(case: &CustomerCase<'a>) -> impl Iterator<Item = (usize, &'a Buyer
     profiles.filter_map(|(customer, profile)| Some((customer, profile.buyer.as_ref()?)))
 }
 
-/// Pairs of customer and item whose time has come, beside the pairs bought last, and most often.
-pub(super) fn reorder_due(case: &CustomerCase<'_>, report: &mut CustomerReport) {
-    let audience = Audience::ReorderDue { within_days: DUE_DAYS };
-    let Ok(picker) = Picker::new(case.contents, case.clientele, &audience) else { return };
-    let came = bought_after(case, DUE_DAYS);
-    let (mut ours, mut latest, mut often): (Vec<Picked>, Vec<Picked>, Vec<Picked>) =
-        Default::default();
-    for (customer, buyer) in buyers(case) {
-        for bought in &case.histories[customer].bought {
-            let did = came.contains(&(customer, bought.item));
-            if let Some(score) = picker.due_score(bought, DUE_DAYS, buyer) {
-                ours.push((customer, score, did));
+/// All that was picked, window after window.
+#[derive(Debug, Default)]
+pub(super) struct Picks {
+    windows: usize,
+    due: [Vec<Picked>; 3],
+    due_asked: usize,
+    interest: [Vec<Picked>; 2],
+    arrival: [Vec<Picked>; 2],
+    new_items: usize,
+}
+
+impl Picks {
+    pub(super) fn add(&mut self, case: &CustomerCase<'_>) {
+        self.windows += 1;
+        self.reorder_due(case);
+        self.interest(case);
+        self.new_arrival(case);
+    }
+
+    /// Pairs of customer and item whose time has come, beside the pairs bought last, and most often.
+    fn reorder_due(&mut self, case: &CustomerCase<'_>) {
+        let audience = Audience::ReorderDue { within_days: DUE_DAYS };
+        let Ok(picker) = Picker::new(case.contents, case.clientele, &audience) else { return };
+        let came = bought_after(case, DUE_DAYS);
+        let [mut ours, mut latest, mut often]: [Vec<Picked>; 3] = Default::default();
+        for (customer, _) in buyers(case) {
+            let history = &case.histories[customer];
+            for due in picker.due_within(DUE_DAYS, history) {
+                ours.push((customer, f64::from(due.chance), came.contains(&(customer, due.item))));
             }
-            if bought.times > 0 {
+            for bought in history.bought.iter().filter(|bought| bought.times > 0) {
+                let did = came.contains(&(customer, bought.item));
                 latest.push((customer, bought.last.0 as f64, did));
                 often.push((customer, f64::from(bought.times), did));
             }
         }
-    }
-    if ours.len() < 100 {
-        report.left_out.push("reorder-due: hardly anything is bought again here".into());
-        return;
-    }
-    let most = MOST_PICKS.min(ours.len().div_ceil(4));
-    let what = "reorder-due: bought within 7 days";
-    let ours = best(ours, most);
-    let rules = [("what was bought last", latest), ("what was bought most often", often)];
-    for (rule, theirs) in rules {
-        report.figures.push(precision(what, rule, ours.clone(), best(theirs, most)));
-    }
-}
-
-/// Customers with something in the cart, best first, beside all of them.
-pub(super) fn interest(case: &CustomerCase<'_>, report: &mut CustomerReport) {
-    let audience = Audience::Interest { from_days: 3, to_days: 10 };
-    let Ok(picker) = Picker::new(case.contents, case.clientele, &audience) else { return };
-    let came = bought_after(case, INTEREST_DAYS);
-    let mut all: Vec<Picked> = Vec::new();
-    for (customer, profile) in case.profiles.iter().enumerate() {
-        if let Some(pick) = picker.pick(profile, Some(&case.histories[customer])) {
-            let did = pick.items.iter().any(|&item| came.contains(&(customer, item)));
-            all.push((customer, pick.score, did));
+        self.due_asked += ours.len();
+        let most = MOST_PICKS.min(ours.len().div_ceil(4));
+        for (sum, picks) in self.due.iter_mut().zip([ours, latest, often]) {
+            sum.extend(best(picks, most));
         }
     }
-    if all.len() < 100 {
-        let count = all.len();
-        report
-            .left_out
-            .push(format!("interest: {count} carts and wishes were left 3 to 10 days before"));
-        return;
-    }
-    let most = all.len().div_ceil(5);
-    let what = "interest: bought what was left in the cart within 14 days, best fifth";
-    report.figures.push(precision(what, "all cart-abandoners", best(all.clone(), most), all));
-}
 
-/// For items that nobody had bought: customers near them, beside buyers of their category.
-pub(super) fn new_arrival(case: &CustomerCase<'_>, report: &mut CustomerReport) {
-    let fresh = case.new_items();
-    let fresh: Vec<ItemId> = fresh
-        .into_iter()
-        .filter(|&(_, sold)| sold >= LEAST_SOLD)
-        .map(|(item, _)| item)
-        .take(NEW_ITEMS)
-        .collect();
-    if fresh.is_empty() {
-        report.left_out.push("new-arrival: nothing new was sold often enough".into());
-        return;
-    }
-    let came = bought_after(case, case.days);
-    let (mut ours, mut theirs): (Vec<Picked>, Vec<Picked>) = Default::default();
-    for &item in &fresh {
-        let audience = Audience::NewArrival { items: vec![item] };
+    /// Customers with something in the cart, best first, beside all of them.
+    fn interest(&mut self, case: &CustomerCase<'_>) {
+        let audience = Audience::Interest { from_days: 3, to_days: 10 };
         let Ok(picker) = Picker::new(case.contents, case.clientele, &audience) else { return };
-        let score = |customer: usize| {
-            let profile = &case.profiles[customer];
-            Some(picker.pick(profile, Some(&case.histories[customer]))?.score)
-        };
-        let in_category = category_counts(case, item);
-        let count = |customer: usize| in_category.get(&customer).map(|&count| f64::from(count));
-        let picked = |score: &dyn Fn(usize) -> Option<f64>| -> Vec<Picked> {
-            let all = buyers(case).filter_map(|(customer, _)| {
-                Some((customer, score(customer)?, came.contains(&(customer, item))))
-            });
-            best(all.collect(), PER_NEW_ITEM)
-        };
-        ours.extend(picked(&score));
-        theirs.extend(picked(&count));
+        let came = bought_after(case, INTEREST_DAYS);
+        let mut all: Vec<Picked> = Vec::new();
+        for (customer, profile) in case.profiles.iter().enumerate() {
+            if let Some(pick) = picker.pick(profile, Some(&case.histories[customer])) {
+                let did = pick.items.iter().any(|&item| came.contains(&(customer, item)));
+                all.push((customer, pick.score, did));
+            }
+        }
+        self.interest[0].extend(best(all.clone(), all.len().div_ceil(5)));
+        self.interest[1].extend(all);
     }
-    let what = format!("new-arrival: bought one of {} new items", fresh.len());
-    report.figures.push(precision(&what, "buyers of the category", ours, theirs));
+
+    /// For items that nobody had bought: customers near them, beside buyers of their category.
+    fn new_arrival(&mut self, case: &CustomerCase<'_>) {
+        let sold_enough = |&(_, sold): &(ItemId, u32)| sold >= LEAST_SOLD;
+        let fresh: Vec<ItemId> = case
+            .new_items()
+            .into_iter()
+            .filter(sold_enough)
+            .map(|(item, _)| item)
+            .take(NEW_ITEMS)
+            .collect();
+        let came = bought_after(case, case.days);
+        for &item in &fresh {
+            let audience = Audience::NewArrival { items: vec![item] };
+            let Ok(picker) = Picker::new(case.contents, case.clientele, &audience) else { return };
+            let score = |customer: usize| {
+                let profile = &case.profiles[customer];
+                Some(picker.pick(profile, Some(&case.histories[customer]))?.score)
+            };
+            let in_category = category_counts(case, item);
+            let count = |customer: usize| in_category.get(&customer).map(|&count| f64::from(count));
+            let picked = |score: &dyn Fn(usize) -> Option<f64>| -> Vec<Picked> {
+                let all = buyers(case).filter_map(|(customer, _)| {
+                    Some((customer, score(customer)?, came.contains(&(customer, item))))
+                });
+                best(all.collect(), PER_NEW_ITEM)
+            };
+            self.arrival[0].extend(picked(&score));
+            self.arrival[1].extend(picked(&count));
+        }
+        self.new_items += fresh.len();
+    }
+
+    pub(super) fn report(self, report: &mut CustomerReport) {
+        let Self { windows, due: [ours, latest, often], .. } = self;
+        if self.due_asked < 100 {
+            report.left_out.push("reorder-due: hardly anything is bought again here".into());
+        } else {
+            let what = "reorder-due: bought within 7 days";
+            let at = ours.len() / windows;
+            for (rule, theirs) in
+                [("what was bought last", &latest), ("what was bought most often", &often)]
+            {
+                report.figures.push(precision(what, rule, at, &ours, theirs));
+            }
+        }
+        let [ours, theirs] = self.interest;
+        if theirs.len() < 100 {
+            let count = theirs.len();
+            let left = "carts and wishes were left 3 to 10 days before";
+            report.left_out.push(format!("interest: {count} {left}"));
+        } else {
+            let what = "interest: bought what was left in the cart within 14 days, best fifth";
+            let rule = "all cart-abandoners";
+            report.figures.push(precision(what, rule, ours.len() / windows, &ours, &theirs));
+        }
+        let [ours, theirs] = self.arrival;
+        if self.new_items == 0 {
+            report.left_out.push("new-arrival: nothing new was sold often enough".into());
+        } else {
+            let what = format!("new-arrival: bought one of {} new items", self.new_items);
+            let at = ours.len() / self.new_items;
+            report.figures.push(precision(&what, "buyers of the category", at, &ours, &theirs));
+        }
+    }
 }
 
 /// By customer, how often they bought of the item's category; of anything, if it has none.
@@ -149,36 +181,31 @@ fn best(mut picks: Vec<Picked>, most: usize) -> Vec<Picked> {
     picks
 }
 
-/// Shares of picks that came true, beside each other; the interval is over customers.
-fn precision(what: &str, rule: &str, ours: Vec<Picked>, theirs: Vec<Picked>) -> Beside {
-    let mut customers: Vec<usize> = ours.iter().chain(&theirs).map(|pick| pick.0).collect();
-    customers.sort_unstable();
-    customers.dedup();
-    let tally = |picks: &[Picked]| -> Vec<(f64, f64)> {
-        let mut tally = vec![(0.0, 0.0); customers.len()];
-        for (customer, _, did) in picks {
-            let place = customers.binary_search(customer).expect("it was collected above");
-            tally[place].0 += f64::from(u8::from(*did));
-            tally[place].1 += 1.0;
+/// Shares of picks that came true, beside each other, where `at` were picked at a time; the interval is over
+/// customers.
+fn precision(what: &str, rule: &str, at: usize, ours: &[Picked], theirs: &[Picked]) -> Beside {
+    let mut picks: Vec<(usize, bool, bool)> = Vec::new();
+    picks.extend(ours.iter().map(|&(customer, _, did)| (customer, true, did)));
+    picks.extend(theirs.iter().map(|&(customer, _, did)| (customer, false, did)));
+    picks.sort_unstable();
+    let share = |rows: &[usize], own: bool| {
+        let (mut hits, mut all) = (0.0, 0.0);
+        for &(_, _, did) in rows.iter().map(|&row| &picks[row]).filter(|pick| pick.1 == own) {
+            hits += f64::from(u8::from(did));
+            all += 1.0;
         }
-        tally
+        hits / f64::max(all, 1.0)
     };
-    let (ours_by, theirs_by) = (tally(&ours), tally(&theirs));
-    let share = |by: &[(f64, f64)], places: &[usize]| {
-        let (hits, picks) =
-            places.iter().fold((0.0, 0.0), |sum, &p| (sum.0 + by[p].0, sum.1 + by[p].1));
-        hits / f64::max(picks, 1.0)
-    };
-    let all: Vec<usize> = (0..customers.len()).collect();
-    let (low, high) =
-        interval(customers.len(), |places| share(&ours_by, places) - share(&theirs_by, places));
+    let clusters = Clusters::of(picks.iter().map(|pick| pick.0));
+    let (low, high) = clusters.interval(|rows| share(rows, true) - share(rows, false));
+    let all: Vec<usize> = (0..picks.len()).collect();
     Beside {
         what: what.into(),
-        metric: format!("precision@{}", ours.len()),
+        metric: format!("precision@{at}"),
         rule: rule.into(),
         cases: ours.len() as u64,
-        ours: share(&ours_by, &all),
-        theirs: share(&theirs_by, &all),
+        ours: share(&all, true),
+        theirs: share(&all, false),
         low,
         high,
         less_is_better: false,

@@ -28,18 +28,46 @@ pub(super) fn lift_at_tenth(cases: &[(f64, bool)]) -> f64 {
     rate(top) / rate(cases).max(f64::MIN_POSITIVE)
 }
 
-/// The 95 % interval of `figure` over resamples of `count` customers, given by their places.
-pub(super) fn interval(count: usize, figure: impl Fn(&[usize]) -> f64) -> (f64, f64) {
-    let mut figures: Vec<f64> = (0..RESAMPLES)
-        .map(|draw| {
-            let mut random = fastrand::Rng::with_seed(draw);
-            let places: Vec<usize> = (0..count).map(|_| random.usize(..count)).collect();
-            figure(&places)
-        })
-        .collect();
-    figures.sort_unstable_by(f64::total_cmp);
-    let at = |share: f64| figures[(share * (RESAMPLES - 1) as f64).round() as usize];
-    (at(0.025), at(0.975))
+/// Rows by customer: what is drawn anew is customers, each with all that is theirs.
+#[derive(Debug)]
+pub(super) struct Clusters {
+    /// Where each customer's rows begin; the last is where all end.
+    begins: Vec<usize>,
+}
+
+impl Clusters {
+    /// Of rows in the order of their customers.
+    pub(super) fn of(customers: impl Iterator<Item = usize>) -> Self {
+        let (mut begins, mut latest, mut count) = (Vec::new(), None, 0);
+        for (row, customer) in customers.enumerate() {
+            if latest.replace(customer) != Some(customer) {
+                begins.push(row);
+            }
+            count = row + 1;
+        }
+        begins.push(count);
+        Self { begins }
+    }
+
+    /// The 95 % interval of `figure` over resamples of the customers, given the rows of those drawn.
+    pub(super) fn interval(&self, figure: impl Fn(&[usize]) -> f64) -> (f64, f64) {
+        let customers = self.begins.len() - 1;
+        let mut rows = Vec::new();
+        let mut figures: Vec<f64> = (0..RESAMPLES)
+            .map(|draw| {
+                let mut random = fastrand::Rng::with_seed(draw);
+                rows.clear();
+                for _ in 0..customers {
+                    let drawn = random.usize(..customers);
+                    rows.extend(self.begins[drawn]..self.begins[drawn + 1]);
+                }
+                figure(&rows)
+            })
+            .collect();
+        figures.sort_unstable_by(f64::total_cmp);
+        let at = |share: f64| figures[(share * (RESAMPLES - 1) as f64).round() as usize];
+        (at(0.025), at(0.975))
+    }
 }
 
 #[cfg(test)]
@@ -61,10 +89,16 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_of_a_mean_holds_it() {
-        let values: Vec<f64> = (0..500).map(|n| f64::from(n % 7)).collect();
-        let mean = |places: &[usize]| places.iter().map(|&p| values[p]).sum::<f64>() / 500.0;
-        let (low, high) = interval(500, mean);
-        assert!(low < 2.99 && 2.99 < high && high - low < 0.5);
+    fn the_interval_of_a_mean_holds_it_and_what_belongs_together_tells_less() {
+        let values: Vec<f64> = (0..500).map(|n| f64::from(n / 10 % 7)).collect();
+        let mean =
+            |rows: &[usize]| rows.iter().map(|&row| values[row]).sum::<f64>() / rows.len() as f64;
+        let width = |(low, high): (f64, f64)| {
+            assert!(low < 2.94 && 2.94 < high, "{low} {high}");
+            high - low
+        };
+        let alone = width(Clusters::of(0..500).interval(mean));
+        let by_ten = width(Clusters::of((0..500).map(|n| n / 10)).interval(mean));
+        assert!(alone < 0.5 && by_ten > 2.0 * alone, "{alone} {by_ten}");
     }
 }

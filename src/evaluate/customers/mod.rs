@@ -1,7 +1,8 @@
 //! How good is what is said of customers: held against the weeks after, each beside the obvious rule.
 //!
-//! Everything is learnt from before the cut. An interval is a 95 % bootstrap over customers of the
-//! difference to the rule.
+//! Everything is learnt from before the cut. Several stretches may be held out, one after the other, each judged
+//! by what was learnt before it. An interval is a 95 % bootstrap of the difference to the rule: over customers,
+//! each with all that is theirs.
 
 mod audiences;
 mod measures;
@@ -14,6 +15,8 @@ use crate::events::{Event, EventLog};
 use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::time::Timestamp;
+use audiences::Picks;
+use worth::People;
 
 pub use worth::Decile;
 
@@ -45,12 +48,14 @@ impl<'a> CustomerCase<'a> {
     /// Items that were first bought in the held-out days, by how often; the most bought first.
     fn new_items(&self) -> Vec<(ItemId, u32)> {
         use crate::events::EventKind::Purchase;
+        let end = self.cut.plus_days(i64::from(self.days));
         let mut known = vec![false; self.whole.items.len()];
         let mut sold = vec![0u32; self.whole.items.len()];
         for event in self.whole.events.iter().filter(|event| event.kind == Purchase) {
             match event.at < self.cut {
                 true => known[event.item.index()] = true,
-                false => sold[event.item.index()] += 1,
+                false if event.at < end => sold[event.item.index()] += 1,
+                false => {}
             }
         }
         let fresh = (0..known.len()).filter(|&item| !known[item] && sold[item] > 0);
@@ -94,6 +99,8 @@ impl Beside {
 /// All that was judged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct CustomerReport {
+    /// Stretches that were held out, one after the other, each judged by what was learnt before it.
+    pub windows: usize,
     /// Ours beside the rules.
     pub figures: Vec<Beside>,
     /// Customers by tenths of expected orders: what was expected, and what came.
@@ -106,12 +113,29 @@ pub struct CustomerReport {
     pub left_out: Vec<String>,
 }
 
-/// Judges what was learnt before the cut by what came after.
-pub fn judge_customers(case: &CustomerCase<'_>) -> CustomerReport {
-    let mut report = CustomerReport::default();
-    worth::judge(case, &mut report);
-    audiences::reorder_due(case, &mut report);
-    audiences::interest(case, &mut report);
-    audiences::new_arrival(case, &mut report);
-    report
+/// Holds what was learnt before a cut against what came after, for one window or several.
+#[derive(Debug, Default)]
+pub struct Judging {
+    people: People,
+    picks: Picks,
+    windows: usize,
+}
+
+impl Judging {
+    /// Adds a window, the latest first; all are as long.
+    pub fn add(&mut self, case: &CustomerCase<'_>) {
+        self.people.add(case);
+        self.picks.add(case);
+        self.windows += 1;
+    }
+
+    /// What all windows say together; nothing without one.
+    pub fn report(self) -> CustomerReport {
+        let mut report = CustomerReport { windows: self.windows, ..CustomerReport::default() };
+        if self.windows > 0 {
+            self.people.report(&mut report);
+            self.picks.report(&mut report);
+        }
+        report
+    }
 }

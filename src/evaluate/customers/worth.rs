@@ -3,9 +3,9 @@
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::measures::{auc, interval, lift_at_tenth};
+use super::measures::{Clusters, auc, lift_at_tenth};
 use super::{Beside, CustomerCase, CustomerReport};
-use crate::customers::value::{ParetoNbd, Summary};
+use crate::customers::value::{Models, ParetoNbd, Summary, Timing};
 use crate::customers::{Buyer, CHURN_DAYS};
 use crate::events::EventKind;
 use crate::time::DAY_MS;
@@ -21,86 +21,163 @@ pub struct Decile {
     pub came: f64,
 }
 
-/// One customer who had bought before the cut.
-struct Judged<'a> {
-    buyer: &'a Buyer,
+/// One customer who had bought before a cut: what was said, and what came.
+#[derive(Clone, Copy, Debug)]
+struct Judged {
+    customer: usize,
+    window: usize,
+    churn: f64,
+    recency_days: f64,
+    timing: Timing,
+    expected: f64,
+    /// Probability of an order by BG/NBD.
+    by_model: f64,
     /// Days with orders in the window.
     orders: f64,
 }
 
-pub(super) fn judge(case: &CustomerCase<'_>, report: &mut CustomerReport) {
-    let window = CHURN_DAYS as u32;
-    if case.days < window {
-        report.left_out.push(format!("churn and orders: {window} days must be held out"));
-        return;
+impl Judged {
+    fn came(&self) -> f64 {
+        f64::from(u8::from(self.orders > 0.0))
     }
-    let judged = judged(case, window);
-    churn(&judged, report);
-    let Some(models) = case.clientele.models else {
-        report
-            .left_out
-            .push("expected orders: hardly anybody came back, so there is no model".into());
-        return;
-    };
-    let expected = |one: &Judged| -> f64 {
-        one.buyer.worth.map_or(0.0, |worth| worth.orders_28.expected.into())
-    };
-    // Own rate: repeats over the time known.
-    let own_rate = |one: &Judged| {
-        let timing = one.buyer.worth.map(|worth| worth.timing).unwrap_or_default();
-        f64::from(timing.repeats) / timing.known_weeks.max(1.0 / 7.0) * f64::from(window) / 7.0
-    };
-    let miss = |foretold: &dyn Fn(&Judged) -> f64, power: i32| -> Vec<f64> {
-        judged.iter().map(|one| (foretold(one) - one.orders).abs().powi(power)).collect()
-    };
-    // What is expected is a mean: it makes squares least. Absolute errors are least for the median, which
-    // for most customers is no order at all.
-    for (metric, power) in [("mean squared error", 2), ("mean absolute error", 1)] {
-        report.figures.push(means(
-            ("orders within 28 days", metric, "own rate so far"),
-            &miss(&expected, power),
-            &miss(&own_rate, power),
-        ));
+
+    /// Repeats over the time known, for as long as the window.
+    fn own_rate(&self) -> f64 {
+        let Timing { repeats, known_weeks, .. } = self.timing;
+        f64::from(repeats) / known_weeks.max(1.0 / 7.0) * f64::from(CHURN_DAYS) / 7.0
     }
-    let came = |one: &Judged| f64::from(u8::from(one.orders > 0.0));
-    let model = |one: &Judged| {
-        one.buyer.worth.map_or(0.0, |worth| 1.0 - models.orders.none_within(&worth.timing, 4.0))
-    };
-    let by_rate = |one: &Judged| 1.0 - (-own_rate(one)).exp();
-    let brier = |p: &dyn Fn(&Judged) -> f64| -> Vec<f64> {
-        judged.iter().map(|one| (p(one) - came(one)).powi(2)).collect()
-    };
-    let learnt = |one: &Judged| 1.0 - f64::from(one.buyer.churn.probability);
-    report.figures.push(means(
-        ("P(alive) and an order within 28 days", "Brier score", "own rate so far"),
-        &brier(&model),
-        &brier(&by_rate),
-    ));
-    report.figures.push(means(
-        ("probability of an order within 28 days", "Brier score", "own rate so far"),
-        &brier(&learnt),
-        &brier(&by_rate),
-    ));
-    report.expected_orders = deciles(&judged, expected, |one| one.orders);
-    report.order_probability = deciles(&judged, learnt, came);
-    report.models = compared(&judged, &models);
 }
 
-fn judged<'a>(case: &CustomerCase<'a>, window: u32) -> Vec<Judged<'a>> {
+/// Everybody who was judged, window after window.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    all: Vec<Judged>,
+    windows: usize,
+    /// Of the latest window, which comes first.
+    models: Option<Models>,
+    without_model: bool,
+    too_short: bool,
+}
+
+impl People {
+    pub(super) fn add(&mut self, case: &CustomerCase<'_>) {
+        if case.days < CHURN_DAYS as u32 {
+            self.too_short = true;
+            return;
+        }
+        let models = case.clientele.models;
+        self.without_model |= models.is_none();
+        self.models = self.models.or(models);
+        self.all.extend(judged(case, self.windows, models.as_ref()));
+        self.windows += 1;
+    }
+
+    pub(super) fn report(mut self, report: &mut CustomerReport) {
+        if self.too_short {
+            report.left_out.push(format!("churn and orders: {CHURN_DAYS} days must be held out"));
+            return;
+        }
+        self.all.sort_by_key(|one| (one.customer, one.window));
+        let clusters = Clusters::of(self.all.iter().map(|one| one.customer));
+        self.churn(&clusters, report);
+        let Some(models) = self.models.filter(|_| !self.without_model) else {
+            report
+                .left_out
+                .push("expected orders: hardly anybody came back, so there is no model".into());
+            return;
+        };
+        self.orders(&clusters, report);
+        report.expected_orders = deciles(&self.all, |one| one.expected, |one| one.orders);
+        report.order_probability = deciles(&self.all, |one| 1.0 - one.churn, Judged::came);
+        report.models = compared(self.all.iter().filter(|one| one.window == 0), &models);
+    }
+
+    fn churn(&self, clusters: &Clusters, report: &mut CustomerReport) {
+        let figures: [(&str, Figure); 2] = [("AUC", auc), ("lift at 10 %", lift_at_tenth)];
+        let rows: Vec<usize> = (0..self.all.len()).collect();
+        for (metric, figure) in figures {
+            let ours = |rows: &[usize]| self.per_window(rows, figure, |one| one.churn);
+            let theirs = |rows: &[usize]| self.per_window(rows, figure, |one| one.recency_days);
+            let (low, high) = clusters.interval(|rows| ours(rows) - theirs(rows));
+            report.figures.push(Beside {
+                what: "churn: no order within 28 days".into(),
+                metric: metric.into(),
+                rule: "recency alone".into(),
+                cases: self.all.len() as u64,
+                ours: ours(&rows),
+                theirs: theirs(&rows),
+                low,
+                high,
+                less_is_better: false,
+            });
+        }
+    }
+
+    /// The mean over windows of how well a score tells who did not come: an order of customers is one of a moment.
+    fn per_window(&self, rows: &[usize], figure: Figure, score: fn(&Judged) -> f64) -> f64 {
+        let mut windows: Vec<Vec<(f64, bool)>> = vec![Vec::new(); self.windows];
+        for &row in rows {
+            let one = &self.all[row];
+            windows[one.window].push((score(one), one.orders == 0.0));
+        }
+        windows.iter().map(|cases| figure(cases)).sum::<f64>() / self.windows.max(1) as f64
+    }
+
+    fn orders(&self, clusters: &Clusters, report: &mut CustomerReport) {
+        let rule = "own rate so far";
+        // What is expected is a mean: it makes squares least. Absolute errors are least for the median, which
+        // for most customers is no order at all.
+        for (metric, power) in [("mean squared error", 2), ("mean absolute error", 1)] {
+            let miss = |foretold: fn(&Judged) -> f64| -> Vec<f64> {
+                self.all.iter().map(|one| (foretold(one) - one.orders).abs().powi(power)).collect()
+            };
+            let what = ("orders within 28 days", metric, rule);
+            let (ours, theirs) = (miss(|one| one.expected), miss(Judged::own_rate));
+            report.figures.push(means(what, clusters, &ours, &theirs));
+        }
+        let brier = |chance: fn(&Judged) -> f64| -> Vec<f64> {
+            self.all.iter().map(|one| (chance(one) - one.came()).powi(2)).collect()
+        };
+        let by_rate = brier(|one| 1.0 - (-one.own_rate()).exp());
+        let ways: [(&str, fn(&Judged) -> f64); 2] = [
+            ("P(alive) and an order within 28 days", |one| one.by_model),
+            ("probability of an order within 28 days", |one| 1.0 - one.churn),
+        ];
+        for (what, chance) in ways {
+            let what = (what, "Brier score", rule);
+            report.figures.push(means(what, clusters, &brier(chance), &by_rate));
+        }
+    }
+}
+
+fn judged(case: &CustomerCase<'_>, window: usize, models: Option<&Models>) -> Vec<Judged> {
     let mut days: FxHashMap<usize, Vec<i64>> = FxHashMap::default();
-    for event in case.after(window).filter(|event| event.kind == EventKind::Purchase) {
+    let purchases = case.after(CHURN_DAYS as u32).filter(|event| event.kind == EventKind::Purchase);
+    for event in purchases {
         if let Some(customer) = event.customer {
             days.entry(customer.index()).or_default().push((event.at.0 - case.cut.0) / DAY_MS);
         }
     }
     let mut judged = Vec::new();
     for (customer, profile) in case.profiles.iter().enumerate() {
-        let Some(buyer) = &profile.buyer else { continue };
-        let days = days.get_mut(&customer).map(|days| {
+        let Some(Buyer { worth, churn, rfm, .. }) = &profile.buyer else { continue };
+        let days = days.get_mut(&customer).map_or(0, |days| {
             days.dedup(); // events are in order of time
             days.len()
         });
-        judged.push(Judged { buyer, orders: days.unwrap_or(0) as f64 });
+        let order_soon = |models: &Models| {
+            worth.map_or(0.0, |worth| 1.0 - models.orders.none_within(&worth.timing, 4.0))
+        };
+        judged.push(Judged {
+            customer,
+            window,
+            churn: churn.probability.into(),
+            recency_days: rfm.recency_days.into(),
+            timing: worth.map(|worth| worth.timing).unwrap_or_default(),
+            expected: worth.map_or(0.0, |worth| worth.orders_28.expected.into()),
+            by_model: models.map_or(0.0, order_soon),
+            orders: days as f64,
+        });
     }
     judged
 }
@@ -108,41 +185,18 @@ fn judged<'a>(case: &CustomerCase<'a>, window: u32) -> Vec<Judged<'a>> {
 /// How well scores tell those who did from those who did not.
 type Figure = fn(&[(f64, bool)]) -> f64;
 
-fn churn(judged: &[Judged<'_>], report: &mut CustomerReport) {
-    let cases = |score: fn(&Buyer) -> f64| -> Vec<(f64, bool)> {
-        judged.iter().map(|one| (score(one.buyer), one.orders == 0.0)).collect()
-    };
-    let ours = cases(|buyer| buyer.churn.probability.into());
-    let theirs = cases(|buyer| buyer.rfm.recency_days.into());
-    let figures: [(&str, Figure); 2] = [("AUC", auc), ("lift at 10 %", lift_at_tenth)];
-    for (metric, figure) in figures {
-        let drawn = |cases: &[(f64, bool)], places: &[usize]| {
-            figure(&places.iter().map(|&place| cases[place]).collect::<Vec<_>>())
-        };
-        let (low, high) =
-            interval(ours.len(), |places| drawn(&ours, places) - drawn(&theirs, places));
-        report.figures.push(Beside {
-            what: "churn: no order within 28 days".into(),
-            metric: metric.into(),
-            rule: "recency alone".into(),
-            cases: ours.len() as u64,
-            ours: figure(&ours),
-            theirs: figure(&theirs),
-            low,
-            high,
-            less_is_better: false,
-        });
-    }
-}
-
 /// Means of errors beside each other; less is better.
-fn means((what, metric, rule): (&str, &str, &str), ours: &[f64], theirs: &[f64]) -> Beside {
+fn means(
+    (what, metric, rule): (&str, &str, &str),
+    clusters: &Clusters,
+    ours: &[f64],
+    theirs: &[f64],
+) -> Beside {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-    let difference = |places: &[usize]| {
-        places.iter().map(|&place| ours[place] - theirs[place]).sum::<f64>()
-            / places.len().max(1) as f64
+    let difference = |rows: &[usize]| {
+        rows.iter().map(|&row| ours[row] - theirs[row]).sum::<f64>() / rows.len().max(1) as f64
     };
-    let (low, high) = interval(ours.len(), difference);
+    let (low, high) = clusters.interval(difference);
     Beside {
         what: what.into(),
         metric: metric.into(),
@@ -156,10 +210,10 @@ fn means((what, metric, rule): (&str, &str, &str), ours: &[f64], theirs: &[f64])
     }
 }
 
-fn deciles<'a>(
-    judged: &[Judged<'a>],
-    expected: impl Fn(&Judged<'a>) -> f64,
-    came: impl Fn(&Judged<'a>) -> f64,
+fn deciles(
+    judged: &[Judged],
+    expected: impl Fn(&Judged) -> f64,
+    came: impl Fn(&Judged) -> f64,
 ) -> Vec<Decile> {
     let mut pairs: Vec<(f64, f64)> = judged.iter().map(|one| (expected(one), came(one))).collect();
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -177,8 +231,9 @@ fn deciles<'a>(
 }
 
 /// BG/NBD beside Pareto/NBD: likelihood, and what each foretold.
-fn compared(judged: &[Judged<'_>], models: &crate::customers::value::Models) -> Vec<String> {
-    let timings = || judged.iter().filter_map(|one| Some(one.buyer.worth?.timing));
+fn compared<'a>(judged: impl Iterator<Item = &'a Judged>, models: &Models) -> Vec<String> {
+    let judged: Vec<&Judged> = judged.collect();
+    let timings = || judged.iter().map(|one| one.timing);
     let weekly = timings().map(|mut timing| {
         // Whole weeks are enough to compare, and few.
         timing.latest_weeks = timing.latest_weeks.round();
