@@ -1,7 +1,8 @@
 //! How many may be inside at once, and how long each may take.
 //!
-//! Beyond half of the bound answers are brief, and marked so. Beyond the bound a request is refused at once: RESOURCE_EXHAUSTED, with the time after which to try again. A
-//! request that has waited past its deadline is not worked out any more: nobody waits for the answer.
+//! Beyond half of the bound answers are brief, and marked so. Beyond the bound a request is refused at once:
+//! RESOURCE_EXHAUSTED, with the time after which to try again. A request that has waited past its deadline is not
+//! worked out any more: nobody waits for the answer.
 
 use std::convert::Infallible;
 use std::future::Future;
