@@ -5,7 +5,7 @@
 //! so often instead of some thousand times, and `CARTWRIGHT_FUZZ_SEED=2` in another way. An input that makes a
 //! panic is printed; it then belongs among the samples of its target, for good.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
@@ -66,9 +66,7 @@ pub(crate) fn torment(
         std::env::var(name).map_or(usual, |text| text.parse().expect("a number"))
     };
     let (executions, seed) = (number("CARTWRIGHT_FUZZ", USUAL), number("CARTWRIGHT_FUZZ_SEED", 1));
-    let mut hasher = FxBuildHasher.build_hasher();
-    (target, seed).hash(&mut hasher);
-    let mut random = Rng::with_seed(hasher.finish());
+    let mut random = Rng::with_seed(FxBuildHasher.hash_one((target, seed)));
     let mut samples: Vec<Vec<u8>> = samples.iter().map(|sample| sample.to_vec()).collect();
     let given = samples.len();
     samples.iter().for_each(|sample| {

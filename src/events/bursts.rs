@@ -3,7 +3,7 @@
 //! Where orders have no customer, each speaks for itself, and whoever can put orders down can say anything as
 //! often as they like. All that tells them from a till's is that they are alike and come at once.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
@@ -58,25 +58,31 @@ pub(super) fn bursts(rows: &mut [Row], notes: &mut Vec<String>) {
     ));
 }
 
+/// An order without a customer.
+struct Nameless {
+    /// Which of them it is, in order of time.
+    place: usize,
+    day: i64,
+    items: Vec<ItemId>,
+}
+
 /// Orders without a customer of two items or more, in order of time, with their day and a hash of what is in
 /// them.
 fn nameless(rows: &[Row]) -> Vec<(GroupId, i64, u64)> {
-    let mut orders: FxHashMap<GroupId, (usize, i64, Vec<ItemId>)> = FxHashMap::default();
+    let mut orders: FxHashMap<GroupId, Nameless> = FxHashMap::default();
     for row in rows.iter().filter(|row| row.is_live() && row.customer.is_none()) {
         if let (EventKind::Purchase, Some(order)) = (row.kind, row.group()) {
-            let place = orders.len();
-            let day = row.at.0.div_euclid(DAY_MS);
-            orders.entry(order).or_insert_with(|| (place, day, Vec::new())).2.push(row.item);
+            let (place, day) = (orders.len(), row.at.0.div_euclid(DAY_MS));
+            let new = || Nameless { place, day, items: Vec::new() };
+            orders.entry(order).or_insert_with(new).items.push(row.item);
         }
     }
-    let mut orders: Vec<(GroupId, (usize, i64, Vec<ItemId>))> = orders.into_iter().collect();
-    orders.sort_unstable_by_key(|(_, (place, ..))| *place);
-    let hashed = |(order, (_, day, mut items)): (GroupId, (usize, i64, Vec<ItemId>))| {
+    let mut orders: Vec<(GroupId, Nameless)> = orders.into_iter().collect();
+    orders.sort_unstable_by_key(|(_, order)| order.place);
+    let hashed = |(order, Nameless { day, mut items, .. }): (GroupId, Nameless)| {
         items.sort_unstable();
         items.dedup();
-        let mut hasher = FxBuildHasher.build_hasher();
-        items.hash(&mut hasher);
-        (items.len() > 1).then(|| (order, day, hasher.finish()))
+        (items.len() > 1).then(|| (order, day, FxBuildHasher.hash_one(items)))
     };
     orders.into_iter().filter_map(hashed).collect()
 }

@@ -4,7 +4,7 @@
 //! far as the customers who were there before want it too, and it is said: a newcomer of a month ago is none any
 //! more, so what is honest counts in full soon enough.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 
 use jiff::tz::TimeZone;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
@@ -136,9 +136,7 @@ fn alike(log: &EventLog, baskets: &Baskets, zone: &TimeZone) -> Option<String> {
     for (place, items) in baskets.items.rows().enumerate() {
         let customer = baskets.customers[place];
         if items.len() > 1 && customer.is_some() {
-            let mut hasher = FxBuildHasher.build_hasher();
-            items.hash(&mut hasher);
-            let of_basket = days.entry(hasher.finish()).or_default();
+            let of_basket = days.entry(FxBuildHasher.hash_one(items)).or_default();
             let first = Alike { place, customers: 0, last: None };
             let alike = of_basket.entry(baskets.at[place].day(zone)).or_insert(first);
             alike.customers += usize::from(alike.last != customer); // theirs are neighbours

@@ -143,13 +143,16 @@ async fn the_shorter_deadline_counts_and_ends_as_deadline_exceeded() {
 async fn whoever_finds_no_room_is_told_at_once_and_when_to_come_back() {
     let place = Place::new();
     let server = place.serve(ServeOptions { queue: 2, deadline_ms: 60_000, ..quick() }).await;
-    // Two that never send their bodies take all the room there is …
-    let mut waiting = Vec::new();
-    let mut connections = [by_hand(&server).await, by_hand(&server).await];
-    for slow in &mut connections {
-        waiting.push(slow.send_request(head(None), false).expect("it is open"));
-    }
+    // Those who never send their bodies take all the room there is …
     let mut client = server.client().await;
+    let mut waiting = Vec::new();
+    let mut connections = Vec::new();
+    while client.related_items(related("a1")).await.is_ok() {
+        let mut slow = by_hand(&server).await;
+        waiting.push(slow.send_request(head(None), false).expect("it is open"));
+        connections.push(slow);
+        assert!(waiting.len() < 1_000, "there is always room");
+    }
     let refusal = until("there is no room", || {
         let mut client = client.clone();
         async move { client.related_items(related("a1")).await.err() }
@@ -186,19 +189,16 @@ async fn a_client_that_hangs_up_takes_its_requests_with_it() {
         client.related_items(related("a1")).await.map(drop).map_err(|status| status.code())
     };
     let address: SocketAddr = server.address["http://".len()..].parse().expect("an address");
-    let (mut connected, mut waiting, mut open) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..2 {
+    let (mut connected, mut waiting) = (Vec::new(), Vec::new());
+    // One after the other: whoever asks meanwhile may have taken the last place.
+    while asked().await != Err(Code::ResourceExhausted) {
         let stream = TcpStream::connect(address).await.expect("it listens");
         let (send, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
         connected.push(tokio::spawn(connection));
         let mut send: SendRequest<Bytes> = send.ready().await.expect("there is room for a stream");
-        waiting.push(send.send_request(head(None), false).expect("it is open"));
-        open.push(send);
+        waiting.push((send.send_request(head(None), false).expect("it is open"), send));
+        assert!(waiting.len() < 1_000, "there is always room");
     }
-    until("there is no room", || async {
-        (asked().await == Err(Code::ResourceExhausted)).then_some(())
-    })
-    .await;
     // No reset, no goodbye: the sockets are closed, and their requests are gone.
     connected.iter().for_each(tokio::task::JoinHandle::abort);
     until("there is room again", || async { asked().await.ok() }).await;
