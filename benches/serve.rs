@@ -9,6 +9,7 @@ use cartwright::customers::History;
 use cartwright::demo::{Shop, ShopOptions, make};
 use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use cartwright::grpc::{self, pb};
+use cartwright::ids::ItemId;
 use cartwright::index::{Index, Snapshot};
 use cartwright::recommend::{Blend, Query, Question, Scratch, TrendingBy, Window, answer};
 use cartwright::train::{Input, TrainOptions, train};
@@ -161,6 +162,48 @@ mod answer_alone {
             let history = BENCH.snapshot.customers.history(next()).expect("readable");
             let query = Query::new(Question::Again, history.as_ref(), LIMIT);
             answer(&BENCH.snapshot.contents, &BENCH.blend, black_box(&query), &mut scratch)
+        });
+    }
+
+    /// The past has been read: a page reads it for each of its placements, a mail just once.
+    #[divan::bench]
+    fn buy_again_items(bencher: Bencher) {
+        let read = |key| BENCH.snapshot.customers.history(key).expect("readable").expect("known");
+        let histories: Vec<History> = BENCH.customers().into_iter().map(read).collect();
+        let mut histories = histories.iter().cycle();
+        let mut scratch = Scratch::default();
+        bencher.bench_local(|| {
+            let query = Query::new(Question::Again, histories.next(), LIMIT);
+            answer(&BENCH.snapshot.contents, &BENCH.blend, black_box(&query), &mut scratch)
+        });
+    }
+
+    /// What is hot, what rises, what is due again and what goes with an item, none of it twice. Divide by four.
+    #[divan::bench]
+    fn page_of_four_with_reading_the_past(bencher: Bencher) {
+        let (mut anchor, mut customer) =
+            (round_robin(BENCH.anchors()), round_robin(BENCH.customers()));
+        let mut scratch = Scratch::default();
+        bencher.bench_local(|| {
+            let history = BENCH.snapshot.customers.history(customer()).expect("readable");
+            let trending = |by| Question::Trending { window: Window::Week, category: "", by };
+            let questions = [
+                trending(TrendingBy::BestSellers),
+                trending(TrendingBy::Rising),
+                Question::Again,
+                Question::Related { item: anchor() },
+            ];
+            let mut shown: Vec<ItemId> = Vec::new();
+            for question in questions {
+                let mut query = Query::new(question, history.as_ref(), LIMIT);
+                query.terms.shown = &shown;
+                let (contents, blend) = (&BENCH.snapshot.contents, &BENCH.blend);
+                let answered = answer(contents, blend, black_box(&query), &mut scratch);
+                shown.extend(answered.recommendations.iter().map(|found| found.item));
+                shown.sort_unstable();
+            }
+            assert_eq!(shown.len(), 4 * LIMIT);
+            shown
         });
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::text::{grouped, short};
 use super::{NARROW, RfmCounts, section};
 use crate::charts::{Row, bars, escape, figure};
-use crate::customers::{Clientele, RfmSegment};
+use crate::customers::{Clientele, LostBy, RfmSegment};
 
 pub(super) fn segments(clientele: &Clientele, rfm: &RfmCounts) -> String {
     let names: Vec<String> = rfm.iter().map(|(name, ..)| name.name().replace('_', " ")).collect();
@@ -99,5 +99,13 @@ pub(super) fn models(clientele: &Clientele) -> String {
             money.expected(None)
         );
     }
+    let lost_by = match clientele.lost_by {
+        LostBy::Alive => "by the probability that they still buy at all",
+        LostBy::Return => {
+            "by how much less likely an order is than it was right after their latest: the model above loses \
+             hardly anybody here"
+        }
+    };
+    let _ = write!(html, "<p>Who is at risk is told {lost_by}.</p>");
     section("What to expect", "The models behind expected orders and lifetime value.", &html)
 }

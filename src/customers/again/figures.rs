@@ -118,3 +118,32 @@ impl Demand {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::CustomerId;
+
+    #[test]
+    fn what_sells_more_of_late_than_usual_is_told_from_what_sells_less_and_strangers_do_not_count()
+    {
+        let mut baskets = Baskets::default();
+        let mut order = |day: i64, item: usize, customer: Option<usize>| {
+            baskets.items.push([ItemId::new(item)]);
+            baskets.customers.push(customer.map(CustomerId::new));
+            baskets.at.push(Timestamp(0).plus_days(day));
+        };
+        // Item 0 sells every fourth day; item 1 in the last month only; item 2 before it only; item 3 to strangers.
+        (0..100).step_by(4).for_each(|day| order(day, 0, Some(1)));
+        (72..100).step_by(2).for_each(|day| order(day, 1, Some(2)));
+        (0..40).step_by(2).for_each(|day| order(day, 2, Some(3)));
+        (80..100).for_each(|day| order(day, 3, None));
+        let now = Timestamp(0).plus_days(99);
+        let Demand { sold, trend } = Demand::of(&baskets, 4, now);
+        assert!(trend[0].abs() < 0.15 && trend[1] > 0.9 && trend[2] < -1.5, "{trend:?}");
+        assert_eq!(sold[1], 15f32.ln());
+        assert_eq!((sold[2], sold[3], trend[3]), (0.0, 0.0, 0.0));
+        let before = Demand::of(&baskets, 4, Timestamp(0).plus_days(50));
+        assert_eq!(before.sold[1], 0.0, "what came later is not known yet");
+    }
+}

@@ -241,6 +241,9 @@ mod tests {
         assert!(late[0].in_days < 2.0 && late[0].chance > 0.5, "{late:?}");
         assert!(late[0].chance > 3.0 * early[0].chance, "{early:?} {late:?}");
         assert!(due(84 + 150).is_empty(), "given up");
+        let within = [0, 3, 7, 30].map(|days| late[0].chance_within(days));
+        assert!(within[0] == 0.0 && within.is_sorted() && within[3] <= 1.0, "{within:?}");
+        assert!((within[2] - f64::from(late[0].chance)).abs() < 1e-9, "{within:?}");
     }
 
     #[test]
