@@ -85,15 +85,24 @@ pub(crate) fn torment(
 }
 
 fn watched(target: &str, input: &[u8], check: &mut impl FnMut(&[u8]) -> bool) -> bool {
-    let started = Instant::now();
-    let checked = catch_unwind(AssertUnwindSafe(|| check(input)));
-    let shown = || input.escape_ascii();
-    let understood = checked.unwrap_or_else(|panic| {
-        eprintln!("{target} fails on b\"{}\"", shown());
-        resume_unwind(panic)
-    });
-    assert!(started.elapsed() < HANGS, "{target} hangs on b\"{}\"", shown());
-    understood
+    let mut timed = || {
+        let started = Instant::now();
+        let checked = catch_unwind(AssertUnwindSafe(|| check(input)));
+        let understood = checked.unwrap_or_else(|panic| {
+            eprintln!("{target} fails on b\"{}\"", input.escape_ascii());
+            resume_unwind(panic)
+        });
+        (started.elapsed(), understood)
+    };
+    let (mut taken, understood) = timed();
+    // A busy machine may let anything wait: what hangs, hangs each time.
+    for _ in 0..3 {
+        if taken < HANGS {
+            return understood;
+        }
+        taken = timed().0;
+    }
+    panic!("{target} hangs on b\"{}\"", input.escape_ascii());
 }
 
 /// Takes an input among the samples; beyond the most it takes the place of one that was not given.
