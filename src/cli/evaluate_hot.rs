@@ -29,16 +29,20 @@ pub(super) fn show_again(report: &AgainReport) -> anyhow::Result<()> {
         report.weeks,
         thousands(report.answered as u64)
     ))?;
-    let mut rows = table(&["", "bought", "95 % interval"]);
+    let mut rows = table(&["", "bought", "95 % interval", "cartwright is above, 95 %"]);
     for marks in &report.marks {
         let (low, high) = marks.interval;
         rows.add_row([
             starred(marks.name),
             format!("{:.1} %", 100.0 * marks.bought),
             format!("{:.1} – {:.1} %", 100.0 * low, 100.0 * high),
+            match marks.gain {
+                (0.0, 0.0) => String::new(),
+                (low, high) => format!("{:+.2} to {:+.2}", 100.0 * low, 100.0 * high),
+            },
         ]);
     }
-    align_right(&mut rows, &[1, 2]);
+    align_right(&mut rows, &[1, 2, 3]);
     print(rows)?;
     let (low, high) = report.due_interval;
     print(format!(

@@ -188,7 +188,7 @@ fn show_judged(report: &CustomerReport) -> anyhow::Result<()> {
             format!("{:.4}", figure.theirs),
             format!("{:+.4} to {:+.4}", figure.low, figure.high),
             figure.rule.clone(),
-            if figure.beats() { "better" } else { "not shown to be better" }.to_owned(),
+            figure.verdict().to_owned(),
         ]);
     }
     align_right(&mut rows, &[2, 3, 4, 5]);

@@ -47,6 +47,8 @@ pub struct AgainMarks {
     pub bought: f64,
     /// 95 % interval, customers drawn anew.
     pub interval: (f64, f64),
+    /// 95 % interval of what Cartwright's share is above this one, the same customers drawn; (0, 0) for its own.
+    pub gain: (f64, f64),
 }
 
 /// What was said with about the same chance.
@@ -143,12 +145,18 @@ impl Sayings {
     }
 
     fn report(self) -> AgainReport {
-        let marks = |name, bought: Vec<bool>| {
-            let values: Vec<f64> = bought.iter().map(|&b| f64::from(u8::from(b))).collect();
-            let interval = interval(&values, &self.clusters, SEED);
-            AgainMarks { name, bought: mean(&values), interval }
+        let figures = |bought: &[bool]| -> Vec<f64> {
+            bought.iter().map(|&b| f64::from(u8::from(b))).collect()
         };
-        let own = self.said.iter().map(|said| said.was_bought).collect();
+        let own: Vec<bool> = self.said.iter().map(|said| said.was_bought).collect();
+        let own_figures = figures(&own);
+        let marks = |name, bought: Vec<bool>| {
+            let values = figures(&bought);
+            let above: Vec<f64> = own_figures.iter().zip(&values).map(|(a, b)| a - b).collect();
+            let over_customers = |values: &[f64]| interval(values, &self.clusters, SEED);
+            let (interval, gain) = (over_customers(&values), over_customers(&above));
+            AgainMarks { name, bought: mean(&values), interval, gain }
+        };
         let mut all = vec![marks("cartwright", own)];
         all.extend(RULES.iter().zip(self.ruled).map(|((name, _), bought)| marks(name, bought)));
         all.sort_by(|a, b| b.bought.total_cmp(&a.bought));
@@ -224,6 +232,8 @@ mod tests {
         let report = again_over_weeks(&log, &vec![Item::default(); 22], &TimeZone::UTC);
         let report = report.expect("much is due");
         assert_eq!(report.marks[0].name, "cartwright", "{report:?}");
+        let alike = report.marks.iter().all(|marks| marks.gain == (0.0, 0.0));
+        assert!(alike, "of three items to a customer all choose the same: {report:?}");
         assert!((report.due.bought - report.due.stated).abs() < 0.05, "{report:?}");
         assert!(report.due.bought > 0.5 && report.due.said > 300, "{report:?}");
         let (low, high) = report.due_interval;

@@ -14,7 +14,7 @@ pub(super) fn quality(report: &CustomerReport) -> String {
          95 %</th><th>rule</th><th></th></tr></thead><tbody>",
     );
     for figure in &report.figures {
-        let verdict = if figure.beats() { "better" } else { "not shown to be better" };
+        let verdict = figure.verdict();
         let _ = write!(
             html,
             "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n own\">{:.4}</td><td \

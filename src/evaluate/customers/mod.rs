@@ -94,6 +94,16 @@ impl Beside {
     pub fn beats(&self) -> bool {
         if self.less_is_better { self.high < 0.0 } else { self.low > 0.0 }
     }
+
+    /// In words: better, worse, or not shown to be either.
+    pub fn verdict(&self) -> &'static str {
+        let loses = if self.less_is_better { self.low > 0.0 } else { self.high < 0.0 };
+        match (self.beats(), loses) {
+            (true, _) => "better",
+            (_, true) => "worse",
+            _ => "not shown to be better",
+        }
+    }
 }
 
 /// All that was judged.
@@ -137,5 +147,23 @@ impl Judging {
             self.picks.report(&mut report);
         }
         report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_is_better_worse_or_neither_and_less_may_be_better() {
+        let verdict = |low: f64, high: f64, less_is_better: bool| {
+            let (what, metric, rule) = Default::default();
+            let (cases, ours, theirs) = Default::default();
+            Beside { what, metric, rule, cases, ours, theirs, low, high, less_is_better }.verdict()
+        };
+        assert_eq!(verdict(0.1, 0.2, false), "better");
+        assert_eq!(verdict(0.1, 0.2, true), "worse");
+        assert_eq!(verdict(-0.2, -0.1, false), "worse");
+        assert_eq!(verdict(-0.2, 0.1, true), "not shown to be better");
     }
 }
