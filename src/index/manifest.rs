@@ -120,7 +120,7 @@ impl Digester {
 mod tests {
     use super::*;
 
-    const SAMPLE: &str = r#"{"format": 3, "generation": 42, "created": "2026-03-01T00:00:00Z",
+    const SAMPLE: &str = r#"{"format": FORMAT, "generation": 42, "created": "2026-03-01T00:00:00Z",
         "built_by": "0.1.0", "trained_until": "2026-02-28T23:59:59Z", "counts": {"items": 400},
         "account": {"read": 10, "set_aside": {}}, "config": null, "learnt": {"blend": {"related": {"bought": 1.0}}},
         "gate": {"forced": false}, "notes": ["a note"], "customer_keys": "plain",
@@ -129,10 +129,11 @@ mod tests {
     #[test]
     fn any_bytes_are_a_manifest_or_refused_with_the_file() {
         let path = Path::new("generations/000042/manifest.json");
+        let sample = SAMPLE.replace("FORMAT", &FORMAT.to_string());
         let understood =
             crate::torment::torment(
                 "manifest",
-                &[SAMPLE.as_bytes()],
+                &[sample.as_bytes()],
                 |bytes| match Manifest::parse(bytes, path) {
                     Ok(manifest) => manifest.format == FORMAT,
                     Err(error) => {
