@@ -135,11 +135,12 @@ impl People {
             let (ours, theirs) = (miss(|one| one.expected), miss(Judged::own_rate));
             report.figures.push(means(what, clusters, &ours, &theirs));
         }
-        let brier = |chance: fn(&Judged) -> f64| -> Vec<f64> {
+        type Chance = fn(&Judged) -> f64;
+        let brier = |chance: Chance| -> Vec<f64> {
             self.all.iter().map(|one| (chance(one) - one.came()).powi(2)).collect()
         };
         let by_rate = brier(|one| 1.0 - (-one.own_rate()).exp());
-        let ways: [(&str, fn(&Judged) -> f64); 2] = [
+        let ways: [(&str, Chance); 2] = [
             ("P(alive) and an order within 28 days", |one| one.by_model),
             ("probability of an order within 28 days", |one| 1.0 - one.churn),
         ];
