@@ -90,8 +90,8 @@ impl Client {
 }
 
 /// The code that a gRPC library has for it: where the server has taken leave in good order before it began with a
-/// request, or the connection was closed before the request left, that is UNAVAILABLE (and may be tried again in
-/// any case). tonic 0.14 says INTERNAL of the one and CANCELLED of the other.
+/// request, or the connection was closed before the request left or broke on its way, that is UNAVAILABLE (and may
+/// be tried again in any case). tonic 0.14 says INTERNAL, CANCELLED and UNKNOWN.
 fn code(status: &Status) -> Code {
     let mut source = std::error::Error::source(status);
     while let Some(error) = source {
@@ -100,7 +100,7 @@ fn code(status: &Status) -> Code {
         });
         let never_sent =
             error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
-        if goodbye || never_sent {
+        if goodbye || never_sent || error.is::<std::io::Error>() {
             return Code::Unavailable;
         }
         source = error.source();
