@@ -321,7 +321,7 @@ impl Shelf {
     }
 
     /// The same for a category's path.
-    pub fn arrivals_under(&self, path: &str) -> &[ItemId] {
+    pub fn arrivals_at(&self, path: &str) -> &[ItemId] {
         self.texts.find(path).map_or(&[], |category| self.arrivals_in(category))
     }
 }

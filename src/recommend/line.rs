@@ -43,7 +43,7 @@ impl<'a> Line<'a> {
     fn of_category(path: &str, contents: &'a Contents, shelf: &'a Shelf) -> Option<Self> {
         let category = contents.categories.get(path);
         let items = category.map_or(&[][..], |known| contents.of_category.row(known.index()));
-        let line = Self::Category(items, shelf.arrivals_under(path));
+        let line = Self::Category(items, shelf.arrivals_at(path));
         (!shelf.has_moved() && are_few(line.len(shelf), shelf)).then_some(line)
     }
 
