@@ -12,14 +12,14 @@ use super::served::Counter;
 use crate::catalog::{Change, Shelf};
 use crate::error::{Error, Result};
 use crate::index::Contents;
-use crate::live::{Live, Overlay};
+use crate::live::{Beside, Live, Overlay};
 use crate::merchandising::{MOST_RULES, RuleText, Rules, parse_file};
 
 /// Where changes are kept, and what is needed to lay them over the next generation.
 #[derive(Debug)]
 pub(super) struct Changing {
-    /// Why changes can't be taken, if so.
-    live: std::result::Result<Live, String>,
+    /// Where they can't be taken, the changes that another process takes.
+    live: std::result::Result<Live, Beside>,
     /// Those of the shop's file.
     file_rules: Vec<RuleText>,
     /// Decides when a day of the rules begins.
@@ -27,21 +27,39 @@ pub(super) struct Changing {
 }
 
 impl Changing {
-    /// What is kept in the index at `root`; where another server has it, no changes can be taken.
+    /// What is kept in the index at `root`; where another server has it, no changes can be taken here, but those
+    /// taken there count here too.
     pub(super) fn new(root: &Path, zone: TimeZone) -> Self {
         let live = Live::open(root).map_err(|error| {
             warn!(%error, "changes of the catalogue can't be taken");
-            error.to_string()
+            Beside::new(root, error.to_string())
         });
-        Self { live, file_rules: Vec::new(), zone }
+        let mut changing = Self { live, file_rules: Vec::new(), zone };
+        changing.follow();
+        changing
+    }
+
+    /// Where another server takes the changes: takes its place if it has gone, else looks at what it has taken;
+    /// whether anything is different.
+    pub(super) fn follow(&mut self) -> bool {
+        let Err(beside) = &mut self.live else { return false };
+        if let Ok(live) = Live::open(beside.root()) {
+            info!("changes of the catalogue can be taken from now on");
+            self.live = Ok(live);
+            return true;
+        }
+        beside.look().unwrap_or_else(|error| {
+            warn!(%error, "what another server has changed can't be read; trying again");
+            false
+        })
     }
 
     /// What the shop of a generation offers now.
     ///
     /// Errors: the disk; a change does not fit an item.
     pub(super) fn shelf(&self, contents: &Contents) -> Result<Shelf> {
-        let kept = self.live.as_ref().map_or(Ok(Vec::new()), Live::items)?;
-        shelf_with(contents, kept)
+        let beside = |beside: &Beside| Ok(beside.kept().items.clone());
+        shelf_with(contents, self.live.as_ref().map_or_else(beside, Live::items)?)
     }
 
     /// The rules that can be understood; others are reported, and don't act: a field that they name may have
@@ -64,12 +82,13 @@ impl Changing {
     }
 
     fn live(&self) -> Result<&Live> {
-        self.live.as_ref().map_err(|why| Error::Unavailable(why.clone()))
+        self.live.as_ref().map_err(|beside| Error::Unavailable(beside.why().to_owned()))
     }
 
     /// Those of the file, and those that were put, which count where both have an id.
     fn rule_texts(&self) -> Vec<RuleText> {
-        let kept = self.live.as_ref().ok().and_then(|live| live.rules().ok()).unwrap_or_default();
+        let beside = |beside: &Beside| Ok(beside.kept().rules.clone());
+        let kept = self.live.as_ref().map_or_else(beside, Live::rules).unwrap_or_default();
         let put = kept.iter().filter_map(|(_, rule)| serde_json::from_slice(rule).ok());
         let file = self.file_rules.iter().cloned();
         let by_id = |rule: RuleText| (rule.id.clone(), rule);

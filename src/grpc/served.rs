@@ -112,16 +112,20 @@ impl Counter {
         scrambled(self.started.wrapping_add(number))
     }
 
-    /// Loads the current generation, if it is not the one that is served.
+    /// Loads the current generation, if it is not the one that is served, and follows what others change.
     pub(super) fn take_up(&self) -> Result<()> {
-        let changing = self.changing();
+        let mut changing = self.changing();
+        let has_changed = changing.follow();
         let current = self.index.current()?;
         if self.generation() != Some(current) {
             return self.serve_generation(&changing, open(&self.index, current)?);
         }
-        // Another process may have been told to forget somebody.
         if let Some(served) = self.served() {
-            served.snapshot().customers.refresh(&self.index)?;
+            served.snapshot().customers.refresh(&self.index)?; // who was forgotten there
+            if has_changed {
+                let shelf = changing.shelf(&served.snapshot().contents)?;
+                self.serve(&changing, served.generation.clone(), shelf);
+            }
         }
         Ok(())
     }

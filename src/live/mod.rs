@@ -3,15 +3,17 @@
 //! laid over whatever catalogue the next generation brings.
 //!
 //! ```text
-//! index/live/      one sled database, held by the one server that takes changes
+//! index/live/      one sled database, held by the one server that takes changes; others read copies
 //!   items          item key → what was changed of it
 //!   rules          rule id → the rule, as it was given
 //! ```
 //!
 //! This room refuses to know what an answer is.
 
+mod beside;
 mod overlay;
 mod store;
 
+pub use beside::Beside;
 pub use overlay::Overlay;
 pub use store::{Kept, Live, read};

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::index::Opened;
 
 /// Name of the database in the index directory.
-const DIRECTORY: &str = "live";
+pub(super) const DIRECTORY: &str = "live";
 const ITEMS: &str = "items";
 const RULES: &str = "rules";
 const CACHE_BYTES: u64 = 16 << 20;
@@ -148,7 +148,7 @@ impl Live {
 }
 
 /// All that is kept.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Kept {
     /// See [`Live::items`].
     pub items: Vec<(String, Overlay)>,

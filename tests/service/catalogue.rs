@@ -1,7 +1,7 @@
 //! The catalogue as a living thing, over a real socket: a change counts from the next request on, outlives
 //! the server and the next generation, and what is wrong is refused with its place.
 
-use crate::common::{HANGS, Place, Server, quick};
+use crate::common::{HANGS, Place, Server, quick, until};
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::catalog_service_client::CatalogServiceClient;
 use cartwright::grpc::pb::reason::Why;
@@ -12,6 +12,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+#[derive(Clone)]
 struct Clients {
     ask: RecommendationServiceClient<Channel>,
     catalog: CatalogServiceClient<Channel>,
@@ -323,17 +324,41 @@ async fn the_shops_file_of_rules_is_followed_and_a_broken_one_changes_nothing() 
 }
 
 #[tokio::test]
-async fn a_second_server_on_the_index_answers_and_says_why_it_takes_no_changes() {
+async fn a_second_server_follows_the_changes_of_the_first_and_takes_them_once_it_is_gone() {
     let place = shop();
+    let item = asked(&place);
     let first = Server::ready(&place.index).await;
+    let mut of_first = Clients::of(&first).await;
+    let known = keys(&of_first.related(&item).await);
+    of_first.hide(&[&known[0]]).await;
+
     let second = Server::ready(&place.index).await;
-    let mut clients = Clients::of(&second).await;
-    assert_eq!(clients.related(&asked(&place)).await.recommendations.len(), 20);
-    let item_ids = vec!["x".to_owned()];
-    let status = clients.catalog.hide_items(pb::HideItemsRequest { item_ids }).await;
+    let clients = Clients::of(&second).await;
+    assert!(!keys(&clients.clone().related(&item).await).contains(&known[0]), "hidden before");
+    let item_ids = vec![known[1].clone()];
+    let status = clients.clone().catalog.hide_items(pb::HideItemsRequest { item_ids }).await;
     let status = status.expect_err("the first one has them");
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().contains("another server"), "{status:?}");
+
+    of_first.hide(&[&known[2]]).await;
+    let rule = Some(pin("first", &known[3], 1));
+    of_first.rules.put_rule(pb::PutRuleRequest { rule }).await.expect("kept");
+    until("the second server follows", || async {
+        let found = keys(&clients.clone().related(&item).await);
+        (found[0] == known[3] && !found.contains(&known[2])).then_some(())
+    })
+    .await;
+
     first.stop().await;
+    until("the second server takes changes", || async {
+        let item_ids = vec![known[1].clone()];
+        let request = pb::HideItemsRequest { item_ids };
+        clients.clone().catalog.hide_items(request).await.ok()
+    })
+    .await;
+    let found = keys(&clients.clone().related(&item).await);
+    assert_eq!(found[0], known[3]);
+    assert!(known[..3].iter().all(|hidden| !found.contains(hidden)), "{found:?}");
     second.stop().await;
 }
