@@ -54,6 +54,13 @@ impl Changing {
         })
     }
 
+    /// Leaves the changes to whichever server comes next.
+    pub(super) fn close(&mut self) {
+        if let Ok(live) = &self.live {
+            self.live = Err(Beside::new(live.root(), "this server is stopping".to_owned()));
+        }
+    }
+
     /// What the shop of a generation offers now.
     ///
     /// Errors: the disk; a change does not fit an item.

@@ -165,8 +165,8 @@ pub async fn run(
     health.set_service_status("", Serving).await;
     let every = Duration::from_millis(options.poll_ms.max(10));
     let keeping_up = tokio::spawn(counter.clone().keep_up(every, tell_current));
-    let following =
-        options.rules.clone().map(|file| tokio::spawn(counter.follow_rules(file, every)));
+    let following = options.rules.clone();
+    let following = following.map(|file| tokio::spawn(counter.clone().follow_rules(file, every)));
     let guarding = tokio::spawn(guard.keep_up(every));
 
     let ended = tokio::select! {
@@ -185,13 +185,13 @@ pub async fn run(
     health.set_not_serving::<Service>().await;
     health.set_service_status("", NotServing).await;
     workers.stop();
-    match tokio::time::timeout(Duration::from_millis(options.grace_ms), workers.ended()).await {
-        Ok(ended) => ended,
-        Err(_) => {
-            warn!(grace_ms = options.grace_ms, "stopped with connections still open");
-            Ok(())
-        }
-    }
+    let grace = Duration::from_millis(options.grace_ms);
+    let ended = tokio::time::timeout(grace, workers.ended()).await.unwrap_or_else(|_| {
+        warn!(grace_ms = options.grace_ms, "stopped with connections still open");
+        Ok(())
+    });
+    counter.changing().close();
+    ended
 }
 
 type Service = RecommendationServiceServer<Recommendations>;

@@ -140,11 +140,12 @@ fn work<T: RecommendationService>(
             _ = stopped.wait_for(|stopped| *stopped) => {} // a dropped sender means the same
         }
         while open.join_next().await.is_some() {}
+    };
+    let work = move || {
+        runtime.block_on(serve);
+        drop(runtime); // and with it whatever still held the index
         let _ = end.send(Ok(())); // whoever waited may be gone
     };
-    std::thread::Builder::new()
-        .name(format!("serve-{number}"))
-        .spawn(move || runtime.block_on(serve))
-        .map_err(failed)?;
+    std::thread::Builder::new().name(format!("serve-{number}")).spawn(work).map_err(failed)?;
     Ok(())
 }

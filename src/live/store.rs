@@ -50,6 +50,11 @@ impl Live {
         Ok(Self { db, items, rules, place })
     }
 
+    /// The index whose changes these are.
+    pub fn root(&self) -> &Path {
+        self.place.parent().expect("the database lies in the index directory")
+    }
+
     /// Lays the changes over what is kept of these items; nothing is kept of it yet.
     ///
     /// Errors: the disk.
