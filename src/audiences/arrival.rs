@@ -88,17 +88,8 @@ mod tests {
     use crate::customers::{Bought, Glance};
 
     fn bought(item: usize) -> Bought {
-        Bought {
-            item: ItemId::new(item),
-            times: 1,
-            first: Timestamp(0),
-            last: Timestamp(0),
-            strength: 1.0,
-            usual_days: 0.0,
-            orders_ago: 0,
-            orders_since_first: 0,
-            lately: 1.0,
-        }
+        let never = Bought::never(ItemId::new(item), Timestamp(0));
+        Bought { times: 1, strength: 1.0, lately: 1.0, ..never }
     }
 
     #[test]

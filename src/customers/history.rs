@@ -107,7 +107,7 @@ impl History {
 
 impl Bought {
     /// Not in any order.
-    fn never(item: ItemId, at: Timestamp) -> Self {
+    pub(crate) fn never(item: ItemId, at: Timestamp) -> Self {
         let (first, last) = (at, at);
         let (times, orders_ago, orders_since_first) = (0, 0, 0);
         let (strength, usual_days, lately) = (0.0, 0.0, 0.0);

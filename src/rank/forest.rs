@@ -1,5 +1,7 @@
 //! Trees as flat arrays, and scoring.
 
+mod together;
+
 use serde::{Deserialize, Serialize};
 
 use super::base::{Base, is_sound};

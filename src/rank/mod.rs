@@ -7,7 +7,7 @@
 //! ```text
 //! Sheet ── bins (quantiles, u8) ─┐
 //!   └─ base column → scores ─→ gradients ─→ a tree ─→ scores …  until held-out groups gain no more
-//!                                               └─→ Forest ─→ score, score_all
+//!                                               └─→ Forest ─→ together ─→ score, score_all
 //! ```
 //!
 //! [`fit`] boosts small trees over histograms (Ke et al. 2017, "LightGBM: A Highly Efficient Gradient

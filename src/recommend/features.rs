@@ -1,5 +1,6 @@
 //! What is known of a candidate, as a row of numbers for the ranker.
 
+use super::affinity::{AFFINITIES, Affinity};
 use super::blend::SOURCES;
 use super::{Query, Question};
 use crate::customers::{Bought, History};
@@ -8,7 +9,7 @@ use crate::index::Contents;
 use crate::time::Timestamp;
 
 /// Numbers per candidate: what each source says, and then what is known of the item and of the customer with it.
-pub const FEATURES: usize = SOURCES + OTHERS;
+pub const FEATURES: usize = SOURCES + OTHERS + AFFINITIES;
 const OTHERS: usize = 27;
 /// The column with the blend's score as a share of the best candidate's: the blend's order.
 pub const RELATIVE_BLEND_COLUMN: usize = SOURCES + 1;
@@ -25,6 +26,7 @@ pub(super) struct Features<'a> {
     /// Days since the latest order.
     away: f32,
     top: f32,
+    affinity: Option<Affinity<'a>>,
 }
 
 impl<'a> Features<'a> {
@@ -48,6 +50,7 @@ impl<'a> Features<'a> {
             latest,
             away: away.map_or(f32::NAN, |latest| contents.now.days_since(latest) as f32),
             top: top.max(f32::MIN_POSITIVE),
+            affinity: Affinity::new(contents, query),
         }
     }
 
@@ -85,7 +88,10 @@ impl<'a> Features<'a> {
             self.pasts / self.orders.max(1.0),
             self.away,
         ]);
-        match self.history.and_then(|history| history.bought(item)) {
+        let own = self.history.and_then(|history| history.bought(item));
+        let affinity = self.affinity.as_ref().map(|affinity| affinity.of(item, own));
+        out.extend(affinity.unwrap_or([f32::NAN; AFFINITIES]));
+        match own {
             Some(bought) => {
                 let days_since = if *timed { now.days_since(bought.last) as f32 } else { f32::NAN };
                 let orders_ago = self.latest.map_or(f32::NAN, |l| l.days_since(bought.last) as f32);

@@ -4,6 +4,7 @@
 //! arguments. The server asks here, the command line asks here, and the trainer tunes with the very
 //! same code.
 
+mod affinity;
 mod arrange;
 mod blend;
 mod evidence;

@@ -17,6 +17,9 @@ pub(super) struct Case {
     pub(super) items: Vec<ItemId>,
     /// Ascending, distinct, never empty.
     pub(super) truth: Vec<ItemId>,
+    /// What the customer bought later in the same weeks: too late to be right, but no mistake either.
+    /// Ascending, distinct.
+    pub(super) later: Vec<ItemId>,
 }
 
 /// The log cut in two: what may be learnt from, and what it is asked about afterwards.
@@ -38,6 +41,8 @@ const LARGEST_SHARE: f64 = 0.12;
 const CASES: usize = 5_000;
 /// A basket asks at most so often what goes with one of its items.
 const PER_BASKET: usize = 4;
+/// What a customer bought later counts so much beside what was in the next basket.
+const LATER: f32 = 0.5;
 /// A visit asks at most so often what is next.
 const PER_VISIT: usize = 6;
 
@@ -52,9 +57,19 @@ impl Case {
         histories.get(self.customer?.index())
     }
 
-    /// 1 for what is right.
-    pub(super) fn gain(&self, item: ItemId) -> f32 {
-        f32::from(u8::from(self.truth.binary_search(&item).is_ok()))
+    /// Whether it turned out right.
+    pub(super) fn is_right(&self, item: ItemId) -> bool {
+        self.truth.binary_search(&item).is_ok()
+    }
+
+    /// How right it turned out, to learn from: 1, [`LATER`] or 0. Who comes once a week buys only part of what they
+    /// like each time; what they took the week after tells as much of them, and leaves less to chance.
+    pub(super) fn label(&self, item: ItemId) -> f32 {
+        match (self.is_right(item), self.later.binary_search(&item)) {
+            (true, _) => 1.0,
+            (false, Ok(_)) => LATER,
+            (false, Err(_)) => 0.0,
+        }
     }
 }
 
@@ -120,6 +135,7 @@ impl Split {
                         customer: Some(customer),
                         items: vec![],
                         truth: items.to_vec(),
+                        later: vec![],
                     });
                 }
                 match wanted.last_mut().filter(|(last, _)| *last == customer) {
@@ -128,6 +144,10 @@ impl Split {
                 }
             }
             self.ask_basket(row, items, customer);
+        }
+        for (case, (customer, items)) in self.customer.iter_mut().zip(&wanted) {
+            debug_assert_eq!(case.customer, Some(*customer));
+            case.later = distinct(items.iter().copied().filter(|item| !case.is_right(*item)));
         }
         for (customer, items) in wanted {
             let known = &known[&customer];
@@ -181,10 +201,16 @@ fn case(
     items: Vec<ItemId>,
     truth: impl Iterator<Item = ItemId>,
 ) -> Option<Case> {
-    let mut truth: Vec<ItemId> = truth.collect();
-    truth.sort_unstable();
-    truth.dedup();
-    (!truth.is_empty()).then_some(Case { customer, items, truth })
+    let truth = distinct(truth);
+    (!truth.is_empty()).then_some(Case { customer, items, truth, later: Vec::new() })
+}
+
+/// Ascending, each once.
+fn distinct(items: impl Iterator<Item = ItemId>) -> Vec<ItemId> {
+    let mut items: Vec<ItemId> = items.collect();
+    items.sort_unstable();
+    items.dedup();
+    items
 }
 
 /// Keeps `limit` cases, evenly spread.

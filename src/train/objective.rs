@@ -124,7 +124,7 @@ fn worth(
     let each: Vec<Worth> =
         answers(rehearsal, blend, kind, objective, PLACES, cases, |case, answer| {
             let items: Vec<ItemId> = answer.recommendations.iter().map(|r| r.item).collect();
-            let hits: Vec<bool> = items.iter().map(|item| case.gain(*item) > 0.0).collect();
+            let hits: Vec<bool> = items.iter().map(|item| case.is_right(*item)).collect();
             let right = items.iter().zip(&hits).filter(|(_, hit)| **hit);
             Worth {
                 relevance: AtCutoff::of(&hits, case.truth.len(), PLACES).ndcg,
@@ -140,7 +140,7 @@ fn worth(
 pub(super) fn acceptance(rehearsal: &Rehearsal, blend: &Blend) -> Vec<f32> {
     let cases = some(rehearsal.split.cases(Kind::Basket), CASES);
     let taken = |case: &Case, answer: &Answer| -> Vec<f32> {
-        answer.recommendations.iter().map(|r| case.gain(r.item)).collect()
+        answer.recommendations.iter().map(|r| f32::from(u8::from(case.is_right(r.item)))).collect()
     };
     let relevance = Objective::Relevance;
     let all = answers(rehearsal, blend, Kind::Basket, relevance, ACCEPTED_PLACES, &cases, taken);

@@ -32,11 +32,15 @@ pub struct Worth {
 pub(super) const LEAST_CASES: usize = 200;
 /// A ranker must do better by at least this factor to be worth its time.
 const LEAST_GAIN: f64 = 1.003;
+/// One way alone must do better than all together by this factor to be preferred: the best of several looks
+/// better than it is.
+const LEAST_LEAD: f64 = 1.02;
 /// How many trees are tried, rising …
-const TREES: [usize; 3] = [30, 60, 120];
+const TREES: [usize; 3] = [15, 30, 60];
 /// … for each of these: what is made small, and the column that is started from. The blend's own score would
 /// bind customers with a long past more than others; its share of the best does not.
-const WAYS: [(Objective, Option<usize>); 3] = [
+type Way = (Objective, Option<usize>);
+const WAYS: [Way; 3] = [
     (Objective::Lambda, Some(RELATIVE_BLEND_COLUMN)),
     (Objective::Logistic, Some(RELATIVE_BLEND_COLUMN)),
     (Objective::Lambda, None),
@@ -56,7 +60,7 @@ pub(super) fn learn_rankers(
         if cases(late).min(early.iter().map(cases).sum()) < LEAST_CASES {
             continue;
         }
-        let most = share.times(usual_cases(kind));
+        let most = share.times_to_learn(usual_cases(kind));
         let late = Lists::of(late, blend, kind, most);
         let mut sheet = Sheet::new(FEATURES);
         for stretch in early {
@@ -65,27 +69,46 @@ pub(super) fn learn_rankers(
         }
         let metric = Metric::of_question(kind);
         let blended = late.judge(metric, None);
-        let (ranked, way, trees) = WAYS
-            .into_iter()
-            .flat_map(|way| {
-                let most = fit(&sheet, &options(way, TREES[TREES.len() - 1])).forest;
-                TREES.map(|trees| (late.judge(metric, Some(&most.first(trees))), way, trees))
-            })
-            .fold((0.0, WAYS[0], 0), |a, b| if b.0 > a.0 { b } else { a });
+        let judge = |forest: &Forest| late.judge(metric, Some(forest));
+        let (ranked, ways) = best_ways(&sheet, judge);
         let kept = ranked > blended * LEAST_GAIN;
-        let trees = if kept { trees } else { 0 };
+        let trees = if kept { ways.iter().map(|(_, trees)| trees).sum() } else { 0 };
         worths.insert(kind.name(), Worth { blend: blended, ranker: ranked, trees });
         if kept {
             sheet.append(&late.sheet()).expect("sheets of the same columns");
-            let ranker = fit(&sheet, &options(way, trees)).forest;
-            rankers.insert(kind.name().to_owned(), ranker);
+            rankers.insert(kind.name().to_owned(), grown(&sheet, &ways));
         }
     }
     (rankers, worths)
 }
 
+/// The ways to learn from the sheet that `judge` finds best, with how many trees each, and how good it finds
+/// them: all together, or where one alone does clearly better, that one.
+fn best_ways(sheet: &Sheet, judge: impl Fn(&Forest) -> f64) -> (f64, Vec<(Way, usize)>) {
+    let each = WAYS.map(|way| {
+        let most = fit(sheet, &options(way, TREES[TREES.len() - 1])).forest;
+        let tried = TREES.map(|trees| (judge(&most.first(trees)), trees));
+        let (figure, trees) =
+            tried.into_iter().fold((0.0, 0), |a, b| if b.0 > a.0 { b } else { a });
+        (figure, (way, trees), most.first(trees))
+    });
+    let together = judge(&Forest::together(&each.each_ref().map(|(_, _, forest)| forest), sheet));
+    let alone = each.iter().fold(&each[0], |a, b| if b.0 > a.0 { b } else { a });
+    match together * LEAST_LEAD > alone.0 {
+        true => (together, each.iter().map(|(_, way, _)| *way).collect()),
+        false => (alone.0, vec![alone.1]),
+    }
+}
+
+/// A ranker that learns from the sheet in these ways.
+fn grown(sheet: &Sheet, ways: &[(Way, usize)]) -> Forest {
+    let grown: Vec<Forest> =
+        ways.iter().map(|&(way, trees)| fit(sheet, &options(way, trees)).forest).collect();
+    Forest::together(&grown.iter().collect::<Vec<_>>(), sheet)
+}
+
 /// Few leaves and coarse bins: a tree that can tell single items apart learns what sold well just then.
-fn options((objective, base_column): (Objective, Option<usize>), trees: usize) -> RankOptions {
+fn options((objective, base_column): Way, trees: usize) -> RankOptions {
     RankOptions {
         objective,
         trees,
@@ -94,7 +117,7 @@ fn options((objective, base_column): (Objective, Option<usize>), trees: usize) -
         bins: 24,
         holdout: 0.0,
         base_column,
-        learning_rate: 0.05,
+        learning_rate: 0.1,
         ..RankOptions::default()
     }
 }
@@ -142,11 +165,11 @@ impl<'a> Lists<'a> {
         for (list, case) in self.lists.iter().zip(&self.cases) {
             rows.clear();
             labels.clear();
-            let gains = list.items.iter().map(|&item| case.gain(item));
-            for ((place, gain), row) in gains.enumerate().zip(list.features.chunks(FEATURES)) {
+            let found = list.items.iter().map(|&item| case.label(item));
+            for ((place, label), row) in found.enumerate().zip(list.features.chunks(FEATURES)) {
                 if place < HEAD || place.is_multiple_of(TAIL_STEP) {
                     rows.extend(row);
-                    labels.push(gain);
+                    labels.push(label);
                 }
             }
             sheet.push(&rows, &labels, 1.0).expect("a row of features per label");
@@ -172,7 +195,7 @@ impl<'a> Lists<'a> {
                 let right: Vec<bool> = order
                     .iter()
                     .take(metric.cutoff())
-                    .map(|(_, item)| case.gain(*item) > 0.0)
+                    .map(|(_, item)| case.is_right(*item))
                     .collect();
                 metric.of(&right, case.truth.len())
             })

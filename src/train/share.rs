@@ -8,20 +8,30 @@ const USUAL_EVENTS: f64 = 500_000.0;
 /// No shop is tuned on more than so many times that number: all that a stretch keeps are not many more.
 const MOST: f64 = 4.0;
 
-/// How many times the usual number of cases a shop is tuned on; 1 to 4.
+/// How many times the usual number of cases a shop is tuned on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Share(f64);
+pub(super) struct Share {
+    /// Its events ÷ 500,000.
+    size: f64,
+}
 
 impl Share {
-    /// √(events ÷ 500,000), from 1 to 4: with four times the log and twice the cases, the error of a mean
-    /// over cases is √½ of what it was, and tuning is half the part of training that it was.
+    /// Of a shop with so many events.
     pub(super) fn of(events: usize) -> Self {
-        Self((events as f64 / USUAL_EVENTS).sqrt().clamp(1.0, MOST))
+        Self { size: events as f64 / USUAL_EVENTS }
     }
 
-    /// So many times the usual number.
+    /// Cases to measure by: √size times the usual number, once to 4 times. With four times the log and twice the
+    /// cases, the error of a mean over cases is √½ of what it was, and tuning is half the part of training that it
+    /// was.
     pub(super) fn times(self, usual: usize) -> usize {
-        (self.0 * usual as f64) as usize
+        (self.size.sqrt().clamp(1.0, MOST) * usual as f64) as usize
+    }
+
+    /// Cases to learn from: size times the usual number, once to 4 times. A ranker with twice the cases knows
+    /// finer differences, not only the same ones better.
+    pub(super) fn times_to_learn(self, usual: usize) -> usize {
+        (self.size.clamp(1.0, MOST) * usual as f64) as usize
     }
 }
 
@@ -55,5 +65,7 @@ mod tests {
         assert_eq!([0, 430_000, 500_000].map(cases), [800; 3]);
         assert_eq!([2_000_000, 8_000_000, 100_000_000].map(cases), [1_600, 3_200, 3_200]);
         assert!((1_280..1_300).contains(&cases(1_300_000)));
+        let to_learn = |events| Share::of(events).times_to_learn(800);
+        assert_eq!([0, 500_000, 1_000_000, 9_000_000].map(to_learn), [800, 800, 1_600, 3_200]);
     }
 }

@@ -278,6 +278,38 @@ fn a_forest_comes_back_as_it_went_and_knows_its_columns() {
 }
 
 #[test]
+fn forests_together_score_what_each_scores_in_units_of_its_own() {
+    let sheet = planted(200, 11, tangled);
+    let ways =
+        [(Objective::Lambda, Some(0)), (Objective::Logistic, Some(0)), (Objective::Lambda, None)];
+    let forests = ways.map(|(objective, base_column)| {
+        fit(&sheet, &RankOptions { objective, base_column, ..options() }).forest
+    });
+    let rows = || sheet.features(0..sheet.rows()).chunks(COLUMNS);
+    let deviation = |forest: &Forest| {
+        let scores: Vec<f64> = rows().map(|row| f64::from(forest.score(row))).collect();
+        let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+        let squares = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>();
+        (squares / scores.len() as f64).sqrt()
+    };
+    let deviations = forests.each_ref().map(deviation);
+    let together = Forest::together(&forests.each_ref(), &sheet);
+    assert_eq!(together.trees(), forests.iter().map(Forest::trees).sum::<usize>());
+    for row in rows().step_by(7) {
+        let each = forests.iter().zip(deviations);
+        let sum: f64 = each.map(|(forest, unit)| f64::from(forest.score(row)) / unit).sum();
+        assert!((f64::from(together.score(row)) - sum).abs() < 1e-3, "{row:?}");
+    }
+    let unseen = planted(200, 12, tangled);
+    let of = |forest: &Forest| ndcg(&unseen, |row| forest.score(row));
+    let worst = forests.iter().map(of).fold(f64::INFINITY, f64::min);
+    assert!(of(&together) > worst, "what one mistakes the others make good");
+    let back: Forest = serde_json::from_value(value(&together)).expect("it is sound");
+    assert!(back == together);
+    assert!(Forest::together(&[&forests[0]], &sheet) == forests[0], "one stays as it is");
+}
+
+#[test]
 fn hostile_forests_are_refused() {
     let forest =
         fit(&planted(100, 9, tangled), &RankOptions { base_column: Some(0), ..options() }).forest;

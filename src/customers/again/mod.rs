@@ -211,17 +211,9 @@ mod tests {
     }
 
     fn past(item: usize, times: u32, first: i64, last: i64) -> Bought {
-        Bought {
-            item: ItemId::new(item),
-            times,
-            first: Timestamp(0).plus_days(first),
-            last: Timestamp(0).plus_days(last),
-            strength: 1.0,
-            usual_days: 0.0,
-            orders_ago: 0,
-            orders_since_first: 0,
-            lately: 1.0,
-        }
+        let last = Timestamp(0).plus_days(last);
+        let never = Bought::never(ItemId::new(item), Timestamp(0).plus_days(first));
+        Bought { times, last, strength: 1.0, lately: 1.0, ..never }
     }
 
     #[test]
