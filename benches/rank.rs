@@ -4,6 +4,9 @@
 //!
 //! Run it with `cargo bench --bench rank`. Before anything is timed, the forest is checked to order rows it
 //! has not seen well, and both ways of scoring to agree.
+//!
+//! What was tried on scoring at once, in one run each: compiled for AVX-512 as well, 42 → 35 µs; the leaves of a tree
+//! in an array as long as a set of leaves has bits, so that looking one up needs no check, → 25 µs.
 
 use cartwright::rank::{Fitted, Forest, Objective, RankOptions, Sheet, fit};
 use divan::{Bencher, black_box};

@@ -16,8 +16,10 @@ struct Seed {
     weight: f32,
 }
 
-/// At most so many items of a customer's past say what else the customer may like.
+/// At most so many items of a customer's past say what else the customer may like …
 const HISTORY_SEEDS: usize = 60;
+/// … so many where that past itself may be answered, and leads …
+const SEEDS_BESIDE_OWN: usize = 25;
 /// … and so many where many wait.
 const FEW_SEEDS: usize = 8;
 /// Occasions to be bought together that it takes before "hardly ever" means anything.
@@ -92,7 +94,8 @@ pub(super) fn customer(
     }
     if let Some(history) = history {
         let seeds = match effort {
-            Effort::Full => HISTORY_SEEDS,
+            Effort::Full if exclude_purchased => HISTORY_SEEDS,
+            Effort::Full => SEEDS_BESIDE_OWN,
             Effort::Brief => FEW_SEEDS,
         };
         let leanings = history.leanings(&pool.contents.interests, seeds);
