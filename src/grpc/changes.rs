@@ -20,6 +20,8 @@ use crate::merchandising::{MOST_RULES, RuleText, Rules, parse_file};
 pub(super) struct Changing {
     /// Where they can't be taken, the changes that another process takes.
     live: std::result::Result<Live, Beside>,
+    /// Why these could not be read the last time, if so: it is reported once.
+    trouble: Option<String>,
     /// Those of the shop's file.
     file_rules: Vec<RuleText>,
     /// Decides when a day of the rules begins.
@@ -34,7 +36,7 @@ impl Changing {
             warn!(%error, "changes of the catalogue can't be taken");
             Beside::new(root, error.to_string())
         });
-        let mut changing = Self { live, file_rules: Vec::new(), zone };
+        let mut changing = Self { live, trouble: None, file_rules: Vec::new(), zone };
         changing.follow();
         changing
     }
@@ -48,10 +50,16 @@ impl Changing {
             self.live = Ok(live);
             return true;
         }
-        beside.look().unwrap_or_else(|error| {
-            warn!(%error, "what another server has changed can't be read; trying again");
-            false
-        })
+        let looked = beside.look();
+        let trouble = looked.as_ref().err().map(ToString::to_string);
+        if trouble.is_some() && trouble != self.trouble {
+            warn!(
+                reason = trouble.as_deref(),
+                "what another server has changed can't be read; trying again"
+            );
+        }
+        self.trouble = trouble;
+        looked.unwrap_or(false)
     }
 
     /// Leaves the changes to whichever server comes next.

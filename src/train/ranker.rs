@@ -28,6 +28,9 @@ pub struct Worth {
     pub trees: usize,
 }
 
+/// What is made small, and the column that is started from.
+type Way = (Objective, Option<usize>);
+
 /// With fewer cases than this a ranker learns noise.
 pub(super) const LEAST_CASES: usize = 200;
 /// A ranker must do better by at least this factor to be worth its time.
@@ -37,9 +40,8 @@ const LEAST_GAIN: f64 = 1.003;
 const LEAST_LEAD: f64 = 1.02;
 /// How many trees are tried, rising …
 const TREES: [usize; 3] = [15, 30, 60];
-/// … for each of these: what is made small, and the column that is started from. The blend's own score would
-/// bind customers with a long past more than others; its share of the best does not.
-type Way = (Objective, Option<usize>);
+/// … for each of these. The blend's own score would bind customers with a long past more than others; its share
+/// of the best does not.
 const WAYS: [Way; 3] = [
     (Objective::Lambda, Some(RELATIVE_BLEND_COLUMN)),
     (Objective::Logistic, Some(RELATIVE_BLEND_COLUMN)),
