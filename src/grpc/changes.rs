@@ -47,8 +47,9 @@ impl Changing {
         let Err(beside) = &mut self.live else { return false };
         if let Ok(live) = Live::open(beside.root()) {
             info!("changes of the catalogue can be taken from now on");
+            let has_changed = live.kept().map_or(true, |kept| kept != *beside.kept());
             self.live = Ok(live);
-            return true;
+            return has_changed;
         }
         let looked = beside.look();
         let trouble = looked.as_ref().err().map(ToString::to_string);

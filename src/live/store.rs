@@ -126,6 +126,13 @@ impl Live {
         Ok(self.entries(&self.rules)?.into_iter().map(|(id, rule)| (id, rule.to_vec())).collect())
     }
 
+    /// Both of them.
+    ///
+    /// Errors: the disk, or what is there makes no sense.
+    pub fn kept(&self) -> Result<Kept> {
+        Ok(Kept { items: self.items()?, rules: self.rules()? })
+    }
+
     fn entries(&self, tree: &sled::Tree) -> Result<Vec<(String, sled::IVec)>> {
         tree.iter()
             .map(|entry| {
@@ -170,8 +177,7 @@ pub fn read(root: &Path) -> Result<Kept> {
         return Ok(Kept::default());
     }
     let opened = Opened::at(&place, &place, CACHE_BYTES)?;
-    let live = Live::in_db(opened.db.clone(), place)?;
-    Ok(Kept { items: live.items()?, rules: live.rules()? })
+    Live::in_db(opened.db.clone(), place)?.kept()
 }
 
 fn config(place: &Path) -> sled::Config {

@@ -9,6 +9,7 @@ use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceCl
 use cartwright::grpc::{ServeOptions, pb::ForCustomerRequest};
 use h2::SendStream;
 use h2::client::ResponseFuture;
+use std::sync::atomic::{AtomicI32, Ordering};
 use tonic::transport::Channel;
 
 type Client = RecommendationServiceClient<Channel>;
@@ -89,6 +90,17 @@ async fn every_question_says_so(client: &Client) {
     assert!(!trending.expect("answered").get_ref().degraded);
 }
 
+/// Asks what nobody has asked before, each time with the next of `limits`, until the answer is brief.
+async fn until_unknown_is_brief(client: &Client, limits: &AtomicI32) {
+    until("answers to what is unknown are brief", || async {
+        let limit = limits.fetch_add(1, Ordering::Relaxed);
+        let unknown = pb::RelatedItemsRequest { limit, ..related() };
+        let answer = client.clone().related_items(unknown).await.expect("answered");
+        answer.get_ref().degraded.then_some(())
+    })
+    .await;
+}
+
 /// A brief answer once was remembered, and given to those who came when there was time.
 #[tokio::test]
 async fn a_brief_answer_is_not_remembered_and_a_remembered_one_is_not_brief() {
@@ -96,23 +108,15 @@ async fn a_brief_answer_is_not_remembered_and_a_remembered_one_is_not_brief() {
     let options = ServeOptions { queue: 8, deadline_ms: 60_000, workers: 1, ..quick() };
     let server = place.serve(options).await;
     let client = server.client().await;
+    let limits = AtomicI32::new(11);
     let mut held = hold(&server, 4).await;
-    until_degraded(&client, true).await;
+    until_unknown_is_brief(&client, &limits).await;
+    assert!(page_of(&client).await.degraded);
     held.pop().expect("four").1.send_reset(h2::Reason::CANCEL);
     let full = until_degraded(&client, false).await;
     held.extend(hold(&server, 1).await);
     // What nobody has asked yet is brief again, and what is known is not.
-    let nth = std::sync::atomic::AtomicI32::new(11);
-    until("answers are brief again", || {
-        let limit = nth.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let (mut client, unknown) =
-            (client.clone(), pb::RelatedItemsRequest { limit, ..related() });
-        async move {
-            let answer = client.related_items(unknown).await.expect("answered").into_inner();
-            Some(answer).filter(|answer| answer.degraded)
-        }
-    })
-    .await;
+    until_unknown_is_brief(&client, &limits).await;
     let known = page_of(&client).await;
     assert!(!known.degraded);
     assert_eq!(items(&known), items(&full));
