@@ -115,17 +115,19 @@ impl Counter {
     /// Loads the current generation, if it is not the one that is served, and follows what others change.
     pub(super) fn take_up(&self) -> Result<()> {
         let mut changing = self.changing();
-        let has_changed = changing.follow();
+        if changing.follow()
+            && let Some(served) = self.served()
+        {
+            let shelf = changing.shelf(&served.snapshot().contents)?;
+            self.serve(&changing, served.generation.clone(), shelf);
+        }
         let current = self.index.current()?;
         if self.generation() != Some(current) {
             return self.serve_generation(&changing, open(&self.index, current)?);
         }
+        // Another process may have been told to forget somebody.
         if let Some(served) = self.served() {
-            served.snapshot().customers.refresh(&self.index)?; // who was forgotten there
-            if has_changed {
-                let shelf = changing.shelf(&served.snapshot().contents)?;
-                self.serve(&changing, served.generation.clone(), shelf);
-            }
+            served.snapshot().customers.refresh(&self.index)?;
         }
         Ok(())
     }

@@ -364,13 +364,9 @@ async fn a_second_server_follows_the_changes_of_the_first_and_takes_them_once_it
     .await;
 
     first.stop().await;
-    until("the second server takes changes", || async {
-        let item_ids = vec![known[1].clone()];
-        let request = pb::HideItemsRequest { item_ids };
-        clients.clone().catalog.hide_items(request).await.ok()
-    })
-    .await;
-    let found = keys(&clients.clone().related(&item).await);
+    let mut clients = Clients::able_to_change(&second).await;
+    clients.hide(&[&known[1]]).await;
+    let found = keys(&clients.related(&item).await);
     assert_eq!(found[0], known[3]);
     assert!(known[..3].iter().all(|hidden| !found.contains(hidden)), "{found:?}");
     second.stop().await;
