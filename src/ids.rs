@@ -18,6 +18,9 @@ macro_rules! dense_id {
         pub struct $name(NonZeroU32); // index + 1, so that an Option costs nothing
 
         impl $name {
+            /// The one at position 0.
+            pub const FIRST: Self = Self(NonZeroU32::MIN);
+
             /// The id at position `index`.
             ///
             /// Panics above 4,294,967,294: an [`Interner`] refuses long before.

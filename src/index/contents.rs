@@ -10,7 +10,7 @@ use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors, nearest};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
 use crate::rank::Forest;
-use crate::rules::longer::LongRule;
+use crate::rules::longer::{LeftSides, LongRule};
 use crate::rules::visits::Visits;
 use crate::rules::{Rule, Rules};
 use crate::time::Timestamp;
@@ -71,8 +71,8 @@ pub struct Contents {
     pub interests: Interests,
     /// What puts the best candidates of a question in order, by the question's name.
     pub rankers: BTreeMap<String, Forest>,
-    /// Rows of `longer` by the first (lowest) item on the left; derived.
-    pub(crate) longer_by_first: Lists<u32>,
+    /// Finds rules in `longer`; derived.
+    pub(crate) left_sides: LeftSides,
     /// Every item: what sells best first, then what never sold; derived.
     pub(crate) by_popularity: Vec<ItemId>,
     /// Of each item, its place there; derived.
@@ -111,14 +111,8 @@ impl Contents {
     /// Fills in what is derived from the rest; call it once all is there.
     pub fn finish(mut self) -> Self {
         self.categories = CategoryTree::new(&self.items);
-        let mut rows = vec![Vec::new(); self.items.len()];
-        for (number, rule) in self.longer.iter().enumerate() {
-            if let Some(first) = rule.left.first() {
-                rows[first.index()].push(number as u32);
-            }
-        }
+        self.left_sides = LeftSides::of(&self.longer);
         self.shelf = Shelf::new(self.keys.clone(), self.items.clone());
-        self.longer_by_first = rows.into_iter().collect();
         let mut ranked = vec![false; self.items.len()];
         self.trends.ranking.iter().for_each(|item| ranked[item.index()] = true);
         let unranked = (0..ranked.len()).filter(|&item| !ranked[item]).map(ItemId::new);
@@ -174,16 +168,6 @@ impl Contents {
     /// True in a shop without items.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
-    }
-
-    /// The longer rules whose left side is wholly among `items` (ascending, distinct), with their
-    /// places in `longer`.
-    pub fn longer_rules(&self, items: &[ItemId]) -> impl Iterator<Item = (u32, &LongRule)> {
-        items
-            .iter()
-            .flat_map(|first| self.longer_by_first.row(first.index()))
-            .map(|&number| (number, &self.longer[number as usize]))
-            .filter(|(_, rule)| rule.left.iter().all(|item| items.binary_search(item).is_ok()))
     }
 
     /// The items that one is most like by what its catalogue entry says, with cosines, the likest first; none

@@ -1,8 +1,12 @@
 //! Why a source proposes an item: what the reasons are made of.
 
+use super::blend::Source;
 use super::reason;
 use crate::customers::EventKind;
+use crate::embed::Pull;
 use crate::ids::{CategoryId, ItemId};
+use crate::index::Contents;
+use crate::rules::Rule;
 use crate::time::Timestamp;
 use crate::trends::Window;
 
@@ -79,6 +83,40 @@ pub(super) enum Evidence {
 }
 
 impl Evidence {
+    /// What the source's list for `with` says of an item that stands in it.
+    pub(super) fn in_list(contents: &Contents, source: Source, with: ItemId, item: ItemId) -> Self {
+        let Contents { bought, collected, viewed, next, called, drawn, neighbours, .. } = contents;
+        let together = |rules: &[Rule]| found(rules, |rule| rule.item == item).together;
+        let weight = |pulls: &[Pull]| found(pulls, |pull| pull.item == item).weight;
+        let alternative = || is_alternative(contents, with, item);
+        let row = with.index();
+        match source {
+            Source::Bought => Self::Bought { with, together: together(bought.lists.row(row)) },
+            Source::Collected => {
+                Self::Collected { with, together: together(collected.lists.row(row)) }
+            }
+            Source::Viewed => {
+                let together = together(viewed.lists.row(row));
+                Self::Viewed { with, together, alternative: alternative() }
+            }
+            Source::Next => {
+                let together = together(next.row(row));
+                Self::Next { with, together, alternative: alternative() }
+            }
+            Source::Called => {
+                Self::Called { by: with, weight: weight(called.row(row)), in_orders: true }
+            }
+            Source::Drawn => {
+                Self::Called { by: with, weight: weight(drawn.row(row)), in_orders: false }
+            }
+            Source::Similar => {
+                let near = found(neighbours.row(row), |near| near.item == item);
+                Self::Similar { to: with, cosine: near.cosine, alternative: alternative() }
+            }
+            other => unreachable!("{other:?} has no list for each item"),
+        }
+    }
+
     /// What proposed the item.
     pub(super) fn source(self) -> reason::Source {
         use reason::Source;
@@ -108,4 +146,26 @@ impl Evidence {
             _ => false,
         }
     }
+}
+
+/// The entry of a list for which `is_it` holds.
+fn found<T>(list: &[T], is_it: impl Fn(&T) -> bool) -> &T {
+    list.iter().find(|entry| is_it(entry)).expect("what a list proposed stands in it")
+}
+
+/// Whether the item is of the same category as another, and not bought with it more often than by chance.
+pub(super) fn is_alternative(contents: &Contents, with: ItemId, item: ItemId) -> bool {
+    same_category(contents, with, item) == Some(true) && orders_with(contents, with, item) == 0
+}
+
+/// `None` if one of the two has no category.
+pub(super) fn same_category(contents: &Contents, a: ItemId, b: ItemId) -> Option<bool> {
+    let categories = &contents.categories;
+    Some(categories.of(a)? == categories.of(b)?)
+}
+
+/// In how many orders the two are; 0 if no more often than by chance.
+pub(super) fn orders_with(contents: &Contents, with: ItemId, item: ItemId) -> u32 {
+    let rules = contents.bought.lists.row(with.index());
+    rules.iter().find(|rule| rule.item == item).map_or(0, |rule| rule.together)
 }

@@ -7,10 +7,8 @@ use super::line::{Line, is_far};
 use super::ranking::Scored;
 use super::sieve::{Condition, Sieves};
 use super::terms::{Dropped, Ledger};
-use crate::customers::History;
 use crate::ids::ItemId;
 use crate::index::Contents;
-use crate::rules::Rule;
 use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch};
 
 /// One item that was proposed, or kept out: as much as fits into one line of the cache, since a question
@@ -20,23 +18,53 @@ use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch};
 struct Slot {
     /// What each source says, unweighted.
     says: [f32; SOURCES],
-    /// The largest single contribution.
-    strongest: f32,
     item: ItemId,
-    dropped: Option<Dropped>,
-    /// Bought before by the customer who asks.
-    past: bool,
+    strongest: Strongest,
+}
+
+impl Slot {
+    /// As new.
+    const FREE: Self = Self { says: [0.0; SOURCES], item: ItemId::FIRST, strongest: Strongest(0) };
+
+    #[inline]
+    fn add(&mut self, source: Source, says: f32, weight: f32, origin: u32) {
+        self.says[source as usize] += says;
+        self.strongest = self.strongest.max(Strongest::new(weight * says, origin));
+    }
+}
+
+/// The largest single contribution to a candidate, above the number of what made it, counted down: so that
+/// the larger of two numbers is the larger contribution, and of two alike the earlier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Strongest(u64);
+
+impl Strongest {
+    #[inline]
+    fn new(contribution: f32, origin: u32) -> Self {
+        // Numbers that are not negative are in the order of their bits.
+        Self(u64::from(contribution.max(0.0).to_bits()) << 32 | u64::from(!origin))
+    }
+
+    /// The number of what made the contribution, if that says anything.
+    fn origin(self) -> Option<usize> {
+        (self.0 >> 32 > 0).then_some(!(self.0 as u32) as usize)
+    }
 }
 
 /// What else is known of an item in a slot.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Aside {
-    /// The seed it was last found to be bought with, and in how many orders; see
-    /// [`Pool::mark_bought_with`].
-    seed: u32,
-    orders: u32,
-    /// Why the largest single contribution was made.
-    evidence: Evidence,
+    dropped: Option<Dropped>,
+    marked: bool,
+}
+
+/// What contributions are made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Origin {
+    /// The source's list for this item: the evidence is what stands there of the candidate.
+    List(Source, ItemId),
+    /// All that there is to say.
+    Told(Evidence),
 }
 
 /// Memory that one thread reuses for all its answers: which slot an item has, and the slots in use.
@@ -44,8 +72,12 @@ struct Aside {
 pub struct Scratch {
     /// Per item, its slot + 1, or 0.
     places: Vec<u32>,
+    /// Those in use come first; the others are as new.
     slots: Vec<Slot>,
     asides: Vec<Aside>,
+    /// How many are in use.
+    used: usize,
+    origins: Vec<Origin>,
     /// New arrivals that are close to a seed: how much, and to which.
     arrivals: Vec<Arrival>,
     /// For finding visits like the visitor's.
@@ -75,15 +107,54 @@ pub(super) struct Pool<'a> {
     scratch: &'a mut Scratch,
 }
 
+impl Scratch {
+    /// Slots for `more` items, and one that may be written to in vain.
+    fn make_room(&mut self, more: usize) {
+        let needed = self.used + more + 1;
+        if self.slots.len() < needed {
+            self.slots.resize(2 * needed, Slot::FREE);
+            self.asides.resize(2 * needed, Aside::default());
+        }
+    }
+
+    /// The item's slot, made now if it has none.
+    fn place(&mut self, item: ItemId) -> usize {
+        self.make_room(1);
+        let place = taken(&mut self.places, &mut self.used, item);
+        self.slots[place].item = item;
+        place
+    }
+
+    fn used(&self) -> impl Iterator<Item = (&Slot, &Aside)> {
+        self.slots[..self.used].iter().zip(&self.asides)
+    }
+}
+
+/// The item's slot, or if it has none, the next. Without a branch: which it is can't be foreseen, and a wrong
+/// guess costs more than all the rest.
+#[inline(always)]
+fn taken(places: &mut [u32], used: &mut usize, item: ItemId) -> usize {
+    let known = &mut places[item.index()];
+    let is_new = *known == 0;
+    let place = if is_new { *used as u32 + 1 } else { *known };
+    *known = place;
+    *used += usize::from(is_new);
+    place as usize - 1
+}
+
 impl Drop for Pool<'_> {
     fn drop(&mut self) {
         if is_far(self.walked, self.gate.shelf) {
             self.gate.must_hold.iter().for_each(|held| self.scratch.sieves.want_passing(held));
         }
-        for slot in self.scratch.slots.drain(..) {
-            self.scratch.places[slot.item.index()] = 0;
+        let Scratch { places, slots, asides, used, origins, .. } = &mut *self.scratch;
+        for slot in &mut slots[..*used] {
+            places[slot.item.index()] = 0;
+            *slot = Slot::FREE;
         }
-        self.scratch.asides.clear();
+        asides[..*used].fill(Aside::default());
+        *used = 0;
+        origins.clear();
         self.scratch.arrivals.clear();
     }
 }
@@ -115,13 +186,13 @@ impl<'a> Pool<'a> {
 
     /// Keeps the item out of the answer.
     pub(super) fn block(&mut self, item: ItemId, why: Dropped) {
-        let place = self.place(item);
-        self.scratch.slots[place].dropped.get_or_insert(why);
+        let place = self.scratch.place(item);
+        self.scratch.asides[place].dropped.get_or_insert(why);
     }
 
     /// Whether the item was kept out of the answer.
     pub(super) fn is_blocked(&self, item: ItemId) -> bool {
-        self.known(item).is_some_and(|place| self.scratch.slots[place].dropped.is_some())
+        self.known(item).is_some_and(|place| self.scratch.asides[place].dropped.is_some())
     }
 
     /// Whether the item is a candidate, or was kept out.
@@ -161,7 +232,7 @@ impl<'a> Pool<'a> {
         let (contents, shelf) = (self.contents, self.gate.shelf);
         let standing = (0..).map_while(|place| self.line.at(place, contents, shelf));
         let known = standing.filter(|item| self.is_known(*item)).count();
-        let told = self.line.len(shelf) + self.scratch.slots.len() - known;
+        let told = self.line.len(shelf) + self.scratch.used - known;
         self.ledger.drop_many(Dropped::Filtered, shelf.len() - told);
     }
 
@@ -202,41 +273,57 @@ impl<'a> Pool<'a> {
     }
 
     /// Makes the item a candidate, of which no source has said anything yet.
-    #[inline]
     pub(super) fn admit(&mut self, item: ItemId) {
-        self.place(item);
+        self.scratch.place(item);
     }
 
-    /// Remembers which candidates the customer bought before, so that [`Pool::is_past`] answers at once.
-    pub(super) fn mark_past(&mut self, history: &History) {
-        for bought in &history.bought {
-            if let Some(place) = self.scratch.places[bought.item.index()].checked_sub(1) {
-                self.scratch.slots[place as usize].past = true;
+    /// Marks those of the items that are candidates, so that [`Pool::is_marked`] answers at once.
+    pub(super) fn mark(&mut self, items: impl Iterator<Item = ItemId>) {
+        for item in items {
+            if let Some(place) = self.known(item) {
+                self.scratch.asides[place].marked = true;
             }
         }
     }
 
-    /// Whether the customer bought the item before.
-    pub(super) fn is_past(&self, item: ItemId) -> bool {
-        self.known(item).is_some_and(|place| self.scratch.slots[place].past)
+    /// Whether the item is a candidate that was marked.
+    pub(super) fn is_marked(&self, item: ItemId) -> bool {
+        self.known(item).is_some_and(|place| self.scratch.asides[place].marked)
     }
 
     /// Adds to what the source says of the item; the largest contribution is remembered as the evidence.
-    #[inline]
     pub(super) fn add(&mut self, source: Source, item: ItemId, says: f32, evidence: Evidence) {
-        let place = self.place(item);
-        self.add_at(place, source, says, evidence);
+        self.add_row(source, Origin::Told(evidence), &[(item, says)], |said| *said);
     }
 
+    /// The same for many items at once, none of them twice.
     #[inline]
-    fn add_at(&mut self, place: usize, source: Source, says: f32, evidence: Evidence) {
-        let contribution = self.weights[source as usize] * says;
-        let slot = &mut self.scratch.slots[place];
-        slot.says[source as usize] += says;
-        if contribution > slot.strongest {
-            slot.strongest = contribution;
-            self.scratch.asides[place].evidence = evidence;
+    pub(super) fn add_row<T>(
+        &mut self,
+        source: Source,
+        origin: Origin,
+        row: &[T],
+        said: impl Fn(&T) -> (ItemId, f32),
+    ) {
+        let origin = self.origin(origin);
+        let weight = self.weights[source as usize];
+        self.scratch.make_room(row.len());
+        let Scratch { places, slots, used, .. } = &mut *self.scratch;
+        let (places, slots) = (&mut places[..], &mut slots[..]);
+        let mut count = *used;
+        for entry in row {
+            let (item, says) = said(entry);
+            let slot = &mut slots[taken(places, &mut count, item)];
+            slot.item = item;
+            slot.add(source, says, weight, origin);
         }
+        *used = count;
+    }
+
+    /// The number of what contributions are made of.
+    fn origin(&mut self, origin: Origin) -> u32 {
+        self.scratch.origins.push(origin);
+        self.scratch.origins.len() as u32 - 1 // at most one for each row of some lists
     }
 
     /// Adds what visits like this one went on to; `clicks` are the visitor's, latest first, with repeats.
@@ -255,27 +342,12 @@ impl<'a> Pool<'a> {
         self.scratch.onward = scratch;
     }
 
-    /// Remembers what is bought together with seed number `seed`, so that [`Pool::orders_with`] answers
-    /// at once.
-    pub(super) fn mark_bought_with(&mut self, seed: u32, rules: &[Rule]) {
-        for rule in rules {
-            let place = self.place(rule.item);
-            let aside = &mut self.scratch.asides[place];
-            (aside.seed, aside.orders) = (seed, rule.together);
-        }
-    }
-
-    /// In how many orders the item was bought with the seed that was marked last; 0 if no more often than
-    /// by chance.
-    pub(super) fn orders_with(&self, seed: u32, item: ItemId) -> u32 {
-        let aside = self.known(item).map(|place| &self.scratch.asides[place]);
-        aside.filter(|aside| aside.seed == seed).map_or(0, |aside| aside.orders)
-    }
-
     /// Adds what is popular in the shop, to candidates and as new ones, enough for `limit`.
     pub(super) fn add_popular(&mut self, limit: usize) {
-        let fallback =
-            !self.scratch.slots.iter().any(|slot| slot.dropped.is_none() && slot.strongest > 0.0);
+        let fallback = !self
+            .scratch
+            .used()
+            .any(|(slot, aside)| aside.dropped.is_none() && slot.strongest.origin().is_some());
         self.add_popular_as(limit, fallback);
     }
 
@@ -289,9 +361,11 @@ impl<'a> Pool<'a> {
             let share = trends.share.get(item.index()).copied().unwrap_or(0.0);
             (share / top.max(f32::MIN_POSITIVE)).max(1e-9)
         };
-        for place in 0..self.scratch.slots.len() {
-            let says = popularity(self.scratch.slots[place].item);
-            self.add_at(place, Source::Popular, says, Evidence::Popular { fallback });
+        let origin = self.origin(Origin::Told(Evidence::Popular { fallback }));
+        let weight = self.weights[Source::Popular as usize];
+        let Scratch { slots, used, .. } = &mut *self.scratch;
+        for slot in &mut slots[..*used] {
+            slot.add(Source::Popular, popularity(slot.item), weight, origin);
         }
         let mut wanted = limit;
         while wanted > 0 {
@@ -302,15 +376,11 @@ impl<'a> Pool<'a> {
                 continue;
             }
             if self.passes_gate(item) {
-                self.add(Source::Popular, item, popularity(item), Evidence::Popular { fallback });
+                let place = self.scratch.place(item);
+                self.scratch.slots[place].add(Source::Popular, popularity(item), weight, origin);
                 wanted -= 1;
             }
         }
-    }
-
-    /// Whether the item is bought together with the seed that was marked last.
-    pub(super) fn is_bought_with(&self, item: ItemId) -> bool {
-        self.known(item).is_some_and(|place| self.scratch.asides[place].orders > 0)
     }
 
     /// Whether the item is looked at in the same visits as a seed.
@@ -322,9 +392,9 @@ impl<'a> Pool<'a> {
     /// All candidates that may be answered, with what each source says of them; the others go into the
     /// ledger.
     pub(super) fn for_each(&mut self, mut visit: impl FnMut(ItemId, &[f32; SOURCES])) {
-        let Scratch { slots, sieves, .. } = &mut *self.scratch;
-        for slot in slots {
-            match slot.dropped.or_else(|| self.gate.drops(sieves, slot.item)) {
+        let Scratch { slots, asides, used, sieves, .. } = &mut *self.scratch;
+        for (slot, aside) in slots[..*used].iter().zip(asides) {
+            match aside.dropped.or_else(|| self.gate.drops(sieves, slot.item)) {
                 Some(why) => self.ledger.drop(why),
                 None => visit(slot.item, &slot.says),
             }
@@ -335,7 +405,7 @@ impl<'a> Pool<'a> {
     pub(super) fn scored(&mut self, weights: &Weights) -> Vec<Scored> {
         let by_source = weights.by_source();
         let momentum = self.contents.momentum_to(weights.momentum);
-        let mut scored = Vec::with_capacity(self.scratch.slots.len());
+        let mut scored = Vec::with_capacity(self.scratch.used);
         self.for_each(|item, says| {
             let score = Weights::sum(&by_source, says) * momentum.of(item);
             if score > 0.0 {
@@ -352,32 +422,19 @@ impl<'a> Pool<'a> {
 
     /// The strongest evidence for a candidate.
     pub(super) fn evidence(&self, item: ItemId) -> Evidence {
-        let aside = self.known(item).map(|place| self.scratch.asides[place]);
-        aside.map_or(Evidence::Popular { fallback: true }, |aside| aside.evidence)
+        let strongest = self.known(item).map(|place| self.scratch.slots[place].strongest);
+        match strongest.and_then(Strongest::origin).map(|origin| self.scratch.origins[origin]) {
+            Some(Origin::List(source, with)) => {
+                Evidence::in_list(self.contents, source, with, item)
+            }
+            Some(Origin::Told(evidence)) => evidence,
+            None => Evidence::Popular { fallback: true },
+        }
     }
 
     /// The item's slot, if it has one.
     fn known(&self, item: ItemId) -> Option<usize> {
         self.scratch.places[item.index()].checked_sub(1).map(|place| place as usize)
-    }
-
-    /// The item's slot, made now if it has none.
-    #[inline]
-    fn place(&mut self, item: ItemId) -> usize {
-        match self.scratch.places[item.index()] {
-            0 => self.new_place(item),
-            place => place as usize - 1,
-        }
-    }
-
-    fn new_place(&mut self, item: ItemId) -> usize {
-        let Scratch { places, slots, asides, .. } = &mut *self.scratch;
-        let place = slots.len();
-        places[item.index()] = place as u32 + 1;
-        slots.push(Slot { says: [0.0; SOURCES], strongest: 0.0, item, dropped: None, past: false });
-        let evidence = Evidence::Popular { fallback: true };
-        asides.push(Aside { seed: u32::MAX, orders: 0, evidence });
-        place
     }
 }
 
@@ -388,5 +445,16 @@ mod tests {
     #[test]
     fn a_slot_fills_one_line_of_the_cache() {
         assert_eq!(size_of::<Slot>(), 64);
+    }
+
+    #[test]
+    fn the_largest_contribution_is_the_strongest_and_of_two_alike_the_earlier() {
+        let strongest = |contributions: &[f32]| {
+            let numbered = contributions.iter().zip(0..);
+            numbered.map(|(&c, origin)| Strongest::new(c, origin)).max().and_then(Strongest::origin)
+        };
+        assert_eq!(strongest(&[0.1, 3e-9, 2.5, 2.5, 0.7]), Some(2));
+        assert_eq!(strongest(&[-4.0, 1e-30, f32::NAN]), Some(1));
+        assert_eq!(strongest(&[0.0, -1.0, f32::NAN]), None, "these say nothing");
     }
 }

@@ -10,7 +10,7 @@ use super::pool::{Arrival, Pool};
 use super::ranking::{self, Scored, Side};
 use super::reason::{Reason, RuleAct};
 use super::terms::Dropped;
-use super::{Query, Question};
+use super::{Query, Question, sources};
 use crate::ids::ItemId;
 
 /// An arrival this close to what is asked about is shown even if nobody has bought it yet.
@@ -124,12 +124,17 @@ impl<'s, 'a> Seating<'s, 'a> {
         let (room, pool) = (self.room, &mut *self.pool);
         let ranked = match (&self.query.question, self.query.history) {
             (Question::Customer { exclude_purchased: false, .. }, Some(history)) => {
-                pool.mark_past(history);
-                let known = |item| if pool.is_past(item) { Side::One } else { Side::Other };
+                pool.mark(history.bought.iter().map(|bought| bought.item));
+                let known = |item| if pool.is_marked(item) { Side::One } else { Side::Other };
                 ranking::best_of_both(scored, room, room.div_ceil(10), known)
             }
-            (Question::Related { .. }, _) => {
-                let side = |item| match (pool.is_bought_with(item), pool.is_viewed_with(item)) {
+            (Question::Related { item }, _) => {
+                let asked = pool.gate.shelf.get(item);
+                for item in asked.map_or_else(Vec::new, |item| sources::spokesmen(pool, item)) {
+                    let bought_with = pool.contents.bought.lists.row(item.index());
+                    pool.mark(bought_with.iter().map(|rule| rule.item));
+                }
+                let side = |item| match (pool.is_marked(item), pool.is_viewed_with(item)) {
                     (true, _) => Side::One,
                     (false, true) => Side::Other,
                     (false, false) => Side::Neither,

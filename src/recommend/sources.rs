@@ -1,20 +1,15 @@
 //! Where candidates come from, question by question.
 
 use super::blend::{Source, Weights};
-use super::evidence::Evidence;
-use super::pool::Pool;
+use super::evidence::{Evidence, is_alternative, orders_with, same_category};
+use super::pool::{Origin, Pool};
 use super::terms::{Dropped, Effort};
 use crate::customers::{Bought, History};
 use crate::ids::ItemId;
 use crate::index::Contents;
 
 /// An item that stands for what is wanted, and how much it counts.
-#[derive(Clone, Copy)]
-struct Seed {
-    number: u32,
-    item: ItemId,
-    weight: f32,
-}
+type Seed = (ItemId, f32);
 
 /// At most so many items of a customer's past say what else the customer may like …
 const HISTORY_SEEDS: usize = 60;
@@ -32,10 +27,9 @@ pub(super) fn related(pool: &mut Pool<'_>, item: &str) {
     let Some(item) = pool.gate.shelf.get(item) else { return };
     pool.block(item, Dropped::Asked);
     if is_arrival(pool, item) {
-        return stand_ins(pool, 0, item, 1.0);
+        return stand_ins(pool, (item, 1.0));
     }
-    pool.mark_bought_with(0, pool.contents.bought.lists.row(item.index()));
-    propose(pool, Seed { number: 0, item, weight: 1.0 });
+    propose(pool, (item, 1.0));
     category(pool, item);
 }
 
@@ -44,16 +38,10 @@ pub(super) fn basket(pool: &mut Pool<'_>, due: f32, items: &[&str], history: Opt
     let mut items = known_distinct(pool, items);
     items.iter().for_each(|&item| pool.block(item, Dropped::Asked));
     let arrivals = items.split_off(items.partition_point(|&item| !is_arrival(pool, item)));
-    for (number, &item) in (0..).zip(&items) {
-        block_substitutes(pool, Seed { number, item, weight: 1.0 });
-    }
-    // Marks of the first walk are of no use to the second: seeds go on counting.
-    for (number, &item) in (items.len() as u32..).zip(&items) {
-        propose(pool, Seed { number, item, weight: 1.0 });
-    }
-    for (number, &item) in (0..).zip(&arrivals) {
-        stand_ins(pool, (2 * items.len() + STAND_INS * number) as u32, item, 1.0);
-    }
+    items.iter().for_each(|&item| look_ahead(pool, item));
+    items.iter().for_each(|&item| block_substitutes(pool, item));
+    items.iter().for_each(|&item| propose(pool, (item, 1.0)));
+    arrivals.iter().for_each(|&item| stand_ins(pool, (item, 1.0)));
     longer(pool, &items);
     if let Some(history) = history {
         own(pool, due, history);
@@ -82,12 +70,12 @@ pub(super) fn customer(
         pool.add_onward(&clicks);
     }
     for (number, &item) in (0..).zip(&visit) {
-        let weight = weights.decay.powi(number as i32);
+        let weight = weights.decay.powi(number);
         if is_arrival(pool, item) {
-            stand_ins(pool, FAR + number * STAND_INS as u32, item, weight);
+            stand_ins(pool, (item, weight));
             continue;
         }
-        propose(pool, Seed { number, item, weight });
+        propose(pool, (item, weight));
         if pool.listens_to(Source::Glanced) {
             pool.add(Source::Glanced, item, weight, Evidence::ThisVisit);
         }
@@ -99,9 +87,8 @@ pub(super) fn customer(
             Effort::Brief => FEW_SEEDS,
         };
         let leanings = history.leanings(&pool.contents.interests, seeds);
-        for (number, (item, weight)) in (visit.len() as u32..).zip(leanings) {
-            propose_beside_pulls(pool, Seed { number, item, weight });
-        }
+        leanings.iter().for_each(|&(item, _)| look_ahead(pool, item));
+        leanings.into_iter().for_each(|seed| propose_beside_pulls(pool, seed));
         drawn(pool, history);
         glanced(pool, history);
         own(pool, weights.due, history);
@@ -110,8 +97,6 @@ pub(super) fn customer(
 
 /// At most so many trained items stand in for one that the trainer has not seen.
 const STAND_INS: usize = 3;
-/// Beyond the numbers of all other seeds.
-const FAR: u32 = 1 << 20;
 
 /// Whether the trainer has not seen the item.
 fn is_arrival(pool: &Pool<'_>, item: ItemId) -> bool {
@@ -119,26 +104,51 @@ fn is_arrival(pool: &Pool<'_>, item: ItemId) -> bool {
 }
 
 /// For an item that the trainer has not seen: what is close to it, and what goes with that.
-fn stand_ins(pool: &mut Pool<'_>, first_number: u32, arrival: ItemId, weight: f32) {
+fn stand_ins(pool: &mut Pool<'_>, (arrival, weight): Seed) {
     let near = pool.gate.shelf.near(arrival).to_vec();
     for &(item, cosine) in &near {
         let evidence = Evidence::Similar { to: arrival, cosine, alternative: true };
         pool.add(Source::Similar, item, weight * cosine, evidence);
     }
-    for (number, &(item, cosine)) in (first_number..).zip(near.iter().take(STAND_INS)) {
-        propose(pool, Seed { number, item, weight: weight * cosine });
+    for &(item, cosine) in near.iter().take(STAND_INS) {
+        propose(pool, (item, weight * cosine));
+    }
+}
+
+/// The trained items that speak for one: itself, or what stands in for it.
+pub(super) fn spokesmen(pool: &Pool<'_>, item: ItemId) -> Vec<ItemId> {
+    match is_arrival(pool, item) {
+        true => pool.gate.shelf.near(item).iter().take(STAND_INS).map(|(item, _)| *item).collect(),
+        false => vec![item],
+    }
+}
+
+/// Fetches what will be read of an item's lists: for several items this is done before any is read.
+fn look_ahead(pool: &Pool<'_>, item: ItemId) {
+    let Contents { bought, collected, viewed, called, neighbours, .. } = pool.contents;
+    let row = item.index();
+    bought.lists.touch(row);
+    for (source, rules) in [(Source::Collected, collected), (Source::Viewed, viewed)] {
+        if pool.listens_to(source) {
+            rules.lists.touch(row);
+        }
+    }
+    if pool.listens_to(Source::Called) {
+        called.touch(row);
+    }
+    if pool.listens_to(Source::Similar) {
+        neighbours.touch(row);
     }
 }
 
 /// What goes with one seed, from every source.
 fn propose(pool: &mut Pool<'_>, seed: Seed) {
     propose_beside_pulls(pool, seed);
-    let Seed { item: by, weight, .. } = seed;
+    let (by, weight) = seed;
     if pool.listens_to(Source::Drawn) {
-        for pull in pool.contents.drawn.row(by.index()) {
-            let evidence = Evidence::Called { by, weight: pull.weight, in_orders: false };
-            pool.add(Source::Drawn, pull.item, weight * pull.weight, evidence);
-        }
+        let (origin, pulls) =
+            (Origin::List(Source::Drawn, by), pool.contents.drawn.row(by.index()));
+        pool.add_row(Source::Drawn, origin, pulls, |pull| (pull.item, weight * pull.weight));
     }
 }
 
@@ -154,103 +164,69 @@ fn drawn(pool: &mut Pool<'_>, history: &History) {
 }
 
 /// The same, but for pulls between customers' items: of a past, they are summed up already.
-fn propose_beside_pulls(pool: &mut Pool<'_>, seed: Seed) {
-    let contents = pool.contents;
-    let Seed { number, item: with, weight } = seed;
+fn propose_beside_pulls(pool: &mut Pool<'_>, (with, weight): Seed) {
     pool.add_arrivals(with, weight);
-    let bought_with = contents.bought.lists.row(with.index());
-    if tells_alternatives(pool, with) {
-        pool.mark_bought_with(number, bought_with);
-    } else if !pool.listens_to(Source::Bought) {
-        bought_with.iter().for_each(|rule| pool.admit(rule.item));
+    let Contents { bought, collected, viewed, next, called, neighbours, .. } = pool.contents;
+    let row = with.index();
+    if !pool.listens_to(Source::Bought) {
+        bought.lists.row(row).iter().for_each(|rule| pool.admit(rule.item));
     }
-    if pool.listens_to(Source::Bought) {
-        for rule in bought_with {
-            let evidence = Evidence::Bought { with, together: rule.together };
-            pool.add(Source::Bought, rule.item, weight * rule.score, evidence);
-        }
-    }
-    if pool.listens_to(Source::Collected) {
-        for rule in contents.collected.lists.row(with.index()) {
-            let evidence = Evidence::Collected { with, together: rule.together };
-            pool.add(Source::Collected, rule.item, weight * rule.score, evidence);
+    let rules_of = [
+        (Source::Bought, bought.lists.row(row)),
+        (Source::Collected, collected.lists.row(row)),
+        (Source::Viewed, viewed.lists.row(row)),
+        (Source::Next, next.row(row)),
+    ];
+    for (source, rules) in rules_of {
+        if pool.listens_to(source) {
+            let origin = Origin::List(source, with);
+            pool.add_row(source, origin, rules, |rule| (rule.item, weight * rule.score));
         }
     }
     if pool.listens_to(Source::Called) {
-        for pull in contents.called.row(with.index()) {
-            let evidence = Evidence::Called { by: with, weight: pull.weight, in_orders: true };
-            pool.add(Source::Called, pull.item, weight * pull.weight, evidence);
-        }
-    }
-    if pool.listens_to(Source::Viewed) {
-        for rule in contents.viewed.lists.row(with.index()) {
-            let alternative = is_alternative(pool, number, with, rule.item);
-            let evidence = Evidence::Viewed { with, together: rule.together, alternative };
-            pool.add(Source::Viewed, rule.item, weight * rule.score, evidence);
-        }
-    }
-    if pool.listens_to(Source::Next) {
-        for rule in contents.next.row(with.index()) {
-            let alternative = is_alternative(pool, number, with, rule.item);
-            let evidence = Evidence::Next { with, together: rule.together, alternative };
-            pool.add(Source::Next, rule.item, weight * rule.score, evidence);
-        }
+        let (origin, pulls) = (Origin::List(Source::Called, with), called.row(row));
+        pool.add_row(Source::Called, origin, pulls, |pull| (pull.item, weight * pull.weight));
     }
     if pool.listens_to(Source::Similar) {
-        for near in contents.neighbours.row(with.index()).iter().filter(|n| n.cosine > 0.0) {
-            let alternative = is_alternative(pool, number, with, near.item);
-            let evidence = Evidence::Similar { to: with, cosine: near.cosine, alternative };
-            pool.add(Source::Similar, near.item, weight * near.cosine, evidence);
-        }
+        let near = neighbours.row(row);
+        // The nearest come first.
+        let near = &near[..near.partition_point(|near| near.cosine > 0.0)];
+        let origin = Origin::List(Source::Similar, with);
+        pool.add_row(Source::Similar, origin, near, |near| (near.item, weight * near.cosine));
     }
 }
 
-/// Whether a source proposes anything for the seed of which it matters if it is an alternative.
-fn tells_alternatives(pool: &Pool<'_>, with: ItemId) -> bool {
-    let Contents { viewed, next, neighbours, .. } = pool.contents;
-    let with = with.index();
-    (pool.listens_to(Source::Viewed) && !viewed.lists.row(with).is_empty())
-        || (pool.listens_to(Source::Next) && !next.row(with).is_empty())
-        || (pool.listens_to(Source::Similar) && !neighbours.row(with).is_empty())
-}
-
-/// In the seed's own category, and not bought with it more often than by chance.
-fn is_alternative(pool: &Pool<'_>, seed: u32, with: ItemId, item: ItemId) -> bool {
-    pool.orders_with(seed, item) == 0 && same_category(pool, with, item) == Some(true)
-}
-
-/// `None` if one of the two has no category.
-fn same_category(pool: &Pool<'_>, a: ItemId, b: ItemId) -> Option<bool> {
-    let categories = &pool.contents.categories;
-    Some(categories.of(a)? == categories.of(b)?)
-}
-
-/// Keeps out what would be bought instead of the seed: close to it, not of another category, and hardly
+/// Keeps out what would be bought instead of an item: close to it, not of another category, and hardly
 /// ever bought with it although there was every occasion.
 ///
 /// The occasions are the visits that saw both and led to an order, and, within a category, the orders that
 /// chance alone would have made hold both. Within a category, to be looked at together and bought together
 /// no more often than by chance is enough.
-fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
+fn block_substitutes(pool: &mut Pool<'_>, with: ItemId) {
     let contents = pool.contents;
-    let Seed { number, item: with, .. } = seed;
-    pool.mark_bought_with(number, contents.bought.lists.row(with.index()));
     let orders_of = |item: ItemId| f64::from(contents.bought.item_groups[item.index()]);
     let visits = f64::from(contents.viewed.item_groups[with.index()].max(1));
     let orders_per_visit = (orders_of(with) / visits).min(1.0);
     for rule in contents.viewed.lists.row(with.index()) {
         let occasions = f64::from(rule.together) * orders_per_visit;
-        let orders = f64::from(pool.orders_with(number, rule.item));
-        let other_category = same_category(pool, with, rule.item) == Some(false);
-        let passed_over = occasions >= TELLING && orders < SELDOM * occasions && !other_category;
-        if passed_over || is_alternative(pool, number, with, rule.item) {
+        let orders = || f64::from(orders_with(contents, with, rule.item));
+        let is_passed_over = || occasions >= TELLING && orders() < SELDOM * occasions;
+        let is_substitute = match same_category(contents, with, rule.item) {
+            Some(true) => is_passed_over() || orders() == 0.0,
+            Some(false) => false,
+            None => is_passed_over(),
+        };
+        if is_substitute {
             pool.block(rule.item, Dropped::Substitute);
         }
+    }
+    if contents.categories.is_empty() {
+        return;
     }
     let orders = f64::from(contents.bought.groups.max(1));
     for near in contents.neighbours.row(with.index()) {
         let by_chance = orders_of(with) * orders_of(near.item) / orders;
-        if by_chance >= TELLING && is_alternative(pool, number, with, near.item) {
+        if by_chance >= TELLING && is_alternative(contents, with, near.item) {
             pool.block(near.item, Dropped::Substitute);
         }
     }
@@ -258,7 +234,8 @@ fn block_substitutes(pool: &mut Pool<'_>, seed: Seed) {
 
 fn longer(pool: &mut Pool<'_>, items: &[ItemId]) {
     if pool.listens_to(Source::Longer) {
-        for (number, rule) in pool.contents.longer_rules(items) {
+        for number in pool.contents.left_sides.among(items) {
+            let rule = &pool.contents.longer[number as usize];
             let confidence = rule.together as f32 / rule.left_groups.max(1) as f32;
             pool.add(Source::Longer, rule.right, confidence, Evidence::Longer { rule: number });
         }
@@ -268,17 +245,18 @@ fn longer(pool: &mut Pool<'_>, items: &[ItemId]) {
 /// What the customer bought before: strength × √(rate of return) × how due it is, to the power of `due`.
 fn own(pool: &mut Pool<'_>, due: f32, history: &History) {
     if pool.listens_to(Source::Own) {
+        let contents = pool.contents;
         for bought in history.bought.iter().filter(|bought| bought.strength > 0.0) {
-            pool.add(Source::Own, bought.item, again(pool, due, bought), Evidence::Own);
+            pool.add(Source::Own, bought.item, again(contents, due, bought), Evidence::Own);
         }
     }
 }
 
-fn again(pool: &Pool<'_>, due: f32, bought: &Bought) -> f32 {
-    let cadence = &pool.contents.cadence;
-    let due = match pool.contents.timed && due > 0.0 {
+fn again(contents: &Contents, due: f32, bought: &Bought) -> f32 {
+    let cadence = &contents.cadence;
+    let due = match contents.timed && due > 0.0 {
         true => {
-            let days_since = pool.contents.now.days_since(bought.last) as f32;
+            let days_since = contents.now.days_since(bought.last) as f32;
             cadence.due.factor(days_since, bought.usual_days).powf(due)
         }
         false => 1.0,

@@ -4,6 +4,7 @@
 //! are numbered afresh, so that a set is a short bitset over those only, and two sets meet by `and`.
 //! Source: Zaki 2000, "Scalable algorithms for association mining".
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -69,6 +70,52 @@ pub struct LongRules {
     pub min_together: u32,
     /// True if `min_together` had to be raised to stay within [`LongRuleOptions::max_sets`].
     pub cut: bool,
+}
+
+/// Finds the rules whose left side is wholly among some items.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LeftSides {
+    /// What one more item, higher than the others, makes of a left side; the empty one is 0.
+    longer: FxHashMap<(u32, ItemId), u32>,
+    /// The places of each left side's rules.
+    rules: Vec<Range<u32>>,
+}
+
+impl LeftSides {
+    /// Of rules of which those of one left side are neighbours; {} → b is left out.
+    pub fn of(rules: &[LongRule]) -> Self {
+        let mut sides = Self { longer: FxHashMap::default(), rules: vec![0..0] };
+        for (rule, place) in rules.iter().zip(0..).filter(|(rule, _)| !rule.left.is_empty()) {
+            let side = rule.left.iter().fold(0, |side, &item| sides.made(side, item));
+            let places = &mut sides.rules[side as usize];
+            let start = if places.end == 0 { place } else { places.start };
+            *places = start..place + 1;
+        }
+        sides
+    }
+
+    fn made(&mut self, side: u32, item: ItemId) -> u32 {
+        *self.longer.entry((side, item)).or_insert_with(|| {
+            self.rules.push(0..0);
+            self.rules.len() as u32 - 1 // at most one for each item of some rules
+        })
+    }
+
+    /// The places of the rules whose left side is wholly among `items` (ascending, distinct).
+    pub fn among(&self, items: &[ItemId]) -> Vec<u32> {
+        let mut found = Vec::new();
+        self.add_among(0, items, &mut found);
+        found
+    }
+
+    fn add_among(&self, side: u32, more: &[ItemId], found: &mut Vec<u32>) {
+        found.extend(self.rules.get(side as usize).cloned().into_iter().flatten());
+        for (place, &item) in more.iter().enumerate() {
+            if let Some(&longer) = self.longer.get(&(side, item)) {
+                self.add_among(longer, &more[place + 1..], found);
+            }
+        }
+    }
 }
 
 type Counts = FxHashMap<Box<[u32]>, u32>;
@@ -307,6 +354,32 @@ mod tests {
         let rule = found.rules.iter().find(|rule| rule.left.len() == 2 && rule.right.index() == 2);
         assert_eq!(rule.map(|rule| (rule.together, rule.left_groups)), Some((2, 3)));
         assert!(!found.cut);
+    }
+
+    #[test]
+    fn among_some_items_are_the_rules_whose_whole_left_side_is_there() {
+        let groups = groups(&[&[0, 1, 2, 3], &[0, 1, 2, 3], &[1, 2, 4], &[0, 1, 2, 4], &[3]]);
+        let options = LongRuleOptions { min_support: 0.2, ..LongRuleOptions::default() };
+        let rules = mine(&groups, &options).rules;
+        let sides = LeftSides::of(&rules);
+        let subsets = (0u32..32).map(|bits| {
+            let items = (0..5).filter(|item| bits >> item & 1 == 1);
+            items.map(ItemId::new).collect::<Vec<ItemId>>()
+        });
+        let mut most = 0;
+        for items in subsets {
+            let is_there = |rule: &LongRule| rule.left.iter().all(|item| items.contains(item));
+            let there: Vec<u32> = (0..)
+                .zip(&rules)
+                .filter(|(_, rule)| is_there(rule))
+                .map(|(place, _)| place)
+                .collect();
+            assert_eq!(sides.among(&items), there, "{items:?}");
+            most = most
+                .max(rules.iter().filter(|r| is_there(r)).map(|r| r.left.len()).max().unwrap_or(0));
+        }
+        assert!(most >= 3, "rules of up to {most} items on the left were found");
+        assert!(LeftSides::default().among(&[ItemId::new(0)]).is_empty());
     }
 
     #[test]
