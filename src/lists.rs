@@ -61,14 +61,15 @@ impl<T> Lists<T> {
         }
     }
 
-    /// Reads a little of each line of the cache that the row fills: memory fetches many rows at once faster
-    /// than one after the other, so who is about to walk along some touches all of them first.
-    pub fn touch(&self, index: usize)
+    /// Reads a little of each line of the cache that the row's first `depth` entries fill: memory fetches many
+    /// rows at once faster than one after the other, so who is about to walk along some touches all first.
+    pub fn touch(&self, index: usize, depth: usize)
     where
         T: Copy,
     {
         const CACHE_LINE: usize = 64;
-        let lines = self.row(index).iter().step_by((CACHE_LINE / size_of::<T>()).max(1));
+        let entries = self.row(index).iter().take(depth);
+        let lines = entries.step_by((CACHE_LINE / size_of::<T>()).max(1));
         lines.for_each(|entry| _ = std::hint::black_box(*entry));
     }
 
@@ -107,6 +108,6 @@ mod tests {
         assert_eq!(lists.rows().map(<[i32]>::to_vec).collect::<Vec<_>>(), rows);
         assert_eq!(lists.row(2), [3]);
         assert!(lists.row(3).is_empty() && lists.row(99).is_empty());
-        (0..=3).for_each(|row| lists.touch(row));
+        (0..=3).for_each(|row| lists.touch(row, 1 + row));
     }
 }

@@ -92,9 +92,13 @@ impl<'a> TryFrom<&'a pb::BasketUpsellRequest> for Asked<'a> {
         let mut check = Check::default();
         check.count("basket", request.basket.len(), 1, MAX_BASKET_LINES);
         for (line, place) in request.basket.iter().zip(0..) {
+            let unit_price = line.unit_price.unwrap_or(0.0);
+            if is_key(&line.item_id) && is_amount(line.quantity) && is_amount(unit_price) {
+                continue; // the fields' names are made for those who are told of them
+            }
             check.key(&format!("basket[{place}].item_id"), &line.item_id);
             check.amount(&format!("basket[{place}].quantity"), line.quantity);
-            check.amount(&format!("basket[{place}].unit_price"), line.unit_price.unwrap_or(0.0));
+            check.amount(&format!("basket[{place}].unit_price"), unit_price);
             if check.is_enough() {
                 break;
             }
@@ -118,12 +122,7 @@ impl<'a> TryFrom<&'a pb::ForCustomerRequest> for Asked<'a> {
     fn try_from(request: &'a pb::ForCustomerRequest) -> Result<Self> {
         let mut check = Check::default();
         check.count("recent_item_ids", request.recent_item_ids.len(), 0, MAX_RECENT);
-        for (item, place) in request.recent_item_ids.iter().zip(0..) {
-            check.key(&format!("recent_item_ids[{place}]"), item);
-            if check.is_enough() {
-                break;
-            }
-        }
+        check.keys("recent_item_ids", "", request.recent_item_ids.iter().map(String::as_str));
         let customer = check.customer(request.customer_id.as_deref());
         if customer.is_none() && request.recent_item_ids.is_empty() {
             check.fail("customer_id", "a customer, or at least one of recent_item_ids, is needed");
@@ -135,6 +134,14 @@ impl<'a> TryFrom<&'a pb::ForCustomerRequest> for Asked<'a> {
         let wishes = wishes_of!(check, request);
         check.passed(Self { question, customer, limit, wishes })
     }
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty() && key.len() <= MAX_KEY_BYTES
+}
+
+fn is_amount(amount: f64) -> bool {
+    amount.is_finite() && amount >= 0.0
 }
 
 /// Units on a line of a cart: 0 means 1.
@@ -195,7 +202,7 @@ impl Check {
         keys: impl Iterator<Item = &'a str>,
     ) {
         for (place, key) in keys.enumerate() {
-            if key.is_empty() || key.len() > MAX_KEY_BYTES {
+            if !is_key(key) {
                 self.key(&format!("{list}[{place}]{field}"), key);
             }
             if self.is_enough() {
@@ -263,7 +270,7 @@ impl Check {
     }
 
     pub(super) fn amount(&mut self, field: &str, amount: f64) {
-        if !amount.is_finite() || amount < 0.0 {
+        if !is_amount(amount) {
             self.fail(field, format!("must be finite and not negative, and is {amount}"));
         }
     }

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Write;
-use std::sync::RwLock;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwap;
 use blake2::digest::consts::U16;
 use blake2::{Blake2b, Digest};
 
@@ -109,12 +111,16 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Customers who asked to be forgotten: durable, shared by all that answer from the index, and made of
 /// keyed hashes. The salt is in the same file, so that an unguessable key can't be found out.
+///
+/// Asking never waits, not even for a disk that an erasure is being written to.
 #[derive(Debug, Default)]
 pub struct Erased {
-    state: RwLock<State>,
+    state: ArcSwap<State>,
+    /// Held by whoever replaces the state.
+    replacing: Mutex<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     salt: String,
     hashes: HashSet<String>,
@@ -136,48 +142,52 @@ impl Erased {
     ///
     /// Errors: as for [`Erased::of`].
     pub fn refresh(&self, index: &Index) -> Result<()> {
-        let path = index.root().join(ERASED);
-        let length = match fs::metadata(&path) {
+        self.read_again(&index.root().join(ERASED), &self.replace())
+    }
+
+    fn read_again(&self, path: &Path, _replacing: &MutexGuard<'_, ()>) -> Result<()> {
+        let length = match fs::metadata(path) {
             Ok(metadata) => metadata.len(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(Error::io("read", &path)(error)),
+            Err(error) => return Err(Error::io("read", path)(error)),
         };
-        if self.read().length == length {
+        if self.state.load().length == length {
             return Ok(());
         }
-        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
         let mut lines = text.lines().map(str::to_owned);
         let salt = lines.next().unwrap_or_default();
-        *self.write() = State { salt, hashes: lines.collect(), length };
+        self.state.store(Arc::new(State { salt, hashes: lines.collect(), length }));
         Ok(())
     }
 
     /// True for a customer who is to be forgotten.
     pub fn contains(&self, key: &str) -> bool {
-        let state = self.read();
+        let state = self.state.load();
         !state.hashes.is_empty() && state.hashes.contains(&state.hash(key))
     }
 
     /// True while nobody asked.
     pub fn is_empty(&self) -> bool {
-        self.read().hashes.is_empty()
+        self.state.load().hashes.is_empty()
     }
 
     /// How many asked.
     pub fn len(&self) -> usize {
-        self.read().hashes.len()
+        self.state.load().hashes.len()
     }
 
     /// Forgets a customer: for good, whatever is trained later. Once this returns the disk has it.
     ///
     /// Errors: the file can't be written.
     pub fn erase(&self, index: &Index, key: &str) -> Result<()> {
-        self.refresh(index)?;
+        let path = index.root().join(ERASED);
+        let replacing = self.replace();
+        self.read_again(&path, &replacing)?;
         if self.contains(key) {
             return Ok(());
         }
-        let path = index.root().join(ERASED);
-        let mut state = self.write();
+        let mut state = State::clone(&self.state.load());
         let mut line = String::new();
         if state.salt.is_empty() {
             state.salt = fresh_salt();
@@ -195,15 +205,12 @@ impl Erased {
         file.sync_all().map_err(Error::io("sync", &path))?;
         state.hashes.insert(hash);
         state.length = file.metadata().map_err(Error::io("read", &path))?.len();
+        self.state.store(Arc::new(state));
         Ok(())
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn replace(&self) -> MutexGuard<'_, ()> {
+        self.replacing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

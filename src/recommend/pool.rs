@@ -104,6 +104,8 @@ pub(super) struct Pool<'a> {
     /// So many of the line were looked at, be they candidates now or not.
     walked: usize,
     weights: [f32; SOURCES],
+    /// So many entries of each row are read: its best come first.
+    depth: usize,
     scratch: &'a mut Scratch,
 }
 
@@ -175,6 +177,7 @@ impl<'a> Pool<'a> {
             line,
             walked: 0,
             weights: weights.by_source(),
+            depth: usize::MAX,
             scratch,
         }
     }
@@ -182,6 +185,16 @@ impl<'a> Pool<'a> {
     /// Whether the source is listened to at all.
     pub(super) fn listens_to(&self, source: Source) -> bool {
         self.weights[source as usize] > 0.0
+    }
+
+    /// From now on reads so many entries of each row.
+    pub(super) fn read_to(&mut self, depth: usize) {
+        self.depth = depth;
+    }
+
+    /// How many entries of each row are read.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
     }
 
     /// Keeps the item out of the answer.
@@ -307,6 +320,7 @@ impl<'a> Pool<'a> {
     ) {
         let origin = self.origin(origin);
         let weight = self.weights[source as usize];
+        let row = &row[..row.len().min(self.depth)];
         self.scratch.make_room(row.len());
         let Scratch { places, slots, used, .. } = &mut *self.scratch;
         let (places, slots) = (&mut places[..], &mut slots[..]);

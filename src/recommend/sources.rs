@@ -17,6 +17,11 @@ const HISTORY_SEEDS: usize = 60;
 const SEEDS_BESIDE_OWN: usize = 25;
 /// … and so many where many wait.
 const FEW_SEEDS: usize = 8;
+/// Where many items stand for what is wanted, they share so many entries of each source's lists: the first of
+/// each says most …
+const READ: usize = 1_000;
+/// … but at least so many of each are read.
+const LEAST_READ: usize = 40;
 /// Occasions to be bought together that it takes before "hardly ever" means anything.
 const TELLING: f64 = 5.0;
 /// Bought together on a smaller share of the occasions than this is hardly ever.
@@ -38,6 +43,7 @@ pub(super) fn basket(pool: &mut Pool<'_>, due: f32, items: &[&str], history: Opt
     let mut items = known_distinct(pool, items);
     items.iter().for_each(|&item| pool.block(item, Dropped::Asked));
     let arrivals = items.split_off(items.partition_point(|&item| !is_arrival(pool, item)));
+    pool.read_to(depth_for(items.len()));
     items.iter().for_each(|&item| look_ahead(pool, item));
     items.iter().for_each(|&item| block_substitutes(pool, item));
     items.iter().for_each(|&item| propose(pool, (item, 1.0)));
@@ -87,6 +93,9 @@ pub(super) fn customer(
             Effort::Brief => FEW_SEEDS,
         };
         let leanings = history.leanings(&pool.contents.interests, seeds);
+        if !exclude_purchased {
+            pool.read_to(depth_for(leanings.len()));
+        }
         leanings.iter().for_each(|&(item, _)| look_ahead(pool, item));
         leanings.into_iter().for_each(|seed| propose_beside_pulls(pool, seed));
         drawn(pool, history);
@@ -123,21 +132,26 @@ pub(super) fn spokesmen(pool: &Pool<'_>, item: ItemId) -> Vec<ItemId> {
     }
 }
 
+/// How many entries are read of each list, for so many items.
+fn depth_for(items: usize) -> usize {
+    (READ / items.max(1)).max(LEAST_READ)
+}
+
 /// Fetches what will be read of an item's lists: for several items this is done before any is read.
 fn look_ahead(pool: &Pool<'_>, item: ItemId) {
     let Contents { bought, collected, viewed, called, neighbours, .. } = pool.contents;
-    let row = item.index();
-    bought.lists.touch(row);
+    let (row, depth) = (item.index(), pool.depth());
+    bought.lists.touch(row, depth);
     for (source, rules) in [(Source::Collected, collected), (Source::Viewed, viewed)] {
         if pool.listens_to(source) {
-            rules.lists.touch(row);
+            rules.lists.touch(row, depth);
         }
     }
     if pool.listens_to(Source::Called) {
-        called.touch(row);
+        called.touch(row, depth);
     }
     if pool.listens_to(Source::Similar) {
-        neighbours.touch(row);
+        neighbours.touch(row, depth);
     }
 }
 

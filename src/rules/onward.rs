@@ -92,10 +92,18 @@ pub struct NextClick {
 #[derive(Clone, Debug, Default)]
 pub struct OnwardScratch {
     visits: VisitScratch,
+    found: Found,
+    best: Vec<(f32, ItemId)>,
+}
+
+/// What may come next.
+#[derive(Clone, Debug, Default)]
+struct Found {
     /// Per item; all as new between questions.
     parts: Vec<Part>,
+    /// Those that were found, and one more place that may be written to in vain.
     listed: Vec<ItemId>,
-    best: Vec<(f32, ItemId)>,
+    count: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -129,16 +137,17 @@ impl Onward<'_> {
                 latest_first.iter().copied().filter(|item| item.index() < items).collect();
             return self.score(&known, options, scratch, out);
         }
-        scratch.parts.resize(items.max(scratch.parts.len()), Part::default());
+        scratch.found.make_room(items);
         self.add_visits(latest_first, options, scratch);
         self.add_followers(last, options, scratch);
         self.add_hops(last, options, scratch);
         for &item in latest_first {
-            list(&mut scratch.parts, &mut scratch.listed, item).again = true;
+            scratch.found.part(item).again = true;
         }
         let before = latest_first.get(1).copied();
-        for item in scratch.listed.drain(..) {
-            let part = std::mem::take(&mut scratch.parts[item.index()]);
+        let Found { parts, listed, count } = &mut scratch.found;
+        for &item in &listed[..std::mem::take(count)] {
+            let part = std::mem::take(&mut parts[item.index()]);
             let evidence = options.base + part.sum + options.hop * part.hop;
             let trend = self.trend.get(item.index()).copied().unwrap_or(1.0);
             let mut score = evidence.powf(options.power) * trend.powf(options.trend);
@@ -163,31 +172,30 @@ impl Onward<'_> {
         options: &OnwardOptions,
         scratch: &mut OnwardScratch,
     ) {
-        let OnwardScratch { visits, parts, listed, .. } = scratch;
+        let OnwardScratch { visits, found, .. } = scratch;
         let mut most = 0.0f32;
         self.visits.score(latest_first, &options.visits, visits, |item, score, sessions| {
             most = most.max(score);
-            let part = list(parts, listed, item);
+            let part = found.part(item);
             (part.sum, part.sessions) = (score, sessions);
         });
-        listed.iter().for_each(|item| parts[item.index()].sum /= most);
+        let Found { parts, listed, count } = found;
+        listed[..*count].iter().for_each(|item| parts[item.index()].sum /= most);
     }
 
     fn add_followers(&self, last: ItemId, options: &OnwardOptions, scratch: &mut OnwardScratch) {
         let followers = self.followers.row(last.index());
         let Some(most) = followers.first().map(|rule| rule.score) else { return };
-        let OnwardScratch { parts, listed, .. } = scratch;
-        let items = parts.len();
+        let items = scratch.found.parts.len();
         for rule in followers.iter().filter(|rule| rule.item.index() < items) {
-            let part = list(parts, listed, rule.item);
-            part.sum += options.followers * rule.score / most;
+            scratch.found.part(rule.item).sum += options.followers * rule.score / most;
         }
     }
 
     fn add_hops(&self, last: ItemId, options: &OnwardOptions, scratch: &mut OnwardScratch) {
-        let OnwardScratch { parts, listed, best, .. } = scratch;
+        let OnwardScratch { found, best, .. } = scratch;
         best.clear();
-        best.extend(listed.iter().map(|&item| (parts[item.index()].sum, item)));
+        best.extend(found.items().iter().map(|&item| (found.parts[item.index()].sum, item)));
         let order =
             |a: &(f32, ItemId), b: &(f32, ItemId)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));
         if options.hop_from < best.len() {
@@ -202,21 +210,35 @@ impl Onward<'_> {
             for row in rows.filter(|row| row.len() <= LONGEST_SESSION) {
                 let each = share / row.len() as f32;
                 for &item in row.iter().filter(|item| **item != from && **item != last) {
-                    list(parts, listed, item).hop += each;
+                    found.part(item).hop += each;
                 }
             }
         }
     }
 }
 
-/// The item's part, put on the list if it is not there yet.
-fn list<'a>(parts: &'a mut [Part], listed: &mut Vec<ItemId>, item: ItemId) -> &'a mut Part {
-    let part = &mut parts[item.index()];
-    if !part.listed {
-        part.listed = true;
-        listed.push(item);
+impl Found {
+    fn make_room(&mut self, items: usize) {
+        if self.parts.len() < items {
+            self.parts.resize(items, Part::default());
+            self.listed.resize(items + 1, ItemId::FIRST);
+        }
     }
-    part
+
+    /// The item's part, put on the list if it is not there yet; without a branch, for whether it is can't be
+    /// foreseen.
+    #[inline]
+    fn part(&mut self, item: ItemId) -> &mut Part {
+        let part = &mut self.parts[item.index()];
+        self.listed[self.count] = item;
+        self.count += usize::from(!part.listed);
+        part.listed = true;
+        part
+    }
+
+    fn items(&self) -> &[ItemId] {
+        &self.listed[..self.count]
+    }
 }
 
 #[cfg(test)]
