@@ -13,7 +13,7 @@ use crate::rules::Groups;
 
 /// (size, regularization) of [`EaseOptions`] that are tried for orders …
 const TRIED_ON_ORDERS: [(f32, f32); 5] =
-    [(0.0, 100.0), (0.0, 300.0), (0.0, 1_000.0), (0.5, 100.0), (0.5, 300.0)];
+    [(0.0, 100.0), (0.0, 300.0), (0.5, 30.0), (0.5, 100.0), (0.5, 300.0)];
 /// … and for customers.
 const TRIED_ON_CUSTOMERS: [(f32, f32); 4] =
     [(0.0, 300.0), (0.0, 1_000.0), (0.5, 300.0), (0.5, 1_000.0)];
