@@ -22,6 +22,8 @@ const FEW_SEEDS: usize = 8;
 const READ: usize = 1_000;
 /// … but at least so many of each are read.
 const LEAST_READ: usize = 40;
+/// What counts less than this beside the latest item of a visit proposes nothing.
+const FAINT: f32 = 0.01;
 /// Occasions to be bought together that it takes before "hardly ever" means anything.
 const TELLING: f64 = 5.0;
 /// Bought together on a smaller share of the occasions than this is hardly ever.
@@ -81,7 +83,9 @@ pub(super) fn customer(
             stand_ins(pool, (item, weight));
             continue;
         }
-        propose(pool, (item, weight));
+        if weight >= FAINT {
+            propose(pool, (item, weight));
+        }
         if pool.listens_to(Source::Glanced) {
             pool.add(Source::Glanced, item, weight, Evidence::ThisVisit);
         }

@@ -5,8 +5,10 @@
 
 /// Shops of up to so many events are tuned on the number of cases that each step says.
 const USUAL_EVENTS: f64 = 500_000.0;
-/// No shop is tuned on more than so many times that number: all that a stretch keeps are not many more.
-const MOST: f64 = 4.0;
+/// No shop is tuned on more than so many times that number: all candidates of all cases are in memory then …
+const MOST: f64 = 2.0;
+/// … and none is learnt from more: all that a stretch keeps are not many more.
+const MOST_TO_LEARN: f64 = 4.0;
 
 /// How many times the usual number of cases a shop is tuned on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,7 +23,7 @@ impl Share {
         Self { size: events as f64 / USUAL_EVENTS }
     }
 
-    /// Cases to measure by: √size times the usual number, once to 4 times. With four times the log and twice the
+    /// Cases to measure by: √size times the usual number, once to twice. With four times the log and twice the
     /// cases, the error of a mean over cases is √½ of what it was, and tuning is half the part of training that it
     /// was.
     pub(super) fn times(self, usual: usize) -> usize {
@@ -31,7 +33,7 @@ impl Share {
     /// Cases to learn from: size times the usual number, once to 4 times. A ranker with twice the cases knows
     /// finer differences, not only the same ones better.
     pub(super) fn times_to_learn(self, usual: usize) -> usize {
-        (self.size.clamp(1.0, MOST) * usual as f64) as usize
+        (self.size.clamp(1.0, MOST_TO_LEARN) * usual as f64) as usize
     }
 }
 
@@ -63,7 +65,7 @@ mod tests {
     fn a_log_of_four_times_the_events_is_tuned_on_twice_the_cases_within_bounds() {
         let cases = |events| Share::of(events).times(800);
         assert_eq!([0, 430_000, 500_000].map(cases), [800; 3]);
-        assert_eq!([2_000_000, 8_000_000, 100_000_000].map(cases), [1_600, 3_200, 3_200]);
+        assert_eq!([2_000_000, 8_000_000, 100_000_000].map(cases), [1_600, 1_600, 1_600]);
         assert!((1_280..1_300).contains(&cases(1_300_000)));
         let to_learn = |events| Share::of(events).times_to_learn(800);
         assert_eq!([0, 500_000, 1_000_000, 9_000_000].map(to_learn), [800, 800, 1_600, 3_200]);
