@@ -199,6 +199,8 @@ pub struct Blend {
     pub related: Weights,
     /// [`Kind::Basket`].
     pub basket: Weights,
+    /// [`Kind::BasketAnonymous`].
+    pub basket_anonymous: Weights,
     /// [`Kind::Customer`].
     pub customer: Weights,
     /// [`Kind::CustomerNew`].
@@ -211,6 +213,14 @@ pub struct Blend {
 
 impl Default for Blend {
     fn default() -> Self {
+        let basket = Weights {
+            called: 1.0,
+            longer: 0.1,
+            viewed: 0.1,
+            collected: 0.1,
+            own: 0.3,
+            ..Weights::default()
+        };
         Self {
             related: Weights {
                 collected: 0.2,
@@ -221,14 +231,8 @@ impl Default for Blend {
                 momentum: 0.2,
                 ..Weights::default()
             },
-            basket: Weights {
-                called: 1.0,
-                longer: 0.1,
-                viewed: 0.1,
-                collected: 0.1,
-                own: 0.3,
-                ..Weights::default()
-            },
+            basket_anonymous: Weights { own: 0.0, ..basket.clone() },
+            basket,
             customer: Weights {
                 bought: 0.0,
                 collected: 0.1,
@@ -273,6 +277,7 @@ impl Blend {
         match kind {
             Kind::Related => &self.related,
             Kind::Basket => &self.basket,
+            Kind::BasketAnonymous => &self.basket_anonymous,
             Kind::Customer => &self.customer,
             Kind::CustomerNew => &self.customer_new,
             Kind::Session => &self.session,
@@ -289,6 +294,7 @@ impl Blend {
         match kind {
             Kind::Related => &mut self.related,
             Kind::Basket => &mut self.basket,
+            Kind::BasketAnonymous => &mut self.basket_anonymous,
             Kind::Customer => &mut self.customer,
             Kind::CustomerNew => &mut self.customer_new,
             Kind::Session => &mut self.session,

@@ -143,8 +143,10 @@ pub struct Recommendation {
 pub enum Kind {
     /// [`Question::Related`].
     Related,
-    /// [`Question::Basket`].
+    /// [`Question::Basket`] of a customer with a past.
     Basket,
+    /// The same of somebody without one, or whom the shop does not know.
+    BasketAnonymous,
     /// [`Question::Customer`] of a customer with a past.
     Customer,
     /// The same, where only what is new to the customer is wanted.
@@ -155,14 +157,21 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Related, Self::Basket, Self::Customer, Self::CustomerNew, Self::Session];
+    pub const ALL: [Self; 6] = [
+        Self::Related,
+        Self::Basket,
+        Self::BasketAnonymous,
+        Self::Customer,
+        Self::CustomerNew,
+        Self::Session,
+    ];
 
     /// As the manifest names it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Related => "related",
             Self::Basket => "basket",
+            Self::BasketAnonymous => "basket_anonymous",
             Self::Customer => "customer",
             Self::CustomerNew => "customer_new",
             Self::Session => "session",
@@ -173,7 +182,7 @@ impl Kind {
     pub fn question(self, items: Vec<&str>) -> Question<'_> {
         match self {
             Self::Related => Question::Related { item: items.first().copied().unwrap_or_default() },
-            Self::Basket => Question::Basket { items },
+            Self::Basket | Self::BasketAnonymous => Question::Basket { items },
             Self::Customer | Self::Session => {
                 Question::Customer { recent: items, exclude_purchased: false }
             }
@@ -191,18 +200,16 @@ impl<'a> Query<'a> {
     /// Which kind of question this is, or is most like: what is listed beforehand has nothing to be tuned but what
     /// the objectives weigh.
     pub fn kind(&self) -> Kind {
+        let has_past = self.history.is_some_and(|history| !history.is_empty());
         match &self.question {
             Question::Trending { .. } => Kind::Session,
             Question::Again => Kind::Customer,
             Question::Related { .. } => Kind::Related,
-            Question::Basket { .. } => Kind::Basket,
-            Question::Customer { exclude_purchased, .. } => {
-                match self.history.is_some_and(|history| !history.is_empty()) {
-                    true if *exclude_purchased => Kind::CustomerNew,
-                    true => Kind::Customer,
-                    false => Kind::Session,
-                }
-            }
+            Question::Basket { .. } if has_past => Kind::Basket,
+            Question::Basket { .. } => Kind::BasketAnonymous,
+            Question::Customer { .. } if !has_past => Kind::Session,
+            Question::Customer { exclude_purchased: true, .. } => Kind::CustomerNew,
+            Question::Customer { exclude_purchased: false, .. } => Kind::Customer,
         }
     }
 }

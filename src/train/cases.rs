@@ -28,6 +28,7 @@ pub(super) struct Split {
     pub(super) past: EventLog,
     pub(super) related: Vec<Case>,
     pub(super) basket: Vec<Case>,
+    pub(super) basket_anonymous: Vec<Case>,
     pub(super) customer: Vec<Case>,
     pub(super) customer_new: Vec<Case>,
     pub(super) session: Vec<Case>,
@@ -85,6 +86,7 @@ impl Split {
         match kind {
             Kind::Related => &self.related,
             Kind::Basket => &self.basket,
+            Kind::BasketAnonymous => &self.basket_anonymous,
             Kind::Customer => &self.customer,
             Kind::CustomerNew => &self.customer_new,
             Kind::Session => &self.session,
@@ -98,6 +100,7 @@ impl Split {
         let mut split = Self {
             related: Vec::new(),
             basket: Vec::new(),
+            basket_anonymous: Vec::new(),
             customer: Vec::new(),
             customer_new: Vec::new(),
             session: Vec::new(),
@@ -108,6 +111,7 @@ impl Split {
         for cases in [
             &mut split.related,
             &mut split.basket,
+            &mut split.basket_anonymous,
             &mut split.customer,
             &mut split.customer_new,
             &mut split.session,
@@ -161,9 +165,12 @@ impl Split {
         shuffled.sort_by_key(|item| scrambled(row, item.index()));
         if shuffled.len() >= 4 {
             let hidden = shuffled.split_off(shuffled.len() / 2);
-            // Every other one asks as a stranger: carts often do.
-            let customer = customer.filter(|_| row.is_multiple_of(2));
-            self.basket.extend(case(customer, shuffled.clone(), hidden.iter().copied()));
+            let asked = |customer| case(customer, shuffled.clone(), hidden.iter().copied());
+            if customer.is_some() {
+                self.basket.extend(asked(customer));
+            }
+            // Whoever has not signed in yet asks as a stranger.
+            self.basket_anonymous.extend(asked(None));
             shuffled.extend(hidden);
         }
         for &item in shuffled.iter().take(PER_BASKET) {

@@ -25,7 +25,7 @@ pub(super) fn of_baskets(
     options: &RuleOptions,
 ) -> RuleOptions {
     let asked = [
-        (Kind::Basket, split.basket.as_slice(), Metric::Recall10),
+        (Kind::BasketAnonymous, split.basket_anonymous.as_slice(), Metric::Recall10),
         (Kind::Related, split.related.as_slice(), Metric::Ndcg10),
     ];
     let weights = Weights { bought: 1.0, popular: A_LITTLE, ..Weights::default() };

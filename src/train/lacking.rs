@@ -68,8 +68,8 @@ pub(super) fn lines(
 fn is_asked(kind: Kind, log: &EventLog) -> bool {
     let sells = log.events.iter().any(|event| event.kind == EventKind::Purchase);
     match kind {
-        Kind::Related | Kind::Basket => sells,
-        Kind::Customer | Kind::CustomerNew => sells && !log.customers.is_empty(),
+        Kind::Related | Kind::BasketAnonymous => sells,
+        Kind::Basket | Kind::Customer | Kind::CustomerNew => sells && !log.customers.is_empty(),
         Kind::Session => log.events.iter().any(|event| event.kind == EventKind::View),
     }
 }

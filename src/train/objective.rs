@@ -138,12 +138,13 @@ fn worth(
 /// The chance that an item of a basket's answer is in the rest of the order, by its place: never rising down
 /// the list. Empty where there are no baskets to learn from.
 pub(super) fn acceptance(rehearsal: &Rehearsal, blend: &Blend) -> Vec<f32> {
-    let cases = some(rehearsal.split.cases(Kind::Basket), CASES);
+    let cases = some(rehearsal.split.cases(Kind::BasketAnonymous), CASES);
     let taken = |case: &Case, answer: &Answer| -> Vec<f32> {
         answer.recommendations.iter().map(|r| f32::from(u8::from(case.is_right(r.item)))).collect()
     };
     let relevance = Objective::Relevance;
-    let all = answers(rehearsal, blend, Kind::Basket, relevance, ACCEPTED_PLACES, &cases, taken);
+    let all =
+        answers(rehearsal, blend, Kind::BasketAnonymous, relevance, ACCEPTED_PLACES, &cases, taken);
     if all.is_empty() {
         return Vec::new();
     }

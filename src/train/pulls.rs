@@ -61,11 +61,12 @@ pub(super) fn tune(
     options: &mut TrainOptions,
 ) {
     let base = Weights { bought: 0.0, popular: A_LITTLE, ..Weights::default() };
-    if !split.basket.is_empty() {
+    if !split.basket_anonymous.is_empty() {
         let weights = Weights { called: 1.0, own: 0.0, ..base.clone() };
         options.called = choose(&options.called, &TRIED_ON_ORDERS, |tried| {
             call(learnt, orders, tried);
-            figure(learnt, Kind::Basket, &split.basket, &weights, Metric::Recall10)
+            let cases = &split.basket_anonymous;
+            figure(learnt, Kind::BasketAnonymous, cases, &weights, Metric::Recall10)
         });
         call(learnt, orders, &options.called);
     }

@@ -48,7 +48,7 @@ impl Metric {
     pub(super) fn of_question(kind: Kind) -> Self {
         match kind {
             Kind::Related | Kind::Customer | Kind::CustomerNew => Self::Ndcg10,
-            Kind::Basket => Self::Recall10,
+            Kind::Basket | Kind::BasketAnonymous => Self::Recall10,
             Kind::Session => Self::Mrr20,
         }
     }
@@ -147,7 +147,7 @@ pub(super) fn tune(
 /// What changes the candidates themselves is tried one by one; weights are climbed from each.
 fn starts(kind: Kind, weights: &Weights) -> Vec<Weights> {
     match kind {
-        Kind::Related | Kind::CustomerNew => vec![weights.clone()],
+        Kind::Related | Kind::BasketAnonymous | Kind::CustomerNew => vec![weights.clone()],
         Kind::Basket | Kind::Customer => {
             [0.0, 0.5, 1.0].map(|due| Weights { due, ..weights.clone() }).to_vec()
         }
