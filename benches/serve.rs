@@ -4,6 +4,14 @@
 //!
 //! Run it with `cargo bench --bench serve`. Before anything is timed, the answers are checked against
 //! what was planted in the shop.
+//!
+//! What was tried on a basket of 10 on the UCI Online Retail log (thousands of candidates from some 50 lists; µs an
+//! answer, the same bytes each time but for the last): 181 at first. What is an alternative to what, and what the
+//! evidence is, found out for the items of the answer only, not for each candidate: 148. Rules with several items
+//! on the left looked up by these items one by one, not by walking all rules of each: 126 (by binary search in the
+//! sorted rules: 182, for every probe misses the cache). Candidates added up without a branch on whether they are
+//! new: 114. All lists touched before the first is walked: 94. At most 1,000 entries of each kind of list, shared
+//! among the lines: 81; the trainer finds customers' and baskets' answers as good or a little better so.
 
 use cartwright::customers::History;
 use cartwright::demo::{Shop, ShopOptions, make};

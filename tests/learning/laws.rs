@@ -146,6 +146,7 @@ fn even_blend() -> Blend {
     Blend {
         related: even.clone(),
         basket: even.clone(),
+        basket_anonymous: even.clone(),
         customer: even.clone(),
         customer_new: even.clone(),
         session: even,
