@@ -26,8 +26,6 @@ const LEAST_READ: usize = 40;
 const FAINT: f32 = 0.01;
 /// Occasions to be bought together that it takes before "hardly ever" means anything.
 const TELLING: f64 = 5.0;
-/// Bought together on a smaller share of the occasions than this is hardly ever.
-const SELDOM: f64 = 0.25;
 
 /// Candidates for a product page.
 pub(super) fn related(pool: &mut Pool<'_>, item: &str) {
@@ -214,12 +212,11 @@ fn propose_beside_pulls(pool: &mut Pool<'_>, (with, weight): Seed) {
     }
 }
 
-/// Keeps out what would be bought instead of an item: close to it, not of another category, and hardly
-/// ever bought with it although there was every occasion.
+/// Keeps out what would be bought instead of an item: close to it or looked at together with it, not of another
+/// category, and bought with it no more often than by chance although there was every occasion.
 ///
 /// The occasions are the visits that saw both and led to an order, and, within a category, the orders that
-/// chance alone would have made hold both. Within a category, to be looked at together and bought together
-/// no more often than by chance is enough.
+/// chance alone would have made hold both.
 fn block_substitutes(pool: &mut Pool<'_>, with: ItemId) {
     let contents = pool.contents;
     let orders_of = |item: ItemId| f64::from(contents.bought.item_groups[item.index()]);
@@ -227,14 +224,8 @@ fn block_substitutes(pool: &mut Pool<'_>, with: ItemId) {
     let orders_per_visit = (orders_of(with) / visits).min(1.0);
     for rule in contents.viewed.lists.row(with.index()) {
         let occasions = f64::from(rule.together) * orders_per_visit;
-        let orders = || f64::from(orders_with(contents, with, rule.item));
-        let is_passed_over = || occasions >= TELLING && orders() < SELDOM * occasions;
-        let is_substitute = match same_category(contents, with, rule.item) {
-            Some(true) => is_passed_over() || orders() == 0.0,
-            Some(false) => false,
-            None => is_passed_over(),
-        };
-        if is_substitute {
+        let is_other = || same_category(contents, with, rule.item) == Some(false);
+        if occasions >= TELLING && !is_other() && orders_with(contents, with, rule.item) == 0 {
             pool.block(rule.item, Dropped::Substitute);
         }
     }

@@ -128,7 +128,7 @@ fn options((objective, base_column): Way, trees: usize) -> RankOptions {
 /// gains most in the basket.
 fn usual_cases(kind: Kind) -> usize {
     match kind {
-        Kind::Basket | Kind::BasketAnonymous => 1_600,
+        Kind::Basket | Kind::BasketAnonymous => 1_200,
         Kind::Related | Kind::Customer | Kind::CustomerNew | Kind::Session => 800,
     }
 }
