@@ -309,7 +309,7 @@ impl<'a> Pool<'a> {
         self.add_row(source, Origin::Told(evidence), &[(item, says)], |said| *said);
     }
 
-    /// The same for many items at once, none of them twice.
+    /// The same for a row of a list: as many of its entries as are read.
     #[inline]
     pub(super) fn add_row<T>(
         &mut self,

@@ -179,7 +179,7 @@ fn drawn(pool: &mut Pool<'_>, history: &History) {
     }
 }
 
-/// The same, but for pulls between customers' items: of a past, they are summed up already.
+/// What goes with one seed, but for pulls between customers' items: of a past, they are summed up already.
 fn propose_beside_pulls(pool: &mut Pool<'_>, (with, weight): Seed) {
     pool.add_arrivals(with, weight);
     let Contents { bought, collected, viewed, next, called, neighbours, .. } = pool.contents;

@@ -7,6 +7,7 @@ use crate::common::Place;
 use cartwright::catalog::{CategoryTree, Item};
 use cartwright::customers::History;
 use cartwright::demo::Shop;
+use cartwright::ids::ItemId;
 use cartwright::index::{Contents, Snapshot};
 use cartwright::recommend::{
     Blend, Query, Question, Reason, Recommendation, Scratch, TrendingBy, Window, answer,
@@ -116,6 +117,27 @@ fn a_basket_is_hardly_ever_offered_a_substitute_of_what_is_in_it() {
     }
     mostly("baskets without an offered substitute", 0.9, baskets);
     mostly("offers that are no substitute", 0.98, offered);
+}
+
+/// However seldom that is beside how often both are looked at.
+#[test]
+fn what_is_bought_with_an_item_more_often_than_by_chance_is_no_substitute_of_it() {
+    let (contents, shelf) = (&SHOP.contents, &SHOP.contents.shelf);
+    let mut beside = 0;
+    for item in (0..contents.len()).map(ItemId::new) {
+        let asked = contents.keys.key(item);
+        let offered: HashSet<ItemId> = SHOP
+            .ask(Question::Basket { items: vec![asked] }, None, contents.len())
+            .iter()
+            .map(|recommended| recommended.item)
+            .collect();
+        for rule in contents.bought.lists.row(item.index()) {
+            let may_be = shelf.absence(rule.item).is_none() && shelf.group(rule.item).is_none();
+            assert!(!may_be || offered.contains(&rule.item), "{asked}: {rule:?} is kept out");
+            beside += usize::from(may_be);
+        }
+    }
+    assert!(beside > 100, "{beside} pairs are hardly anything to look at");
 }
 
 #[test]
