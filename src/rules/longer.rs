@@ -84,7 +84,8 @@ pub struct LeftSides {
 impl LeftSides {
     /// Of rules of which those of one left side are neighbours; {} → b is left out.
     pub fn of(rules: &[LongRule]) -> Self {
-        let mut sides = Self { longer: FxHashMap::default(), rules: vec![0..0] };
+        let mut sides = Self::default();
+        sides.rules.push(0..0);
         for (rule, place) in rules.iter().zip(0..).filter(|(rule, _)| !rule.left.is_empty()) {
             let side = rule.left.iter().fold(0, |side, &item| sides.made(side, item));
             let places = &mut sides.rules[side as usize];
