@@ -105,7 +105,7 @@ pub(super) struct Pool<'a> {
     walked: usize,
     weights: [f32; SOURCES],
     /// So many entries of each row are read: its best come first.
-    depth: usize,
+    pub(super) depth: usize,
     scratch: &'a mut Scratch,
 }
 
@@ -185,16 +185,6 @@ impl<'a> Pool<'a> {
     /// Whether the source is listened to at all.
     pub(super) fn listens_to(&self, source: Source) -> bool {
         self.weights[source as usize] > 0.0
-    }
-
-    /// From now on reads so many entries of each row.
-    pub(super) fn read_to(&mut self, depth: usize) {
-        self.depth = depth;
-    }
-
-    /// How many entries of each row are read.
-    pub(super) fn depth(&self) -> usize {
-        self.depth
     }
 
     /// Keeps the item out of the answer.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::evidence::Evidence;
+use super::evidence::{Evidence, orders_with};
 use crate::customers::{Bought, EventKind, History};
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
@@ -250,10 +250,11 @@ pub(super) fn reasons(
 
 /// The rule from one item to another, if the two are bought together more often than by chance.
 fn bought_together(contents: &Contents, with: ItemId, item: ItemId) -> Option<Reason> {
-    let rules = contents.bought.lists.row(with.index());
-    let rule = rules.iter().find(|rule| rule.item == item)?;
-    let counted = Association::of(&contents.bought, rule.together, with, item);
-    Some(Reason::BoughtTogether { with: vec![with], counted })
+    let together = orders_with(contents, with, item);
+    (together > 0).then(|| Reason::BoughtTogether {
+        with: vec![with],
+        counted: Association::of(&contents.bought, together, with, item),
+    })
 }
 
 fn bought_before(contents: &Contents, bought: &Bought, evidence: Evidence) -> Reason {

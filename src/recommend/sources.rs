@@ -43,7 +43,7 @@ pub(super) fn basket(pool: &mut Pool<'_>, due: f32, items: &[&str], history: Opt
     let mut items = known_distinct(pool, items);
     items.iter().for_each(|&item| pool.block(item, Dropped::Asked));
     let arrivals = items.split_off(items.partition_point(|&item| !is_arrival(pool, item)));
-    pool.read_to(depth_for(items.len()));
+    pool.depth = depth_for(items.len());
     items.iter().for_each(|&item| look_ahead(pool, item));
     items.iter().for_each(|&item| block_substitutes(pool, item));
     items.iter().for_each(|&item| propose(pool, (item, 1.0)));
@@ -96,7 +96,7 @@ pub(super) fn customer(
         };
         let leanings = history.leanings(&pool.contents.interests, seeds);
         if !exclude_purchased {
-            pool.read_to(depth_for(leanings.len()));
+            pool.depth = depth_for(leanings.len());
         }
         leanings.iter().for_each(|&(item, _)| look_ahead(pool, item));
         leanings.into_iter().for_each(|seed| propose_beside_pulls(pool, seed));
@@ -142,7 +142,7 @@ fn depth_for(items: usize) -> usize {
 /// Fetches what will be read of an item's lists: for several items this is done before any is read.
 fn look_ahead(pool: &Pool<'_>, item: ItemId) {
     let Contents { bought, collected, viewed, called, neighbours, .. } = pool.contents;
-    let (row, depth) = (item.index(), pool.depth());
+    let (row, depth) = (item.index(), pool.depth);
     bought.lists.touch(row, depth);
     for (source, rules) in [(Source::Collected, collected), (Source::Viewed, viewed)] {
         if pool.listens_to(source) {
