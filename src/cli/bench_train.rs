@@ -33,6 +33,9 @@ pub(super) struct BenchTrain {
     /// Read the log and go no further
     #[arg(long)]
     only_read: bool,
+    /// Leave the index here, for `bench serve`
+    #[arg(long, value_name = "DIR", conflicts_with = "only_read")]
+    index: Option<PathBuf>,
     /// All figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -95,7 +98,8 @@ impl BenchTrain {
                 customers: config.customers.clone(),
                 config: config_value,
             };
-            train(input, &config.train, &Index::at(folder.path().join("index")), begin)?;
+            let directory = self.index.clone().unwrap_or_else(|| folder.path().join("index"));
+            train(input, &config.train, &Index::at(directory), begin)?;
         }
         let stages = stopwatch.finish();
         drop(steps);
