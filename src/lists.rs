@@ -26,6 +26,13 @@ impl<T> Lists<T> {
         Self { offsets, entries: Vec::with_capacity(entries) }
     }
 
+    /// No rows yet, in the room of these two, which must be empty.
+    pub(crate) fn within(mut offsets: Vec<u64>, entries: Vec<T>) -> Self {
+        debug_assert!(offsets.is_empty() && entries.is_empty());
+        offsets.push(0);
+        Self { offsets, entries }
+    }
+
     /// Rows end to end: row i is what lies between offsets i and i + 1.
     ///
     /// Panics unless the offsets ascend from 0 to the number of entries.

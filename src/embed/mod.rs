@@ -30,6 +30,6 @@ pub use factors::{FactorOptions, Factors};
 pub use holders::{Holders, Sum};
 pub use interactions::{Interactions, KindWeights};
 pub use neighbours::{
-    Neighbour, NeighbourOptions, VectorIndex, neighbours, neighbours_among, recall,
+    Neighbour, NeighbourOptions, VectorIndex, neighbours, neighbours_among, neighbours_of, recall,
 };
 pub use unit::{UnitVectors, nearest};

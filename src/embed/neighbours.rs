@@ -51,9 +51,21 @@ impl Default for NeighbourOptions {
 /// `exact_up_to` vectors the answer is exact and the same on any number of threads; beyond, the graph
 /// is built by all threads at once, and may differ a little from run to run.
 pub fn neighbours(vectors: &Vectors, k: usize, options: &NeighbourOptions) -> Lists<Neighbour> {
-    let points = Points::of(vectors);
+    let points = Points::of(vectors, |_| true);
     let found = points.nearest_to(&points, k, options);
     points.spread(vectors.len(), found)
+}
+
+/// The same for the items that are `sought`; the lists of all others are empty.
+pub fn neighbours_of(
+    vectors: &Vectors,
+    sought: impl Fn(ItemId) -> bool,
+    k: usize,
+    options: &NeighbourOptions,
+) -> Lists<Neighbour> {
+    let queries = Points::of(vectors, sought);
+    let found = Points::of(vectors, |_| true).nearest_to(&queries, k, options);
+    queries.spread(vectors.len(), found)
 }
 
 /// Per item `of` its `k` nearest `among` others, as [`neighbours`] would find them there; both ascend, and
@@ -111,7 +123,7 @@ pub struct VectorIndex {
 impl VectorIndex {
     /// An index over the vectors; zero and broken ones are never found.
     pub fn build(vectors: &Vectors, options: &NeighbourOptions) -> Self {
-        let points = Points::of(vectors);
+        let points = Points::of(vectors, |_| true);
         let graph =
             (points.ids.len() > options.exact_up_to).then(|| Graph::build(&points, options));
         Self { points, graph, options: options.clone() }
@@ -156,11 +168,11 @@ impl Points {
         self.data.extend_from_slice(vector);
     }
 
-    fn of(vectors: &Vectors) -> Self {
+    fn of(vectors: &Vectors, wanted: impl Fn(ItemId) -> bool) -> Self {
         let mut points = Self::new(vectors.dim());
-        for index in 0..vectors.len() {
-            if let Some(unit) = unit(vectors.row(index)) {
-                points.push(ItemId::new(index), &unit);
+        for id in (0..vectors.len()).map(ItemId::new).filter(|&id| wanted(id)) {
+            if let Some(unit) = unit(vectors.row(id.index())) {
+                points.push(id, &unit);
             }
         }
         points
@@ -371,6 +383,18 @@ mod tests {
             let plain: Vec<usize> = all[..7].iter().map(|(_, other)| *other).collect();
             let found: Vec<usize> = lists.row(query).iter().map(|n| n.item.index()).collect();
             assert_eq!(found, plain);
+        }
+    }
+
+    #[test]
+    fn those_that_are_sought_have_the_lists_they_would_have_among_all() {
+        let vectors = clustered(1500, 12);
+        let sought = |item: ItemId| item.index() % 7 == 3;
+        let all = neighbours(&vectors, 7, &NeighbourOptions::default());
+        let some = neighbours_of(&vectors, sought, 7, &NeighbourOptions::default());
+        assert_eq!(some.len(), 1500);
+        for (index, (some, all)) in some.rows().zip(all.rows()).enumerate() {
+            assert_eq!(some, if index % 7 == 3 { all } else { &[] });
         }
     }
 

@@ -9,7 +9,7 @@ use super::{MANIFEST, MANIFEST_DIGEST};
 use crate::error::{Error, Result};
 
 /// The format that this program writes and reads.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// `manifest.json`: everything about a generation that is not an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,8 @@ pub struct Manifest {
 pub struct TreeDigest {
     /// Keys in the tree.
     pub entries: u64,
+    /// Bytes of all values: who reads them makes room first.
+    pub bytes: u64,
     /// XXH3-128 over all keys and values in key order, each with its length before it, in hex.
     pub digest: String,
 }
@@ -99,12 +101,14 @@ pub(super) fn digest_of(manifest: &[u8]) -> String {
 #[derive(Default)]
 pub(super) struct Digester {
     entries: u64,
+    bytes: u64,
     hasher: twox_hash::xxhash3_128::Hasher,
 }
 
 impl Digester {
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.entries += 1;
+        self.bytes += value.len() as u64;
         for part in [key, value] {
             self.hasher.write(&(part.len() as u64).to_le_bytes());
             self.hasher.write(part);
@@ -112,7 +116,8 @@ impl Digester {
     }
 
     pub(super) fn finish(self) -> TreeDigest {
-        TreeDigest { entries: self.entries, digest: format!("{:032x}", self.hasher.finish_128()) }
+        let Self { entries, bytes, hasher } = self;
+        TreeDigest { entries, bytes, digest: format!("{:032x}", hasher.finish_128()) }
     }
 }
 
@@ -124,7 +129,7 @@ mod tests {
         "built_by": "0.1.0", "trained_until": "2026-02-28T23:59:59Z", "counts": {"items": 400},
         "account": {"read": 10, "set_aside": {}}, "config": null, "learnt": {"blend": {"related": {"bought": 1.0}}},
         "gate": {"forced": false}, "notes": ["a note"], "customer_keys": "plain",
-        "trees": {"items": {"entries": 1, "digest": "00"}}}"#;
+        "trees": {"items": {"entries": 1, "bytes": 2, "digest": "00"}}}"#;
 
     #[test]
     fn any_bytes_are_a_manifest_or_refused_with_the_file() {

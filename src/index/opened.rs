@@ -1,6 +1,6 @@
 //! sled, opened for reading beside whoever else has it open.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::private::PrivateCopy;
 use crate::error::{Error, Result};
@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 pub struct Opened {
     /// The database.
     pub(crate) db: sled::Db,
+    place: PathBuf,
     /// Where sled works, if not in the place itself. Removed when dropped, after sled.
-    _copy: Option<PrivateCopy>,
+    copy: Option<PrivateCopy>,
 }
 
 impl Opened {
@@ -21,7 +22,7 @@ impl Opened {
     /// Errors name `owner`, the directory that people know: it is damaged, or can't be copied.
     pub fn at(place: &Path, owner: &Path, cache_bytes: u64) -> Result<Self> {
         match open(place, cache_bytes) {
-            Ok(db) => return Ok(Self { db, _copy: None }),
+            Ok(db) => return Ok(Self { db, place: place.to_path_buf(), copy: None }),
             Err(sled::Error::Io(_)) => {}
             Err(error) => {
                 return Err(Error::index(
@@ -33,10 +34,26 @@ impl Opened {
             }
         }
         let copy = PrivateCopy::of(place)?;
+        Self::in_copy(copy, place.to_path_buf(), owner, cache_bytes)
+    }
+
+    /// Closed, and opened once more: in the same place, unless another process was quicker.
+    ///
+    /// Errors: as those of [`Opened::at`].
+    pub fn again(self, owner: &Path, cache_bytes: u64) -> Result<Self> {
+        let Self { db, place, copy } = self;
+        drop(db);
+        match copy {
+            Some(copy) => Self::in_copy(copy, place, owner, cache_bytes),
+            None => Self::at(&place, owner, cache_bytes),
+        }
+    }
+
+    fn in_copy(copy: PrivateCopy, place: PathBuf, owner: &Path, cache_bytes: u64) -> Result<Self> {
         let db = open(&copy.trees(), cache_bytes).map_err(|error| {
             Error::index(owner, format!("sled can't open a copy of it: {error}"))
         })?;
-        Ok(Self { db, _copy: Some(copy) })
+        Ok(Self { db, place, copy: Some(copy) })
     }
 }
 

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::codec::{Entry, read_direction_block, read_list_block, read_vector_block};
+use super::codec::{BLOCK, Entry, read_direction_block, read_list_block, read_vector_block};
 use super::customers::Customers;
 use super::keys::{CustomerKeys, Erased};
 use super::manifest::{Digester, TreeDigest};
@@ -65,8 +66,14 @@ impl Snapshot {
                 format!("its manifest belongs to generation {}", manifest.generation),
             ));
         }
-        let trees = Trees::open(&directory)?;
-        let contents = Loader { trees: &trees, manifest: &manifest }.contents()?;
+        let mut trees = Trees::open(&directory)?;
+        let mut contents = Contents::default();
+        for part in PARTS {
+            part(&Loader { trees: &trees, manifest: &manifest }, &mut contents)?;
+            trees = trees.relieved()?;
+        }
+        let contents = contents.finish();
+        Loader { trees: &trees, manifest: &manifest }.check(&contents)?;
         let keys = CustomerKeys::of(&manifest.customer_keys)?;
         let counts = (contents.len(), contents.categories.len());
         let customers = Customers::new(trees, counts, keys, Arc::new(Erased::of(index)?))?;
@@ -95,12 +102,16 @@ impl Index {
 
 /// Memory for customers' values, bytes.
 const CACHE_BYTES: u64 = 64 << 20;
+/// sled is opened once more after so many bytes.
+const MUCH: u64 = 128 << 20;
 
 /// sled, opened on one generation.
 #[derive(Debug)]
 pub(super) struct Trees {
     opened: Opened,
     directory: PathBuf,
+    /// Bytes read since it was opened.
+    read: AtomicU64,
 }
 
 impl Trees {
@@ -114,7 +125,16 @@ impl Trees {
             ));
         }
         let opened = Opened::at(&place, directory, CACHE_BYTES)?;
-        Ok(Self { opened, directory: directory.to_path_buf() })
+        Ok(Self { opened, directory: directory.to_path_buf(), read: AtomicU64::new(0) })
+    }
+
+    /// The same, opened once more if much was read: sled holds on to large values far beyond its cache.
+    fn relieved(self) -> Result<Self> {
+        if self.read.into_inner() < MUCH {
+            return Ok(Self { read: AtomicU64::new(0), ..self });
+        }
+        let opened = self.opened.again(&self.directory, CACHE_BYTES)?;
+        Ok(Self { opened, read: AtomicU64::new(0), ..self })
     }
 
     /// Entries and digest of what is in the tree now.
@@ -135,6 +155,7 @@ impl Trees {
     fn each(&self, name: &str, mut visit: impl FnMut(&[u8], &[u8]) -> Option<()>) -> Result<()> {
         for entry in &self.tree(name)? {
             let (key, value) = entry.map_err(|error| self.failed(name, &error))?;
+            self.read.fetch_add(value.len() as u64, Ordering::Relaxed);
             visit(&key, &value).ok_or_else(|| self.damaged(name))?;
         }
         Ok(())
@@ -160,19 +181,78 @@ struct Loader<'a> {
     manifest: &'a Manifest,
 }
 
+/// In this order: all but the first want to know how many items there are. Between them sled may forget.
+const PARTS: [fn(&Loader<'_>, &mut Contents) -> Result<()>; 9] = [
+    |loader, contents| loader.items(contents),
+    |loader, contents| loader.bought(contents),
+    |loader, contents| loader.collected(contents),
+    |loader, contents| loader.viewed(contents),
+    |loader, contents| loader.neighbours(contents),
+    |loader, contents| loader.pulls(contents),
+    |loader, contents| loader.visits(contents),
+    |loader, contents| loader.embedding(contents),
+    |loader, contents| loader.rest(contents),
+];
+
 impl Loader<'_> {
-    fn contents(&self) -> Result<Contents> {
-        let mut contents = Contents::default();
-        self.items(&mut contents)?;
+    /// What can only be seen once all is there.
+    fn check(&self, contents: &Contents) -> Result<()> {
+        if contents.trends.by_category.len() != contents.categories.len() {
+            return Err(self.trees.damaged("trends.by_category"));
+        }
+        let rows = contents.categories.len() + 1;
+        let lists = contents.hot.windows.iter();
+        if lists.flat_map(|w| [w.sellers.len(), w.risers.len()]).any(|length| length != rows) {
+            return Err(self.trees.damaged("hot"));
+        }
+        Ok(())
+    }
+
+    fn bought(&self, contents: &mut Contents) -> Result<()> {
+        contents.bought = self.rules("bought", contents.len())?;
+        Ok(())
+    }
+
+    fn collected(&self, contents: &mut Contents) -> Result<()> {
+        contents.collected = self.rules("collected", contents.len())?;
+        Ok(())
+    }
+
+    fn viewed(&self, contents: &mut Contents) -> Result<()> {
+        contents.viewed = self.rules("viewed", contents.len())?;
+        Ok(())
+    }
+
+    fn neighbours(&self, contents: &mut Contents) -> Result<()> {
         let count = contents.len();
-        contents.bought = self.rules("bought", count)?;
-        contents.collected = self.rules("collected", count)?;
-        contents.viewed = self.rules("viewed", count)?;
+        contents.neighbours =
+            self.lists("neighbours", count, |n: &Neighbour| n.item.index() < count)?;
+        Ok(())
+    }
+
+    fn pulls(&self, contents: &mut Contents) -> Result<()> {
+        let count = contents.len();
         contents.called = self.lists("called", count, |pull: &Pull| pull.item.index() < count)?;
         contents.drawn = self.lists("drawn", count, |pull: &Pull| pull.item.index() < count)?;
+        Ok(())
+    }
+
+    fn visits(&self, contents: &mut Contents) -> Result<()> {
+        let count = contents.len();
         contents.next = self.lists("next", count, |rule: &Rule| rule.item.index() < count)?;
-        contents.visits = self.visits(count)?;
         contents.freshness = self.vector_of("visits.freshness", count)?;
+        let sessions = self.any_lists("visits.sessions")?;
+        let postings = self.any_lists("visits.postings")?;
+        let held_by = self.vector_of("visits.held_by", count)?;
+        let clicks: Vec<u32> = self.vector_of("visits.clicks", 2)?;
+        let clicks = u64::from(clicks[0]) | u64::from(clicks[1]) << 32;
+        contents.visits = Visits::from_parts(sessions, postings, held_by, clicks)
+            .ok_or_else(|| self.trees.damaged("visits.sessions"))?;
+        Ok(())
+    }
+
+    fn rest(&self, contents: &mut Contents) -> Result<()> {
+        let count = contents.len();
         contents.rankers =
             self.load_keyed("rankers", |question, json, rankers: &mut BTreeMap<_, _>| {
                 let question = String::from_utf8(question.to_vec()).ok()?;
@@ -180,9 +260,6 @@ impl Loader<'_> {
                 Some(())
             })?;
         contents.longer = self.longer(count)?;
-        contents.neighbours =
-            self.lists("neighbours", count, |n: &Neighbour| n.item.index() < count)?;
-        self.embedding(&mut contents)?;
         let trends = &mut contents.trends;
         trends.recent_buyers = self.vector_of("trends.recent_buyers", count)?;
         trends.share = self.vector_of("trends.share", count)?;
@@ -190,7 +267,7 @@ impl Loader<'_> {
         trends.latest_momentum = self.vector_of("trends.latest_momentum", count)?;
         trends.idle_days = self.vector_of("trends.idle_days", count)?;
         trends.ranking = self.vector("trends.ranking")?;
-        trends.by_category = self.load("trends.by_category", read_list_block)?;
+        trends.by_category = self.any_lists("trends.by_category")?;
         let ranked = trends.ranking.iter().chain(trends.by_category.entries());
         if ranked.clone().any(|item| item.index() >= count) {
             return Err(self.trees.damaged("trends.ranking"));
@@ -208,22 +285,16 @@ impl Loader<'_> {
         contents.now = self.vector_of::<Timestamp>("clock.now", 1)?[0];
         let clock = self.vector_of::<u32>("clock.rest", 2)?;
         (contents.timed, contents.trends.recent_days) = (clock[0] != 0, clock[1]);
-
-        let contents = contents.finish();
-        if contents.trends.by_category.len() != contents.categories.len() {
-            return Err(self.trees.damaged("trends.by_category"));
-        }
-        let rows = contents.categories.len() + 1;
-        let lists = contents.hot.windows.iter();
-        if lists.flat_map(|w| [w.sellers.len(), w.risers.len()]).any(|length| length != rows) {
-            return Err(self.trees.damaged("hot"));
-        }
-        Ok(contents)
+        Ok(())
     }
 
     fn embedding(&self, contents: &mut Contents) -> Result<()> {
         let count = contents.len();
-        let (dim, steps): (usize, Vec<i8>) = self.load("vectors", read_direction_block)?;
+        let (dim, steps): (usize, Vec<i8>) = self.load_into(
+            "vectors",
+            |tree| (0, roomy_for(tree)),
+            |_, block, steps| read_direction_block(block, steps),
+        )?;
         contents.vectors = UnitVectors::from_steps(dim, steps)
             .filter(|vectors| vectors.len() == count || vectors.is_empty())
             .ok_or_else(|| self.trees.damaged("vectors"))?;
@@ -245,8 +316,8 @@ impl Loader<'_> {
         for window in Window::ALL {
             let lists = &mut hot.windows[window as usize];
             let tree = |kind: &str| format!("hot.{}.{kind}", window.name());
-            lists.sellers = self.load(&tree("sellers"), read_list_block)?;
-            lists.risers = self.load(&tree("risers"), read_list_block)?;
+            lists.sellers = self.any_lists(&tree("sellers"))?;
+            lists.risers = self.any_lists(&tree("risers"))?;
             let known = |item: ItemId| item.index() < count;
             if !lists.sellers.entries().iter().all(|seller: &Seller| known(seller.item)) {
                 return Err(self.trees.damaged(&tree("sellers")));
@@ -283,18 +354,15 @@ impl Loader<'_> {
     }
 
     fn items(&self, contents: &mut Contents) -> Result<()> {
-        let rows: Vec<(String, Item)> = self.load("items", |block, rows: &mut Vec<_>| {
-            let block: Vec<(String, Item)> = serde_json::from_slice(block).ok()?;
-            rows.extend(block);
-            Some(())
+        let room =
+            |tree: &TreeDigest| (Interner::<ItemId>::new(), roomy(BLOCK as u64 * tree.entries));
+        let (keys, items) = self.load_into("items", room, |_, block, (keys, items)| {
+            let rows: Vec<(String, Item)> = serde_json::from_slice(block).ok()?;
+            rows.into_iter().try_for_each(|(key, item)| {
+                let is_next = keys.intern(&key).index() == items.len();
+                is_next.then(|| items.push(item))
+            })
         })?;
-        let (mut keys, mut items) = (Interner::<ItemId>::new(), Vec::with_capacity(rows.len()));
-        for (number, (key, item)) in rows.into_iter().enumerate() {
-            if keys.intern(&key).index() != number {
-                return Err(self.trees.damaged("items"));
-            }
-            items.push(item);
-        }
         (contents.keys, contents.items) = (Arc::new(keys), Arc::new(items));
         Ok(())
     }
@@ -308,18 +376,8 @@ impl Loader<'_> {
         })
     }
 
-    fn visits(&self, count: usize) -> Result<Visits> {
-        let sessions = self.load("visits.sessions", read_list_block)?;
-        let postings = self.load("visits.postings", read_list_block)?;
-        let held_by = self.vector_of("visits.held_by", count)?;
-        let clicks: Vec<u32> = self.vector_of("visits.clicks", 2)?;
-        let clicks = u64::from(clicks[0]) | u64::from(clicks[1]) << 32;
-        Visits::from_parts(sessions, postings, held_by, clicks)
-            .ok_or_else(|| self.trees.damaged("visits.sessions"))
-    }
-
     fn longer(&self, count: usize) -> Result<Vec<LongRule>> {
-        let left: Lists<ItemId> = self.load("longer.left", read_list_block)?;
+        let left: Lists<ItemId> = self.any_lists("longer.left")?;
         let rest: Vec<u32> = self.vector_of("longer.rest", 3 * left.len())?;
         let known = |index: usize| index < count;
         if !left.entries().iter().all(|item| known(item.index()))
@@ -345,15 +403,23 @@ impl Loader<'_> {
         count: usize,
         sound: impl Fn(&T) -> bool,
     ) -> Result<Lists<T>> {
-        let lists: Lists<T> = self.load(name, read_list_block)?;
+        let lists: Lists<T> = self.any_lists(name)?;
         if lists.len() > count || !lists.entries().iter().all(sound) {
             return Err(self.trees.damaged(name));
         }
         Ok(lists)
     }
 
+    fn any_lists<T: Entry>(&self, name: &str) -> Result<Lists<T>> {
+        let room = |tree: &TreeDigest| {
+            let (offsets, entries) = (roomy(BLOCK as u64 * tree.entries + 1), roomy_for(tree));
+            Lists::within(offsets, entries)
+        };
+        self.load_into(name, room, |_, block, lists| read_list_block(block, lists))
+    }
+
     fn vector<T: Entry>(&self, name: &str) -> Result<Vec<T>> {
-        self.load(name, read_vector_block)
+        self.load_into(name, roomy_for, |_, block, values| read_vector_block(block, values))
     }
 
     fn vector_of<T: Entry>(&self, name: &str, count: usize) -> Result<Vec<T>> {
@@ -377,13 +443,24 @@ impl Loader<'_> {
         name: &str,
         read: impl Fn(&[u8], &[u8], &mut T) -> Option<()>,
     ) -> Result<T> {
+        self.load_into(name, |_| T::default(), read)
+    }
+
+    /// Reads a tree into what has `room` for all of it. The first touch of a page is what loading takes longest
+    /// over, and what grows as it is filled touches three times as many.
+    fn load_into<T>(
+        &self,
+        name: &str,
+        room: impl FnOnce(&TreeDigest) -> T,
+        read: impl Fn(&[u8], &[u8], &mut T) -> Option<()>,
+    ) -> Result<T> {
         let expected = self.manifest.trees.get(name).ok_or_else(|| {
             Error::index(
                 &self.trees.directory,
                 format!("its manifest does not name tree {name}; train again"),
             )
         })?;
-        let mut value = T::default();
+        let mut value = room(expected);
         let mut digester = Digester::default();
         self.trees.each(name, |key, block| {
             digester.add(key, block);
@@ -394,4 +471,16 @@ impl Loader<'_> {
         }
         Ok(value)
     }
+}
+
+/// Empty, with room for `count`; without, if the system does not have it: a count may be wrong.
+fn roomy<T>(count: u64) -> Vec<T> {
+    let mut values = Vec::new();
+    let _ = usize::try_from(count).map(|count| values.try_reserve_exact(count));
+    values
+}
+
+/// With room for all that the tree's values can hold.
+fn roomy_for<T>(tree: &TreeDigest) -> Vec<T> {
+    roomy(tree.bytes / size_of::<T>().max(1) as u64)
 }

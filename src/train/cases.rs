@@ -34,6 +34,12 @@ pub(super) struct Split {
     pub(super) session: Vec<Case>,
 }
 
+/// What a rehearsal is asked about; the rest it need not know.
+pub(super) struct Asked {
+    pub(super) customers: FxHashSet<CustomerId>,
+    pub(super) items: FxHashSet<ItemId>,
+}
+
 /// The held-out part is at most so many days …
 const LONGEST_DAYS: f64 = 28.0;
 /// … and at most this share of the log.
@@ -75,10 +81,15 @@ impl Case {
 }
 
 impl Split {
-    /// Who asks anything.
-    pub(super) fn customers(&self) -> FxHashSet<CustomerId> {
-        let cases = Kind::ALL.iter().flat_map(|&kind| self.cases(kind));
-        cases.filter_map(|case| case.customer).collect()
+    /// Who asks anything, and all items that their questions can start from: those asked with, and those
+    /// of their pasts.
+    pub(super) fn asked(&self) -> Asked {
+        let cases = || Kind::ALL.iter().flat_map(|&kind| self.cases(kind));
+        let customers: FxHashSet<CustomerId> = cases().filter_map(|case| case.customer).collect();
+        let mut items: FxHashSet<ItemId> = cases().flat_map(|case| &case.items).copied().collect();
+        let known = |event: &&Event| event.customer.is_some_and(|c| customers.contains(&c));
+        items.extend(self.past.events.iter().filter(known).map(|event| event.item));
+        Asked { customers, items }
     }
 
     /// The cases that ask this question.

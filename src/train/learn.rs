@@ -6,10 +6,13 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
 
+use super::cases::Asked;
 use super::{TrainOptions, pulls};
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::{Cadence, Foretold, History, Interests, KEPT_DUE, Recurrence, histories};
-use crate::embed::{FactorOptions, Factors, Interactions, KindWeights, UnitVectors, neighbours};
+use crate::embed::{
+    FactorOptions, Factors, Interactions, KindWeights, UnitVectors, neighbours, neighbours_of,
+};
 use crate::events::{EventLog, Sessions, baskets, sessions};
 use crate::ids::{CustomerId, ItemId};
 use crate::index::Contents;
@@ -55,13 +58,13 @@ pub fn learn(
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
 ) -> Learnt {
-    learn_for(|_| true, log, items.into(), zone, options, watch)
+    learn_for(None, log, items.into(), zone, options, watch)
 }
 
-/// The same, but for customers who do not pass an empty past is learnt: a rehearsal has no use for those
-/// who will not ask, and there are several of it in memory.
+/// The same, but of customers and items that nobody asks about, if it is said what is `asked`, no past and
+/// no neighbours are learnt: there are several rehearsals in memory, and each takes its time.
 pub(super) fn learn_for(
-    asks: impl Fn(CustomerId) -> bool,
+    asked: Option<&Asked>,
     log: &EventLog,
     items: Arc<Vec<Item>>,
     zone: &TimeZone,
@@ -93,7 +96,11 @@ pub(super) fn learn_for(
     let interactions = Interactions::from_log(log, &options_of_factors);
     let factors = Factors::learn(&interactions, &options_of_factors);
     watch("finding neighbours");
-    let neighbours = neighbours(&factors.items, options.neighbours_per_item, &options.neighbours);
+    let (per_item, how) = (options.neighbours_per_item, &options.neighbours);
+    let neighbours = match asked {
+        Some(asked) => neighbours_of(&factors.items, |i| asked.items.contains(&i), per_item, how),
+        None => neighbours(&factors.items, per_item, how),
+    };
     let (touched, vectors) = (interactions.touched(), UnitVectors::from(&factors.items));
     drop((interactions, factors));
 
@@ -104,9 +111,11 @@ pub(super) fn learn_for(
     let recurrence = Recurrence::learn(&baskets, &categories, count, log.timed);
     let cadence = Cadence::learn(&baskets, count, log.timed, &options.history);
     let mut histories = histories(log, &baskets, &cadence, now, &options.history);
-    for (index, history) in histories.iter_mut().enumerate() {
-        if !asks(CustomerId::new(index)) {
-            *history = History::default();
+    if let Some(asked) = asked {
+        for (index, history) in histories.iter_mut().enumerate() {
+            if !asked.customers.contains(&CustomerId::new(index)) {
+                *history = History::default();
+            }
         }
     }
     histories.par_iter_mut().for_each(|history| {

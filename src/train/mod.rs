@@ -197,9 +197,7 @@ pub fn learn_tuned(
     watch("holding back the last weeks, to tune on");
     let split = Split::of(log, 0, zone, gap);
     let learn_before = |split: &Split, options: &TrainOptions, watch: &mut _| {
-        let asking = split.customers();
-        let asks = |customer| asking.contains(&customer);
-        learn_for(asks, &split.past, items.clone(), zone, options, watch)
+        learn_for(Some(&split.asked()), &split.past, items.clone(), zone, options, watch)
     };
     let mut learnt = learn_before(&split, &options, watch);
     watch("tuning the rules");
