@@ -142,6 +142,13 @@ impl Weights {
         }
     }
 
+    /// The same weights but for that of one source, by its place among the fields.
+    pub fn with_source(&self, source: usize, weight: f32) -> Self {
+        let mut by_source = self.by_source();
+        by_source[source] = weight;
+        self.with_sources(by_source)
+    }
+
     /// In the order of the fields.
     pub fn by_source(&self) -> [f32; SOURCES] {
         let &Self { bought, collected, called, drawn, viewed, next, onward, longer, .. } = self;
@@ -155,7 +162,7 @@ impl Weights {
     }
 
     /// What the sources say together: Σ weight × what the source says.
-    pub(super) fn sum(by_source: &[f32; SOURCES], says: &[f32; SOURCES]) -> f32 {
+    pub fn sum(by_source: &[f32; SOURCES], says: &[f32; SOURCES]) -> f32 {
         by_source.iter().zip(says).map(|(weight, says)| weight * says).sum()
     }
 

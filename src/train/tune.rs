@@ -92,10 +92,20 @@ const BY_BLEND: usize = 150;
 /// A step must raise the figure by at least this much.
 const LEAST_GAIN: f64 = 2e-5;
 const ROUNDS: usize = 6;
+/// What a weight is multiplied with …
+const STEPS: [f32; 7] = [0.0, 0.25, 0.5, 0.75, 1.4, 2.0, 4.0];
+/// … or what one that was none becomes, in units of its source beside the loudest.
+const FIRST_STEPS: [f32; 4] = [0.02, 0.06, 0.2, 0.6];
 /// A weight below this, in units of its source beside the loudest, is as good as none.
 const LEAST_WEIGHT: f32 = 1e-3;
 
-/// One case with its candidates.
+/// Cases, with every candidate's momentum raised to the same power.
+struct Trials {
+    each: Vec<Trial>,
+    power: f32,
+}
+
+/// One case with its candidates, by id.
 struct Trial {
     candidates: Vec<Candidate>,
     truths: usize,
@@ -105,6 +115,8 @@ struct Candidate {
     item: ItemId,
     right: bool,
     momentum: f32,
+    /// Momentum to the power of [`Trials::power`].
+    raised: f32,
     says: [f32; SOURCES],
 }
 
@@ -121,19 +133,19 @@ pub(super) fn tune(
             continue;
         }
         let most = share.times(USUAL_CASES).min(cases);
-        let trials = |heard: &Weights, start: &Weights| -> Vec<Trial> {
+        let trials = |heard: &Weights, start: &Weights| -> Trials {
             let of = |r: &Rehearsal| {
                 let all = r.split.cases(kind);
                 let asked = evenly(all, (all.len() * most).div_ceil(cases));
                 trials(&r.learnt, kind, asked, heard, start)
             };
-            rehearsals.iter().flat_map(of).collect()
+            Trials::new(rehearsals.iter().flat_map(of).collect(), start.momentum)
         };
         let metric = Metric::of_question(kind);
         let weights = blend.of_mut(kind);
         let found = starts(kind, weights).into_iter().map(|start| {
             let heard = start.with_sources([1.0; SOURCES]);
-            climb_from_all(&trials(&heard, &start), start, metric)
+            climb_from_all(trials(&heard, &start), start, metric)
         });
         let best = found.reduce(|a, b| if b.1.after > a.1.after { b } else { a });
         if let Some((best, score)) = best {
@@ -167,7 +179,8 @@ pub(super) fn figure(
     metric: Metric,
 ) -> f64 {
     let asked = evenly(cases, USUAL_CASES);
-    mean(&trials(learnt, kind, asked, weights, weights), weights, metric)
+    Trials::new(trials(learnt, kind, asked, weights, weights), weights.momentum)
+        .mean(weights, metric)
 }
 
 /// The cases with the candidates that `heard` listens to and `start` or one source puts near its
@@ -210,30 +223,84 @@ impl Trial {
                 item,
                 right: truth.binary_search(&item).is_ok(),
                 momentum: contents.trends.momentum[item.index()],
+                raised: f32::NAN,
                 says,
             })
             .collect();
         prune(&mut candidates, |c| weights.score(&by_source, &c.says, c.momentum));
+        candidates.sort_unstable_by_key(|candidate| candidate.item);
         Self { candidates, truths: truth.len() }
     }
 
-    fn judge(&self, weights: &Weights, by_source: &[f32; SOURCES], metric: Metric) -> f64 {
+    /// How good the order is that the candidates' scores put them in; of equals the lower id comes first.
+    fn judge(&self, metric: Metric, scores: impl Iterator<Item = f32>) -> f64 {
         let cutoff = metric.cutoff();
-        let mut top: Vec<(f32, ItemId, bool)> = self
-            .candidates
-            .iter()
-            .map(|c| (weights.score(by_source, &c.says, c.momentum), c.item, c.right))
-            .collect();
-        let better = |a: &(f32, ItemId, bool), b: &(f32, ItemId, bool)| {
-            b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
-        };
-        if top.len() > cutoff {
-            top.select_nth_unstable_by(cutoff - 1, better);
-            top.truncate(cutoff);
+        let (mut best, mut right) = ([f32::NEG_INFINITY; MOST_PLACES], [false; MOST_PLACES]);
+        for (score, candidate) in scores.zip(&self.candidates) {
+            if score > best[cutoff - 1] {
+                let place = best[..cutoff].partition_point(|better| *better >= score);
+                best.copy_within(place..cutoff - 1, place + 1);
+                right.copy_within(place..cutoff - 1, place + 1);
+                (best[place], right[place]) = (score, candidate.right);
+            }
         }
-        top.sort_unstable_by(better);
-        let right: Vec<bool> = top.into_iter().map(|(_, _, right)| right).collect();
-        metric.of(&right, self.truths)
+        metric.of(&right[..cutoff.min(self.candidates.len())], self.truths)
+    }
+}
+
+/// No [`Metric`] looks further.
+const MOST_PLACES: usize = 20;
+
+impl Trials {
+    fn new(each: Vec<Trial>, power: f32) -> Self {
+        let mut trials = Self { each, power: f32::NAN };
+        trials.raise(power);
+        trials
+    }
+
+    fn raise(&mut self, power: f32) {
+        if power != self.power {
+            let raise = |trial: &mut Trial| {
+                trial.candidates.iter_mut().for_each(|c| c.raised = c.momentum.powf(power));
+            };
+            self.each.par_iter_mut().for_each(raise);
+            self.power = power;
+        }
+    }
+
+    /// The mean figure with these weights.
+    fn mean(&self, weights: &Weights, metric: Metric) -> f64 {
+        let by_source = weights.by_source();
+        let judge = |trial: &Trial| {
+            let sums = trial.candidates.iter().map(|c| (c, Weights::sum(&by_source, &c.says)));
+            match weights.momentum == self.power {
+                true => trial.judge(metric, sums.map(|(c, sum)| sum * c.raised)),
+                false => trial
+                    .judge(metric, sums.map(|(c, sum)| sum * c.momentum.powf(weights.momentum))),
+            }
+        };
+        let figures: Vec<f64> = self.each.par_iter().map(judge).collect();
+        figures.iter().sum::<f64>() / figures.len() as f64 // in order: the same on any number of threads
+    }
+
+    /// The mean figure with each of these weights for one source, the others being as they are.
+    fn means(&self, weights: &Weights, source: usize, values: &[f32], metric: Metric) -> Vec<f64> {
+        let heard: Vec<f32> =
+            values.iter().map(|&v| weights.with_source(source, v).by_source()[source]).collect();
+        let mut others = weights.by_source();
+        others[source] = 0.0;
+        let judge = |sums: &mut Vec<f32>, trial: &Trial| {
+            sums.clear();
+            sums.extend(trial.candidates.iter().map(|c| Weights::sum(&others, &c.says)));
+            let score = |value: f32| {
+                let each = sums.iter().zip(&trial.candidates);
+                each.map(move |(sum, c)| (sum + value * c.says[source]) * c.raised)
+            };
+            heard.iter().map(|&value| trial.judge(metric, score(value))).collect::<Vec<_>>()
+        };
+        let figures: Vec<Vec<f64>> = self.each.par_iter().map_init(Vec::new, judge).collect();
+        let mean = |nth| figures.iter().map(|of_trial| of_trial[nth]).sum::<f64>();
+        (0..values.len()).map(|nth| mean(nth) / figures.len() as f64).collect()
     }
 }
 
@@ -259,17 +326,9 @@ fn prune(candidates: &mut Vec<Candidate>, blend: impl Fn(&Candidate) -> f32) {
     candidates.retain(|_| kept.next() == Some(true));
 }
 
-fn mean(trials: &[Trial], weights: &Weights, metric: Metric) -> f64 {
-    let by_source = weights.by_source();
-    let values: Vec<f64> =
-        trials.par_iter().map(|trial| trial.judge(weights, &by_source, metric)).collect();
-    values.iter().sum::<f64>() / values.len() as f64 // in order: the same on any number of threads
-}
-
 /// The better of two climbs: from what the blend was, and, where it does better, from the best source alone.
-fn climb_from_all(trials: &[Trial], start: Weights, metric: Metric) -> (Weights, Score) {
-    let units = units(trials);
-    let figure = |weights: &Weights| mean(trials, weights, metric);
+fn climb_from_all(mut trials: Trials, start: Weights, metric: Metric) -> (Weights, Score) {
+    let units = units(&trials.each);
     let plain = start.clone();
     let alone = |source: usize| {
         let mut by_source = [0.0; SOURCES];
@@ -278,19 +337,19 @@ fn climb_from_all(trials: &[Trial], start: Weights, metric: Metric) -> (Weights,
     };
     let heard = (0..SOURCES).filter(|&source| units[source] > 0.0);
     let (single, source) = heard
-        .map(|source| (figure(&alone(source)), source))
+        .map(|source| (trials.mean(&alone(source), metric), source))
         .fold((0.0, 0), |best, next| if next.0 > best.0 { next } else { best });
-    let before = figure(&start);
-    let mut best = climb(trials, &units, start, metric);
+    let before = trials.mean(&start, metric);
+    let mut best = climb(&mut trials, &units, start, metric);
     if single > before {
-        let from_single = climb(trials, &units, alone(source), metric);
+        let from_single = climb(&mut trials, &units, alone(source), metric);
         best = if from_single.1 > best.1 { from_single } else { best };
     }
     let (weights, after) = best;
     let score = Score {
         metric: metric.name(),
-        cases: trials.len(),
-        popularity: figure(&Weights::only_popular()),
+        cases: trials.each.len(),
+        popularity: trials.mean(&Weights::only_popular(), metric),
         best_source: Weights::NAMES[source],
         single,
         before,
@@ -312,36 +371,32 @@ fn units(trials: &[Trial]) -> [f32; SOURCES] {
 
 /// Coordinate ascent: one weight at a time is made smaller, larger, or nothing, as long as it helps.
 fn climb(
-    trials: &[Trial],
+    trials: &mut Trials,
     units: &[f32; SOURCES],
     start: Weights,
     metric: Metric,
 ) -> (Weights, f64) {
-    let figure = |weights: &Weights| mean(trials, weights, metric);
-    let mut best = (start.clone(), figure(&start));
+    let mut best = (start.clone(), trials.mean(&start, metric));
     for _ in 0..ROUNDS {
         let round = best.1;
+        trials.raise(best.0.momentum);
         for source in (0..SOURCES).filter(|&source| units[source] > 0.0) {
             let present = best.0.by_source();
             let unit = units[source] * loudest(&present, units);
-            let steps: Vec<f32> = if present[source] > LEAST_WEIGHT * unit {
-                [0.0, 0.25, 0.5, 0.75, 1.4, 2.0, 4.0].map(|step| step * present[source]).into()
-            } else {
-                [0.02, 0.06, 0.2, 0.6].map(|step| step * unit).into()
+            let steps: Vec<f32> = match present[source] > LEAST_WEIGHT * unit {
+                true => STEPS.map(|step| step * present[source]).into(),
+                false => FIRST_STEPS.map(|step| step * unit).into(),
             };
-            for value in steps {
-                let mut by_source = best.0.by_source();
-                by_source[source] = value;
-                let tried = best.0.with_sources(by_source);
-                let found = figure(&tried);
+            let found = trials.means(&best.0, source, &steps, metric);
+            for (&value, found) in steps.iter().zip(found) {
                 if found > best.1 + LEAST_GAIN {
-                    best = (tried, found);
+                    best = (best.0.with_source(source, value), found);
                 }
             }
         }
         for momentum in [0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0] {
             let tried = Weights { momentum, ..best.0.clone() };
-            let found = figure(&tried);
+            let found = trials.mean(&tried, metric);
             if found > best.1 + LEAST_GAIN {
                 best = (tried, found);
             }
