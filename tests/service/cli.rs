@@ -28,7 +28,7 @@ impl Desk {
     /// A desk with the files of a made-up shop, trained once into `index`.
     fn with_a_shop() -> (Self, Shop) {
         let desk = Self::new();
-        let options = ShopOptions { customers: 300, items: 60, days: 90, ..ShopOptions::default() };
+        let options = ShopOptions { customers: 150, items: 60, days: 60, ..ShopOptions::default() };
         let shop = make(&options).expect("the options are in range");
         shop.write(desk.folder.path()).expect("the folder can be written");
         succeeds(&desk.run(TRAIN));
