@@ -139,7 +139,7 @@ pub(super) fn tune(
                 let asked = evenly(all, (all.len() * most).div_ceil(cases));
                 trials(&r.learnt, kind, asked, heard, start)
             };
-            Trials::new(rehearsals.iter().flat_map(of).collect(), start.momentum)
+            Trials::new(rehearsals.iter().flat_map(of).collect())
         };
         let metric = Metric::of_question(kind);
         let weights = blend.of_mut(kind);
@@ -179,8 +179,7 @@ pub(super) fn figure(
     metric: Metric,
 ) -> f64 {
     let asked = evenly(cases, USUAL_CASES);
-    Trials::new(trials(learnt, kind, asked, weights, weights), weights.momentum)
-        .mean(weights, metric)
+    Trials::new(trials(learnt, kind, asked, weights, weights)).mean(weights, metric)
 }
 
 /// The cases with the candidates that `heard` listens to and `start` or one source puts near its
@@ -252,10 +251,8 @@ impl Trial {
 const MOST_PLACES: usize = 20;
 
 impl Trials {
-    fn new(each: Vec<Trial>, power: f32) -> Self {
-        let mut trials = Self { each, power: f32::NAN };
-        trials.raise(power);
-        trials
+    fn new(each: Vec<Trial>) -> Self {
+        Self { each, power: f32::NAN }
     }
 
     fn raise(&mut self, power: f32) {
@@ -269,22 +266,26 @@ impl Trials {
     }
 
     /// The mean figure with these weights.
-    fn mean(&self, weights: &Weights, metric: Metric) -> f64 {
+    fn mean(&mut self, weights: &Weights, metric: Metric) -> f64 {
+        self.raise(weights.momentum);
         let by_source = weights.by_source();
         let judge = |trial: &Trial| {
-            let sums = trial.candidates.iter().map(|c| (c, Weights::sum(&by_source, &c.says)));
-            match weights.momentum == self.power {
-                true => trial.judge(metric, sums.map(|(c, sum)| sum * c.raised)),
-                false => trial
-                    .judge(metric, sums.map(|(c, sum)| sum * c.momentum.powf(weights.momentum))),
-            }
+            let score = |c: &Candidate| Weights::sum(&by_source, &c.says) * c.raised;
+            trial.judge(metric, trial.candidates.iter().map(score))
         };
         let figures: Vec<f64> = self.each.par_iter().map(judge).collect();
         figures.iter().sum::<f64>() / figures.len() as f64 // in order: the same on any number of threads
     }
 
     /// The mean figure with each of these weights for one source, the others being as they are.
-    fn means(&self, weights: &Weights, source: usize, values: &[f32], metric: Metric) -> Vec<f64> {
+    fn means(
+        &mut self,
+        weights: &Weights,
+        source: usize,
+        values: &[f32],
+        metric: Metric,
+    ) -> Vec<f64> {
+        self.raise(weights.momentum);
         let heard: Vec<f32> =
             values.iter().map(|&v| weights.with_source(source, v).by_source()[source]).collect();
         let mut others = weights.by_source();
@@ -379,7 +380,6 @@ fn climb(
     let mut best = (start.clone(), trials.mean(&start, metric));
     for _ in 0..ROUNDS {
         let round = best.1;
-        trials.raise(best.0.momentum);
         for source in (0..SOURCES).filter(|&source| units[source] > 0.0) {
             let present = best.0.by_source();
             let unit = units[source] * loudest(&present, units);
