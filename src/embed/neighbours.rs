@@ -262,6 +262,7 @@ impl Nearest {
     pub(super) fn sorted(mut self) -> Vec<Neighbour> {
         self.cut();
         self.kept.sort_unstable_by(nearest_first);
+        self.kept.shrink_to_fit(); // there will be one for each item
         self.kept
     }
 }
