@@ -60,3 +60,26 @@ impl Opened {
 fn open(place: &Path, cache_bytes: u64) -> sled::Result<sled::Db> {
     sled::Config::new().path(place).cache_capacity(cache_bytes).flush_every_ms(None).open()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_opened_again_is_where_it_was_and_holds_the_same() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = folder.path().join("sled");
+        let first = Opened::at(&place, folder.path(), 1 << 20).expect("a place of its own");
+        first.db.insert("key", "value").and_then(|_| first.db.flush()).expect("written");
+        let beside = Opened::at(&place, folder.path(), 1 << 20).expect("a copy");
+        let copied = beside.copy.as_ref().map(PrivateCopy::trees).expect("it is in use");
+
+        let beside = beside.again(folder.path(), 1 << 20).expect("the same copy");
+        let first = first.again(folder.path(), 1 << 20).expect("the same place");
+        assert_eq!(beside.copy.as_ref().map(PrivateCopy::trees), Some(copied));
+        assert!(first.copy.is_none());
+        for opened in [first, beside] {
+            assert_eq!(opened.db.get("key").expect("readable").as_deref(), Some(&b"value"[..]));
+        }
+    }
+}

@@ -413,3 +413,59 @@ fn loudest(by_source: &[f32; SOURCES], units: &[f32; SOURCES]) -> f32 {
     let loud = by_source.iter().zip(units).filter(|(_, unit)| **unit > 0.0);
     loud.map(|(weight, unit)| weight / unit).fold(f32::MIN_POSITIVE, f32::max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scores are few, so that many are equal.
+    fn random(cases: usize, candidates: usize) -> Trials {
+        let mut random = fastrand::Rng::with_seed(23);
+        let mut trial = || {
+            let mut candidate = |item| Candidate {
+                item: ItemId::new(item),
+                right: random.u8(..5) == 0,
+                momentum: [0.25, 1.0, 4.0][random.usize(..3)],
+                raised: f32::NAN,
+                says: std::array::from_fn(|_| f32::from(random.u8(..3))),
+            };
+            let candidates: Vec<Candidate> = (0..candidates).map(&mut candidate).collect();
+            Trial { truths: candidates.iter().filter(|c| c.right).count().max(1), candidates }
+        };
+        Trials::new((0..cases).map(|_| trial()).collect())
+    }
+
+    #[test]
+    fn a_figure_is_that_of_the_candidates_sorted_by_score_and_id() {
+        let weights = Weights { momentum: 0.5, ..Weights::default() };
+        for metric in [Metric::Ndcg10, Metric::Recall10, Metric::Mrr20] {
+            for candidates in [1, 9, 10, 60] {
+                let mut trials = random(40, candidates);
+                let sorted = |trial: &Trial| {
+                    let score =
+                        |c: &Candidate| weights.score(&weights.by_source(), &c.says, c.momentum);
+                    let mut all: Vec<&Candidate> = trial.candidates.iter().collect();
+                    all.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.item.cmp(&b.item)));
+                    let right: Vec<bool> =
+                        all.iter().take(metric.cutoff()).map(|c| c.right).collect();
+                    metric.of(&right, trial.truths)
+                };
+                let plain = trials.each.iter().map(sorted).sum::<f64>() / 40.0;
+                assert!((trials.mean(&weights, metric) - plain).abs() < 1e-12, "{metric:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_tried_at_once_have_the_figures_they_have_one_by_one() {
+        let mut trials = random(40, 60);
+        let weights = Weights { momentum: 0.5, viewed: 0.5, ..Weights::default() };
+        let values = [0.0, 0.25, 1.0, 8.0];
+        for source in 0..SOURCES {
+            let at_once = trials.means(&weights, source, &values, Metric::Ndcg10);
+            let alone = values
+                .map(|value| trials.mean(&weights.with_source(source, value), Metric::Ndcg10));
+            assert_eq!(at_once, alone, "{}", Weights::NAMES[source]);
+        }
+    }
+}
