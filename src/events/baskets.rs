@@ -14,7 +14,7 @@ pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
     let mut lines: Vec<(Option<CustomerId>, u64, u32)> = (0..)
         .zip(&log.events)
         .filter(|(_, event)| event.kind == EventKind::Purchase)
-        .map(|(place, event)| (event.customer, together(event, zone), place))
+        .map(|(place, event)| (event.customer, order_of(event, zone), place))
         .collect();
     lines.par_sort_unstable();
     let mut orders: Vec<&[_]> = lines.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
@@ -38,7 +38,7 @@ pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
 }
 
 /// What makes purchases one basket: the shop's order (or session) id, else the day in the shop's zone.
-fn together(event: &Event, zone: &TimeZone) -> u64 {
+pub fn order_of(event: &Event, zone: &TimeZone) -> u64 {
     const DAYS: u64 = 1 << 63; // above all orders
     match event.group {
         Some(order) => order.index() as u64,

@@ -24,7 +24,7 @@ mod torment;
 
 pub use account::{Account, Cause, FileAccount};
 pub use attributes::{CustomerAttributes, read_attributes};
-pub use baskets::baskets;
+pub use baskets::{baskets, order_of};
 pub use log::{EventLog, Events};
 pub use options::ReadOptions;
 pub use read::{GroupKeys, Reading, read, read_with_groups};

@@ -1,10 +1,11 @@
-//! Questions of which the answers are known: the log's last weeks, put as customers would have asked.
+//! Questions of which the answers are known: what was held back of the log, put as customers would have asked.
 
 use jiff::tz::TimeZone;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::cut::{Cut, scrambled};
 use crate::customers::History;
-use crate::events::{Event, EventKind, EventLog, baskets, sessions};
+use crate::events::{Baskets, Event, EventKind, EventLog, baskets, sessions};
 use crate::ids::{CustomerId, ItemId};
 use crate::index::Contents;
 use crate::recommend::Kind;
@@ -22,7 +23,7 @@ pub(super) struct Case {
     pub(super) later: Vec<ItemId>,
 }
 
-/// The log cut in two: what may be learnt from, and what it is asked about afterwards.
+/// What may be learnt from, and what is asked about what came after it.
 #[derive(Debug)]
 pub(super) struct Split {
     pub(super) past: EventLog,
@@ -40,10 +41,6 @@ pub(super) struct Asked {
     pub(super) items: FxHashSet<ItemId>,
 }
 
-/// The held-out part is at most so many days …
-const LONGEST_DAYS: f64 = 28.0;
-/// … and at most this share of the log.
-const LARGEST_SHARE: f64 = 0.12;
 /// Cases per question, at most.
 const CASES: usize = 5_000;
 /// A basket asks at most so often what goes with one of its items.
@@ -104,10 +101,9 @@ impl Split {
         }
     }
 
-    /// Cuts the log so that its end can be asked about. Without times, the `nth` tenth of its orders and
-    /// visits.
-    pub(super) fn of(log: &EventLog, nth: u64, zone: &TimeZone, session_gap_minutes: u32) -> Self {
-        let (past, future) = cut(log, nth);
+    /// Asks about what was cut off.
+    pub(super) fn of(cut: Cut, zone: &TimeZone, session_gap_minutes: u32) -> Self {
+        let Cut { past, later, pieces } = cut;
         let mut split = Self {
             related: Vec::new(),
             basket: Vec::new(),
@@ -117,8 +113,13 @@ impl Split {
             session: Vec::new(),
             past,
         };
-        split.ask_baskets(&future, zone);
-        split.ask_visits(&future, session_gap_minutes);
+        let (whole, pieces) = (baskets(&later, zone), baskets(&pieces, zone));
+        let had = had(&split.past);
+        split.ask_customers(&whole, &had);
+        split.ask_customers(&pieces, &had);
+        // What is left of an order asks less well than a whole one.
+        split.ask_baskets(if whole.items.is_empty() { &pieces } else { &whole }, &had);
+        split.ask_visits(&later, session_gap_minutes);
         for cases in [
             &mut split.related,
             &mut split.basket,
@@ -132,42 +133,29 @@ impl Split {
         split
     }
 
-    fn ask_baskets(&mut self, future: &EventLog, zone: &TimeZone) {
-        let mut known: FxHashMap<CustomerId, FxHashSet<ItemId>> = FxHashMap::default();
-        for event in self.past.events.iter().filter(|e| e.kind == EventKind::Purchase) {
-            if let Some(customer) = event.customer {
-                known.entry(customer).or_default().insert(event.item);
-            }
-        }
-        let baskets = baskets(future, zone);
-        let mut asked: FxHashSet<CustomerId> = FxHashSet::default();
-        let mut wanted: Vec<(CustomerId, Vec<ItemId>)> = Vec::new(); // customers are neighbours
-        for (row, items) in baskets.items.rows().enumerate() {
-            let customer = baskets.customers[row].filter(|c| known.contains_key(c));
-            if let Some(customer) = customer {
-                if asked.insert(customer) {
-                    self.customer.push(Case {
-                        customer: Some(customer),
-                        items: vec![],
-                        truth: items.to_vec(),
-                        later: vec![],
-                    });
-                }
-                match wanted.last_mut().filter(|(last, _)| *last == customer) {
-                    Some((_, all)) => all.extend(items),
-                    None => wanted.push((customer, items.to_vec())),
-                }
-            }
-            self.ask_basket(row, items, customer);
-        }
-        for (case, (customer, items)) in self.customer.iter_mut().zip(&wanted) {
-            debug_assert_eq!(case.customer, Some(*customer));
-            case.later = distinct(items.iter().copied().filter(|item| !case.is_right(*item)));
-        }
-        for (customer, items) in wanted {
-            let known = &known[&customer];
-            let new = items.into_iter().filter(|item| !known.contains(item));
+    fn ask_customers(&mut self, baskets: &Baskets, had: &Had) {
+        let mut orders = 0..0;
+        for of_customer in baskets.customers.chunk_by(|a, b| a == b) {
+            orders = orders.end..orders.end + of_customer.len();
+            let known = of_customer[0].and_then(|customer| Some((customer, had.get(&customer)?)));
+            let Some((customer, had)) = known else { continue };
+            let first = baskets.items.row(orders.start);
+            let all = || orders.clone().flat_map(|order| baskets.items.row(order)).copied();
+            self.customer.push(Case {
+                customer: Some(customer),
+                items: vec![],
+                truth: first.to_vec(),
+                later: distinct(all().filter(|item| first.binary_search(item).is_err())),
+            });
+            let new = all().filter(|item| !had.contains(item));
             self.customer_new.extend(case(Some(customer), vec![], new));
+        }
+    }
+
+    fn ask_baskets(&mut self, baskets: &Baskets, had: &Had) {
+        for (order, items) in baskets.items.rows().enumerate() {
+            let customer = baskets.customers[order].filter(|customer| had.contains_key(customer));
+            self.ask_basket(order, items, customer);
         }
     }
 
@@ -213,6 +201,19 @@ impl Split {
     }
 }
 
+/// What each customer had bought.
+type Had = FxHashMap<CustomerId, FxHashSet<ItemId>>;
+
+fn had(past: &EventLog) -> Had {
+    let mut had = Had::default();
+    for event in past.events.iter().filter(|event| event.kind == EventKind::Purchase) {
+        if let Some(customer) = event.customer {
+            had.entry(customer).or_default().insert(event.item);
+        }
+    }
+    had
+}
+
 /// `None` if nothing is right.
 fn case(
     customer: Option<CustomerId>,
@@ -241,28 +242,4 @@ fn thin(cases: &mut Vec<Case>, limit: usize) {
             place * limit / count > (place - 1) * limit / count
         });
     }
-}
-
-/// The log's earlier and later part: cut in time, or, without times, one tenth of the groups taken out.
-fn cut(log: &EventLog, nth: u64) -> (EventLog, EventLog) {
-    if let (Some(first), Some(last)) = (log.events.first(), log.events.last())
-        && log.timed
-        && last.at > first.at
-    {
-        let days = (last.at.days_since(first.at) * LARGEST_SHARE).min(LONGEST_DAYS);
-        let ms = (days * crate::time::DAY_MS as f64) as i64;
-        let place = log.events.partition_point(|event| event.at.0 <= last.at.0 - ms);
-        return (log.part(0..place), log.part(place..log.events.len()));
-    }
-    let is_later =
-        |event: &Event| event.group.is_some_and(|group| scrambled(0, group.index()) % 10 == nth);
-    (log.only(|event| !is_later(event)), log.only(is_later))
-}
-
-/// A number that looks like chance and is always the same (the finaliser of SplitMix64).
-fn scrambled(a: usize, b: usize) -> u64 {
-    let mut x = ((a as u64) << 32) ^ b as u64 ^ 0x9e37_79b9_7f4a_7c15;
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }

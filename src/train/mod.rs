@@ -13,6 +13,7 @@
 mod arrivals;
 mod cases;
 mod crowds;
+mod cut;
 mod damping;
 pub mod gate;
 mod lacking;
@@ -41,6 +42,7 @@ use jiff::tz::TimeZone;
 use rustc_hash::FxHashSet;
 
 use self::cases::Split;
+use self::cut::HeldBack;
 use self::gate::{Arrival, InputFigures};
 use self::lacking::Cases;
 use self::share::Share;
@@ -55,14 +57,14 @@ use crate::index::{
 use crate::recommend::Kind;
 use crate::rules::Groups;
 
-/// So many stretches of weeks are held back to tune on, each before the other, or without times so many
-/// tenths of the log: what suits one of them only does not suit the next.
+/// So often something is held back to tune on, each time something else: what suits one of them only does not
+/// suit the next.
 const STRETCHES: usize = 4;
 
 /// Of every question that is asked at all so many cases are enough: a large shop needs two stretches only.
 const CASES: usize = 6_000;
 
-/// A stretch of held-out weeks, and what was learnt before it.
+/// What was held back, mostly a stretch of weeks, and what was learnt before it.
 struct Rehearsal {
     learnt: Learnt,
     split: Split,
@@ -195,7 +197,8 @@ pub fn learn_tuned(
     let gap = options.session_gap_minutes;
     let share = Share::of(log.events.len());
     watch("holding back the last weeks, to tune on");
-    let split = Split::of(log, 0, zone, gap);
+    let held_back = HeldBack::of(log, zone);
+    let split = Split::of(held_back.cut(log, 0, zone), zone, gap);
     let learn_before = |split: &Split, options: &TrainOptions, watch: &mut _| {
         learn_for(Some(&split.asked()), &split.past, items.clone(), zone, options, watch)
     };
@@ -211,9 +214,12 @@ pub fn learn_tuned(
     let mut rehearsals = vec![Rehearsal { learnt, split }];
     while rehearsals.len() < STRETCHES && !are_enough(&rehearsals) {
         watch("holding back some more");
-        let before = &rehearsals[rehearsals.len() - 1].split.past;
-        let nth = rehearsals.len() as u64;
-        let split = Split::of(if log.timed { before } else { log }, nth, zone, gap);
+        let whole = match held_back {
+            HeldBack::Weeks => &rehearsals[rehearsals.len() - 1].split.past,
+            HeldBack::Orders => log,
+        };
+        let cut = held_back.cut(whole, rehearsals.len() as u64, zone);
+        let split = Split::of(cut, zone, gap);
         let learnt = learn_before(&split, &options, watch);
         rehearsals.push(Rehearsal { learnt, split });
     }

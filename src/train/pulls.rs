@@ -11,12 +11,15 @@ use crate::events::EventLog;
 use crate::recommend::{Kind, Weights};
 use crate::rules::Groups;
 
-/// (size, regularization) of [`EaseOptions`] that are tried for orders …
-const TRIED_ON_ORDERS: [(f32, f32); 5] =
-    [(0.0, 100.0), (0.0, 300.0), (0.5, 30.0), (0.5, 100.0), (0.5, 300.0)];
-/// … and for customers.
-const TRIED_ON_CUSTOMERS: [(f32, f32); 4] =
-    [(0.0, 300.0), (0.0, 1_000.0), (0.5, 300.0), (0.5, 1_000.0)];
+/// Sizes of [`EaseOptions`] that are tried, with the regularization to start from …
+const SIZES: [f32; 2] = [0.0, 0.5];
+/// … and then the next of these, as long as it helps: 30 for orders, 300 for customers to start from.
+const REGULARIZATIONS: [f32; 7] = [3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0];
+const OF_ORDERS: usize = 2;
+const OF_CUSTOMERS: usize = 4;
+/// Less regularization must be better by this factor: what is better by less is mostly chance, and gone in the
+/// weeks after.
+const CLEARLY: f64 = 1.02;
 
 /// Items new to a customer that all they bought speaks for: so many are kept …
 const DRAWN_NEW: usize = 100;
@@ -63,7 +66,7 @@ pub(super) fn tune(
     let base = Weights { bought: 0.0, popular: A_LITTLE, ..Weights::default() };
     if !split.basket_anonymous.is_empty() {
         let weights = Weights { called: 1.0, own: 0.0, ..base.clone() };
-        options.called = choose(&options.called, &TRIED_ON_ORDERS, |tried| {
+        options.called = choose(&options.called, OF_ORDERS, |tried| {
             call(learnt, orders, tried);
             let cases = &split.basket_anonymous;
             figure(learnt, Kind::BasketAnonymous, cases, &weights, Metric::Recall10)
@@ -73,7 +76,7 @@ pub(super) fn tune(
     if !split.customer_new.is_empty() && !log.customers.is_empty() {
         let pasts = orders.one_per_customer();
         let weights = Weights { drawn: 1.0, momentum: 0.5, ..base };
-        options.drawn = choose(&options.drawn, &TRIED_ON_CUSTOMERS, |tried| {
+        options.drawn = choose(&options.drawn, OF_CUSTOMERS, |tried| {
             draw(learnt, &pasts, tried);
             figure(learnt, Kind::CustomerNew, &split.customer_new, &weights, Metric::Ndcg10)
         });
@@ -81,14 +84,76 @@ pub(super) fn tune(
     }
 }
 
-/// The first of those tried with the best figure.
+/// The options with the best figure of those tried: first the size, then more regularization or else less, step by
+/// step until it helps no more.
 fn choose(
     options: &EaseOptions,
-    tried: &[(f32, f32)],
+    start: usize,
     mut figure: impl FnMut(&EaseOptions) -> f64,
 ) -> EaseOptions {
-    let with = |&(size, regularization)| EaseOptions { size, regularization, ..options.clone() };
-    let judged = tried.iter().map(with).map(|tried| (figure(&tried), tried));
-    let best = judged.reduce(|best, next| if next.0 > best.0 { next } else { best });
-    best.map_or_else(|| options.clone(), |(_, found)| found)
+    let mut best = (f64::NEG_INFINITY, options.clone());
+    let mut helps = |size: f32, step: usize, factor: f64| {
+        let regularization = REGULARIZATIONS[step];
+        let tried = EaseOptions { size, regularization, ..options.clone() };
+        let figure = figure(&tried);
+        let helps = figure > best.0 * factor;
+        if helps {
+            best = (figure, tried);
+        }
+        (helps, best.1.size)
+    };
+    let size = SIZES.map(|size| helps(size, start, 1.0).1)[SIZES.len() - 1];
+    let more = start + 1..REGULARIZATIONS.len();
+    if more.take_while(|&step| helps(size, step, 1.0).0).count() == 0 {
+        (0..start).rev().take_while(|&step| helps(size, step, CLEARLY).0).for_each(drop);
+    }
+    best.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Best at one size and λ, and with every step away worse by much.
+    fn found(best_size: f32, best: f32, start: usize) -> (f32, f32, usize) {
+        let mut tries = 0;
+        let chosen = choose(&EaseOptions::default(), start, |tried| {
+            tries += 1;
+            let off = (tried.regularization / best).ln().abs() + (tried.size - best_size).abs();
+            f64::from(-0.1 * off).exp()
+        });
+        (chosen.size, chosen.regularization, tries)
+    }
+
+    #[test]
+    fn regularization_goes_on_in_the_direction_that_helps_to_the_end_if_it_must() {
+        assert_eq!(found(0.5, 30.0, OF_ORDERS), (0.5, 30.0, 4));
+        assert_eq!(found(0.0, 1_000.0, OF_ORDERS), (0.0, 1_000.0, 6));
+        assert_eq!(found(0.0, 30.0, OF_CUSTOMERS), (0.0, 30.0, 6));
+        assert_eq!(found(0.5, 1e-3, OF_CUSTOMERS), (0.5, 3.0, 7));
+        assert_eq!(found(0.0, 1e9, OF_CUSTOMERS), (0.0, 3_000.0, 4));
+    }
+
+    #[test]
+    fn less_regularization_must_be_clearly_better_more_only_better() {
+        let at = |figures: [f64; 3]| {
+            let chosen =
+                choose(&EaseOptions::default(), OF_CUSTOMERS, |tried| match tried.regularization {
+                    100.0 => figures[0],
+                    300.0 => figures[1],
+                    1_000.0 => figures[2],
+                    _ => 0.0,
+                });
+            chosen.regularization
+        };
+        assert_eq!(at([0.101, 0.1, 0.09]), 300.0);
+        assert_eq!(at([0.103, 0.1, 0.09]), 100.0);
+        assert_eq!(at([0.103, 0.1, 0.1001]), 1_000.0);
+    }
+
+    #[test]
+    fn where_nothing_can_be_told_the_first_that_was_tried_stays() {
+        let chosen = choose(&EaseOptions::default(), OF_CUSTOMERS, |_| 0.0);
+        assert_eq!((chosen.size, chosen.regularization), (0.0, 300.0));
+    }
 }

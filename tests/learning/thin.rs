@@ -1,6 +1,7 @@
 //! Shops that have hardly begun: sensible answers all the same, and a plain line on what is missing.
 
 use std::fmt::Write as _;
+use std::hash::{Hash as _, Hasher as _};
 
 use crate::common::{folder, publish};
 use cartwright::index::{Index, Snapshot};
@@ -111,4 +112,47 @@ fn orders_without_customers_say_which_column_is_missing() {
         .collect();
     let lines = notes_of("item_id,order_id", &rows);
     assert!(has(&lines, "items for a customer: ", "customer_id"), "{lines:?}");
+}
+
+#[test]
+fn without_times_and_orders_it_is_learnt_from_what_each_customer_has_what_else_they_like() {
+    // Three tastes of 30 items; of theirs each customer has two thirds, of the others' a few.
+    let has = |customer: usize, item: usize| {
+        let mut luck = std::hash::DefaultHasher::new();
+        (customer, item).hash(&mut luck);
+        luck.finish() % 100 < if customer % 3 == item % 3 { 65 } else { 3 }
+    };
+    let rows: Vec<String> = (0..240)
+        .flat_map(|customer| {
+            let items = (0..90).filter(move |&item| has(customer, item));
+            items.map(move |item| format!("c{customer},i{item}"))
+        })
+        .collect();
+    let place = folder();
+    let events = place.path().join("events.csv");
+    std::fs::write(&events, format!("customer_id,item_id\n{}\n", rows.join("\n"))).expect("room");
+    let index = Index::at(place.path().join("index"));
+    let manifest = publish(&index, &events, None).expect("customers and items are enough");
+    let lines = manifest.notes.iter().filter(|note| note.contains("tuning of customer"));
+    assert_eq!(lines.count(), 0, "{:?}", manifest.notes);
+    let held_out = &manifest.learnt["held_out"]["customer_new"];
+    let figure = |name: &str| held_out[name].as_f64().expect("a figure");
+    assert!(figure("cases") > 100.0, "{held_out}");
+    assert!(figure("after") > 2.0 * figure("popularity"), "{held_out}");
+
+    let snapshot = Snapshot::open_current(&index).expect("what was published can be read");
+    let blend = Blend::learnt(&manifest.learnt).expect("the blend can be read");
+    let of_taste = (0..240).map(|customer| {
+        let history = snapshot.customers.history(&format!("c{customer}")).expect("readable");
+        let question = Question::Customer { recent: Vec::new(), exclude_purchased: true };
+        let query = Query::new(question, history.as_ref(), 5);
+        let found = answer(&snapshot.contents, &blend, &query, &mut Scratch::default());
+        let shares = found.recommendations.iter().map(|one| {
+            let item: usize = snapshot.contents.keys.key(one.item)[1..].parse().expect("i7");
+            usize::from(item % 3 == customer % 3)
+        });
+        (shares.sum::<usize>(), found.recommendations.len())
+    });
+    let (right, all) = of_taste.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    assert!(right * 10 > all * 9, "{right} of {all} are to the customer's taste");
 }
