@@ -103,7 +103,7 @@ impl Split {
 
     /// Asks about what was cut off.
     pub(super) fn of(cut: Cut, zone: &TimeZone, session_gap_minutes: u32) -> Self {
-        let Cut { past, later, pieces } = cut;
+        let Cut { past, later, pieces, never_back } = cut;
         let mut split = Self {
             related: Vec::new(),
             basket: Vec::new(),
@@ -116,7 +116,12 @@ impl Split {
         let (whole, pieces) = (baskets(&later, zone), baskets(&pieces, zone));
         let had = had(&split.past);
         split.ask_customers(&whole, &had);
-        split.ask_customers(&pieces, &had);
+        if !pieces.items.is_empty() {
+            let back = split.customer.len();
+            split.customer_new.clear(); // the few who came back are not like the others
+            split.ask_customers(&pieces, &had);
+            split.customer.truncate(if never_back { usize::MAX } else { back });
+        }
         // What is left of an order asks less well than a whole one.
         split.ask_baskets(if whole.items.is_empty() { &pieces } else { &whole }, &had);
         split.ask_visits(&later, session_gap_minutes);

@@ -6,24 +6,29 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::tune::LEAST_CASES;
 use crate::events::{Event, EventKind, EventLog, order_of};
-use crate::ids::CustomerId;
+use crate::ids::{CustomerId, GroupId};
+use crate::time::Timestamp;
 
 /// The held-back weeks are at most so many days …
 const LONGEST_DAYS: f64 = 28.0;
 /// … and at most this share of the log.
 const LARGEST_SHARE: f64 = 0.12;
-/// Without times, every so manieth order of nobody in particular is held back.
+/// Of what is drawn by lot, one in so many is held back.
 const ONE_IN: u64 = 10;
 /// Weeks in which one customer comes back while so many others have only been back before say little of them.
 const MANY: usize = 10;
+/// Customers come with all that they like at once if their first day has this share of all that customers buy …
+const AT_ONCE: f64 = 0.6;
+/// … and that is so much for each of them.
+const MUCH: usize = 10;
 
 /// What is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HeldBack {
-    /// The last weeks.
-    Weeks,
-    /// Each customer's last order; of what has no such order, a tenth.
-    Orders,
+pub(super) struct HeldBack {
+    /// Each customer's last order, and of what has no such order a tenth; else the last weeks.
+    pub(super) orders: bool,
+    /// Of what is left, a tenth of what each customer bought.
+    pieces: bool,
 }
 
 /// A log in parts.
@@ -33,17 +38,18 @@ pub(super) struct Cut {
     pub(super) past: EventLog,
     /// What came after it: whole orders and visits.
     pub(super) later: EventLog,
-    /// Where customers have a single order each, or none that is told from another: some of what they bought.
+    /// Some of what customers bought, each item whole: where they hardly come back, all that there is to ask.
     pub(super) pieces: EventLog,
+    /// Whether nothing else tells what customers buy: not even those who do come back.
+    pub(super) never_back: bool,
 }
 
 /// The part of a [`Cut`] that an event belongs to.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Past,
-    Later,
-    Piece,
-    /// After what is held back: it would give that away.
+    Held,
+    /// It would give away what is held back.
     None,
 }
 
@@ -51,33 +57,59 @@ impl HeldBack {
     /// The weeks, unless the log has no times, or times by which hardly any of the customers that came back did so
     /// in the last weeks: each customer's own clock, numbers of orders put down as days.
     pub(super) fn of(log: &EventLog, zone: &TimeZone) -> Self {
-        let Some(place) = last_weeks(log) else { return Self::Orders };
+        let come_back = || orders(log, zone).values().filter(|orders| orders.len() > 1).count();
+        let by_orders = || Self { orders: true, pieces: come_back() < LEAST_CASES };
+        let Some(place) = last_weeks(log) else { return by_orders() };
         let (past, later) = log.events.split_at(place);
         let buyers = |events: &[Event]| -> FxHashSet<CustomerId> {
-            let bought = events.iter().filter(|event| event.kind == EventKind::Purchase);
-            bought.filter_map(|event| event.customer).collect()
+            purchases(events).map(|(customer, _)| customer).collect()
         };
         let back = buyers(past).intersection(&buyers(later)).count();
-        let says_much =
-            || back * MANY >= orders(log, zone).values().filter(|o| o.len() > 1).count();
-        if back >= LEAST_CASES || says_much() { Self::Weeks } else { Self::Orders }
+        if back < LEAST_CASES && back * MANY < come_back() {
+            return by_orders();
+        }
+        Self { orders: false, pieces: is_at_once(log) }
     }
 
     /// The log without what is held back, and that. Of orders, the `nth` to the last of each customer (0 = the
     /// last), and the `nth` tenth of the others; weeks are always the last.
     pub(super) fn cut(self, log: &EventLog, nth: u64, zone: &TimeZone) -> Cut {
-        if let (Self::Weeks, Some(place)) = (self, last_weeks(log)) {
-            let later = log.part(place..log.events.len());
-            return Cut { past: log.part(0..place), pieces: log.part(0..0), later };
-        }
-        let parts = parts(log, nth, zone);
-        let only = |wanted: Part| {
-            let events = log.events.iter().zip(&parts);
-            let events = events.filter(|(_, part)| **part == wanted).map(|(event, _)| *event);
-            EventLog { events: events.collect(), ..log.clone() }
+        let (past, later) = match last_weeks(log).filter(|_| !self.orders) {
+            Some(place) => (log.part(0..place), log.part(place..log.events.len())),
+            None => parted(log, &by_orders(log, nth, zone)),
         };
-        Cut { past: only(Part::Past), later: only(Part::Later), pieces: only(Part::Piece) }
+        let none = || log.part(0..0);
+        let (past, pieces) =
+            if self.pieces { parted(&past, &in_pieces(&past, nth)) } else { (past, none()) };
+        Cut { past, later, pieces, never_back: self.orders }
     }
+}
+
+/// Who bought what when, where that is known.
+fn purchases(events: &[Event]) -> impl Iterator<Item = (CustomerId, &Event)> {
+    let bought = events.iter().filter(|event| event.kind == EventKind::Purchase);
+    bought.filter_map(|event| Some((event.customer?, event)))
+}
+
+/// Whether customers come with all that they like at once, and hardly ever after: lists, not orders.
+fn is_at_once(log: &EventLog) -> bool {
+    let mut first: FxHashMap<CustomerId, Timestamp> = FxHashMap::default();
+    let (mut on_first_day, mut all) = (0, 0);
+    for (customer, event) in purchases(&log.events) {
+        let began = *first.entry(customer).or_insert(event.at);
+        on_first_day += usize::from(event.at.days_since(began) < 1.0);
+        all += 1;
+    }
+    all >= MUCH * first.len().max(1) && on_first_day as f64 >= AT_ONCE * all as f64
+}
+
+/// The events of the past, and those held back.
+fn parted(log: &EventLog, parts: &[Part]) -> (EventLog, EventLog) {
+    let only = |wanted: Part| {
+        let events = log.events.iter().zip(parts).filter(|(_, part)| **part == wanted);
+        EventLog { events: events.map(|(event, _)| *event).collect(), ..log.clone() }
+    };
+    (only(Part::Past), only(Part::Held))
 }
 
 /// Where the last weeks begin, if there is time enough.
@@ -104,38 +136,44 @@ fn orders(log: &EventLog, zone: &TimeZone) -> FxHashMap<CustomerId, Vec<(u64, us
     orders
 }
 
-/// The part of every event.
-fn parts(log: &EventLog, nth: u64, zone: &TimeZone) -> Vec<Part> {
+/// The part of every event, where the `nth` to the last order of each customer is held back.
+fn by_orders(log: &EventLog, nth: u64, zone: &TimeZone) -> Vec<Part> {
     let orders = orders(log, zone);
-    let come_back = orders.values().filter(|orders| orders.len() > 1).count();
     let part = |(place, event): (usize, &Event)| {
-        let mine = event.customer.and_then(|customer| orders.get(&customer));
-        if let Some(mine) = mine.filter(|orders| orders.len() > 1) {
-            // The first order stays: nobody is asked who was never seen before.
-            let held = mine.len().checked_sub(1 + nth as usize).filter(|held| *held > 0);
-            return match held.map(|held| mine[held]) {
-                Some((order, start)) if place >= start => {
-                    let is_held =
-                        event.kind == EventKind::Purchase && order_of(event, zone) == order;
-                    if is_held { Part::Later } else { Part::None }
-                }
-                _ => Part::Past,
-            };
-        }
-        let drawn = |a: usize, b: usize| scrambled(a, b) % ONE_IN == nth;
-        match event.customer {
-            _ if event.group.is_some_and(|group| drawn(0, group.index())) => Part::Later,
-            Some(customer)
-                if mine.is_some()
-                    && come_back < LEAST_CASES
-                    && drawn(1 + customer.index(), event.item.index()) =>
-            {
-                Part::Piece
+        let of_customer = event.customer.and_then(|customer| orders.get(&customer));
+        let Some(of_customer) = of_customer.filter(|orders| orders.len() > 1) else {
+            let is_drawn = |group: GroupId| is_drawn(0, group.index(), nth);
+            return if event.group.is_some_and(is_drawn) { Part::Held } else { Part::Past };
+        };
+        // The first order stays: nobody is asked who was never seen before.
+        let held = of_customer.len().checked_sub(1 + nth as usize).filter(|held| *held > 0);
+        match held.map(|held| of_customer[held]) {
+            Some((order, start)) if place >= start => {
+                let is_held = event.kind == EventKind::Purchase && order_of(event, zone) == order;
+                if is_held { Part::Held } else { Part::None }
             }
             _ => Part::Past,
         }
     };
     log.events.iter().enumerate().map(part).collect()
+}
+
+/// The part of every event, where the `nth` tenth of what each customer bought is held back.
+fn in_pieces(log: &EventLog, nth: u64) -> Vec<Part> {
+    let part = |event: &Event| {
+        let is_drawn =
+            |customer: CustomerId| is_drawn(1 + customer.index(), event.item.index(), nth);
+        match event.kind {
+            _ if !event.customer.is_some_and(is_drawn) => Part::Past,
+            EventKind::Purchase => Part::Held,
+            _ => Part::None,
+        }
+    };
+    log.events.iter().map(part).collect()
+}
+
+fn is_drawn(a: usize, b: usize, nth: u64) -> bool {
+    scrambled(a, b) % ONE_IN == nth
 }
 
 /// A number that looks like chance and is always the same (the finaliser of SplitMix64).
@@ -155,6 +193,9 @@ mod tests {
     /// (customer, item, order, day)
     type Line = (Option<usize>, usize, Option<usize>, i64);
 
+    const WEEKS: HeldBack = HeldBack { orders: false, pieces: false };
+    const ORDERS: HeldBack = HeldBack { orders: true, pieces: false };
+
     fn log(lines: impl IntoIterator<Item = Line>, timed: bool) -> EventLog {
         let event = |(customer, item, order, day): Line| Event {
             at: Timestamp(if timed { day * crate::time::DAY_MS } else { 0 }),
@@ -169,90 +210,105 @@ mod tests {
         EventLog { events: lines.into_iter().map(event).collect(), timed, ..EventLog::default() }
     }
 
-    fn items(log: &EventLog) -> Vec<usize> {
-        log.events.iter().map(|event| event.item.index()).collect()
-    }
-
     #[test]
     fn weeks_are_held_back_if_customers_come_back_in_them() {
         let come_back = log((0..400).map(|day| (Some(day as usize % 40), 0, None, day)), true);
-        assert_eq!(HeldBack::of(&come_back, &TimeZone::UTC), HeldBack::Weeks);
-        let cut = HeldBack::Weeks.cut(&come_back, 0, &TimeZone::UTC);
+        assert_eq!(HeldBack::of(&come_back, &TimeZone::UTC), WEEKS);
+        let cut = WEEKS.cut(&come_back, 0, &TimeZone::UTC);
         assert_eq!((cut.past.events.len(), cut.later.events.len()), (372, 28));
         assert!(cut.pieces.events.is_empty());
         let few = log((0..100).map(|day| (Some(day as usize % 9), 0, None, day)), true);
-        assert_eq!(HeldBack::of(&few, &TimeZone::UTC), HeldBack::Weeks);
+        assert_eq!(HeldBack::of(&few, &TimeZone::UTC), WEEKS);
         let strangers = log((0..100).map(|day| (None, 0, None, day)), true);
-        assert_eq!(HeldBack::of(&strangers, &TimeZone::UTC), HeldBack::Weeks);
+        assert_eq!(HeldBack::of(&strangers, &TimeZone::UTC), WEEKS);
     }
 
     #[test]
     fn orders_are_held_back_where_there_are_no_times_or_only_numbers_of_orders() {
-        // Two customers came every day, all others two or three times: each at the beginning of their own time.
+        // Two customers came every day, all others three times: each at the beginning of their own time.
         let lines = (0..200).flat_map(|day| {
             let customers = if day < 3 { 0..60 } else { 0..2 };
             customers.map(move |customer| (Some(customer), 0, None, day))
         });
         let counted: Vec<Line> = lines.collect();
-        assert_eq!(HeldBack::of(&log(counted.clone(), true), &TimeZone::UTC), HeldBack::Orders);
-        assert_eq!(HeldBack::of(&log(counted, false), &TimeZone::UTC), HeldBack::Orders);
+        assert_eq!(HeldBack::of(&log(counted.clone(), true), &TimeZone::UTC), ORDERS);
+        // Without times these are orders only if they say so.
+        let untold = HeldBack { pieces: true, ..ORDERS };
+        assert_eq!(HeldBack::of(&log(counted.clone(), false), &TimeZone::UTC), untold);
+        let told = counted.iter().map(|&(customer, item, _, day)| {
+            (customer, item, Some(customer.unwrap_or(0) + 60 * day as usize), 0)
+        });
+        assert_eq!(HeldBack::of(&log(told, false), &TimeZone::UTC), ORDERS);
+    }
+
+    #[test]
+    fn pieces_too_are_held_back_where_customers_come_with_all_they_like_at_once() {
+        let at_once = |items: usize, again: usize| {
+            let day = move |item| if item < again { 20 } else { 0 };
+            let lines = (0..300).flat_map(|customer| {
+                (0..items)
+                    .map(move |item| (Some(customer), item, None, customer as i64 / 3 + day(item)))
+            });
+            let mut lines: Vec<Line> = lines.collect();
+            lines.sort_by_key(|line| line.3);
+            HeldBack::of(&log(lines, true), &TimeZone::UTC)
+        };
+        assert_eq!(at_once(20, 7), HeldBack { pieces: true, ..WEEKS });
+        assert_eq!(at_once(20, 9), WEEKS, "nearly half of it comes later");
+        assert_eq!(at_once(9, 1), WEEKS, "an order, not all that they like");
     }
 
     #[test]
     fn the_last_order_of_each_customer_is_held_back_then_the_one_before_but_never_the_first() {
-        let customers = 0..LEAST_CASES;
-        // Items 10, 11, 12 in three orders; one customer has only the last.
-        let mut lines: Vec<Line> = Vec::new();
-        for order in 0..3 {
-            let lines_of = |customer| (Some(customer), 10 + order, Some(3 * customer + order), 0);
-            lines.extend(customers.clone().map(lines_of));
-        }
-        let once = LEAST_CASES;
-        lines.push((Some(once), 12, Some(3 * once + 7), 0));
-        let log = log(lines, false);
-        let all = LEAST_CASES;
+        // Items 10, 11 and 12, each in an order of its own.
+        let line =
+            |customer: usize, order| (Some(customer), 10 + order, Some(3 * customer + order), 0);
+        let log = log((0..3).flat_map(|order| (0..40).map(move |c| line(c, order))), false);
         let cut = |nth| {
-            let cut = HeldBack::Orders.cut(&log, nth, &TimeZone::UTC);
-            let of = |log: &EventLog, item| items(log).iter().filter(|one| **one == item).count();
-            let count = |log: &EventLog| [of(log, 10), of(log, 11), of(log, 12)];
-            assert!(
-                cut.pieces.events.is_empty(),
-                "others come back: the one who doesn't stays whole"
-            );
-            let mut past = count(&cut.past);
-            let mut later = count(&cut.later);
-            // The one may be held back as a tenth.
-            let one = usize::from(later[2] % all == 1);
-            (later[2], past[2]) = (later[2] - one, past[2] - (1 - one));
-            (past, later)
+            let cut = ORDERS.cut(&log, nth, &TimeZone::UTC);
+            [&cut.past, &cut.later].map(|part| {
+                [10, 11, 12].map(|item| {
+                    part.events.iter().filter(|event| event.item.index() == item).count()
+                })
+            })
         };
-        assert_eq!(cut(0), ([all, all, 0], [0, 0, all]));
-        assert_eq!(cut(1), ([all, 0, 0], [0, all, 0]));
-        assert_eq!(cut(2), ([all, all, all], [0, 0, 0]));
+        assert_eq!(cut(0), [[40, 40, 0], [0, 0, 40]]);
+        assert_eq!(cut(1), [[40, 0, 0], [0, 40, 0]], "and what came after it told nothing");
+        assert_eq!(cut(2), [[40, 40, 40], [0, 0, 0]]);
     }
 
     #[test]
-    fn of_customers_with_one_order_each_some_of_it_is_held_back_each_time_something_else() {
+    fn each_time_other_pieces_are_held_back_and_nothing_is_lost() {
         let lines = (0..50).flat_map(|customer| {
             (0..20).map(move |item| (Some(customer), item, (customer < 25).then_some(customer), 0))
         });
         let log = log(lines, false);
-        let mut seen = FxHashSet::default();
+        let held_back = HeldBack::of(&log, &TimeZone::UTC);
+        let (mut pieces, mut orders) = (FxHashSet::default(), FxHashSet::default());
         for nth in 0..ONE_IN {
-            let Cut { past, later, pieces } = HeldBack::Orders.cut(&log, nth, &TimeZone::UTC);
-            let counts = [&past, &later, &pieces].map(|log| log.events.len());
-            assert_eq!(counts.iter().sum::<usize>(), log.events.len(), "nothing is lost");
-            assert!(counts[2] > 50, "{counts:?}");
-            for event in later.events.iter().chain(&pieces.events) {
-                let pair = (event.customer, event.item);
-                assert!(!past.events.iter().any(|e| (e.customer, e.item) == pair));
-                let is_piece = pieces.events.contains(event);
-                assert!(seen.insert((pair, is_piece)), "held back twice in the same way");
-            }
+            let cut = held_back.cut(&log, nth, &TimeZone::UTC);
+            let parts = [&cut.past, &cut.later, &cut.pieces].map(|log| log.events.len());
+            assert_eq!(parts.iter().sum::<usize>(), log.events.len());
+            assert!(parts[2] > 50, "{parts:?}");
+            assert!(cut.pieces.events.iter().all(|e| pieces.insert((e.customer, e.item))));
+            assert!(cut.later.events.iter().all(|e| orders.insert((e.customer, e.item))));
         }
-        assert_eq!(
-            seen.iter().filter(|(pair, _)| pair.0 >= Some(CustomerId::new(25))).count(),
-            500
-        );
+        assert_eq!(orders.len(), 25 * 20, "each order once");
+        let nameless = pieces.iter().filter(|(customer, _)| *customer >= Some(CustomerId::new(25)));
+        assert_eq!(nameless.count(), 25 * 20, "each piece of what is no order once");
+    }
+
+    #[test]
+    fn what_was_done_to_an_item_held_back_is_not_told_either() {
+        let mut log = log([(Some(0), 0, None, 0); 400], false);
+        let events = log.events.iter().enumerate().map(|(place, event)| Event {
+            item: ItemId::new(place / 2),
+            kind: if place % 2 == 0 { EventKind::View } else { EventKind::Purchase },
+            ..*event
+        });
+        log.events = events.collect();
+        let (past, held) = parted(&log, &in_pieces(&log, 0));
+        assert!(held.events.len() > 5 && held.events.iter().all(|e| e.kind == EventKind::Purchase));
+        assert_eq!(past.events.len(), 400 - 2 * held.events.len());
     }
 }

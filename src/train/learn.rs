@@ -9,11 +9,13 @@ use rayon::prelude::*;
 use super::cases::Asked;
 use super::{TrainOptions, pulls};
 use crate::catalog::{CategoryTree, Item};
-use crate::customers::{Cadence, Foretold, History, Interests, KEPT_DUE, Recurrence, histories};
+use crate::customers::{
+    Cadence, Foretold, History, HistoryOptions, Interests, KEPT_DUE, Recurrence, histories,
+};
 use crate::embed::{
     FactorOptions, Factors, Interactions, KindWeights, UnitVectors, neighbours, neighbours_of,
 };
-use crate::events::{EventLog, Sessions, baskets, sessions};
+use crate::events::{Baskets, EventLog, Sessions, baskets, sessions};
 use crate::ids::{CustomerId, ItemId};
 use crate::index::Contents;
 use crate::recommend::Blend;
@@ -110,7 +112,7 @@ pub(super) fn learn_for(
     let hot = Hot::measure(log, zone, &categories, count);
     let recurrence = Recurrence::learn(&baskets, &categories, count, log.timed);
     let cadence = Cadence::learn(&baskets, count, log.timed, &options.history);
-    let mut histories = histories(log, &baskets, &cadence, now, &options.history);
+    let mut histories = pasts(log, &baskets, now, &cadence, &recurrence, &options.history);
     if let Some(asked) = asked {
         for (index, history) in histories.iter_mut().enumerate() {
             if !asked.customers.contains(&CustomerId::new(index)) {
@@ -118,10 +120,6 @@ pub(super) fn learn_for(
             }
         }
     }
-    histories.par_iter_mut().for_each(|history| {
-        history.due = recurrence.due(history, now);
-        history.due.truncate(KEPT_DUE);
-    });
 
     let lesson = Lesson {
         baskets: baskets.items.len() as u64,
@@ -159,6 +157,23 @@ pub(super) fn learn_for(
     learnt
 }
 
+/// The past of every customer, and what of it is due.
+fn pasts(
+    log: &EventLog,
+    baskets: &Baskets,
+    now: Timestamp,
+    cadence: &Cadence,
+    recurrence: &Recurrence,
+    options: &HistoryOptions,
+) -> Vec<History> {
+    let mut histories = histories(log, baskets, cadence, now, options);
+    histories.par_iter_mut().for_each(|history| {
+        history.due = recurrence.due(history, now);
+        history.due.truncate(KEPT_DUE);
+    });
+    histories
+}
+
 /// The options, with each kind of event weighing what it foretells unless they say what it weighs.
 fn weighted(options: &FactorOptions, foretold: &Foretold) -> FactorOptions {
     let KindWeights { view, cart, favorite, purchase } = KindWeights::default();
@@ -194,6 +209,15 @@ fn collected(orders: &Groups, log: &EventLog, count: usize, options: &RuleOption
 }
 
 impl Learnt {
+    /// Gives the customers all that they did, also what was left out when the rest was learnt.
+    pub(super) fn remember(&mut self, log: &EventLog, zone: &TimeZone, options: &HistoryOptions) {
+        let Contents { now, cadence, recurrence, .. } = &self.contents;
+        let whole = pasts(log, &baskets(log, zone), *now, cadence, recurrence, options);
+        for (history, past) in self.histories.iter_mut().zip(whole) {
+            *history = History { drawn: std::mem::take(&mut history.drawn), ..past };
+        }
+    }
+
     /// How many of everything there are, for the manifest.
     pub fn counts(&self, log: &EventLog) -> BTreeMap<String, u64> {
         let Contents {

@@ -118,10 +118,16 @@ pub fn train(
         )));
     }
     let items = stock(&mut log, &catalog.catalog);
-    let (log, crowds) =
-        if options.keep_crowds { (log, Vec::new()) } else { crowds::quieted(&log, &time_zone) };
-    let Tuned { learnt, how, lacking } = learn_tuned(&log, items, &time_zone, options, &mut watch);
+    let (quiet, crowds) = match options.keep_crowds {
+        true => (log.clone(), Vec::new()),
+        false => crowds::quieted(&log, &time_zone),
+    };
+    let tuned = learn_tuned(&quiet, items, &time_zone, options, &mut watch);
+    let Tuned { mut learnt, how, lacking } = tuned;
     watch("getting to know the customers");
+    if quiet.events.len() < log.events.len() {
+        learnt.remember(&log, &time_zone, &options.history);
+    }
     let source = Source {
         log: &log,
         items: &learnt.contents.items,
@@ -142,8 +148,8 @@ pub fn train(
     watch("writing the index");
     let built = lock.build(&learnt.contents, &people)?;
     watch("comparing it with the current generation");
-    let input = InputFigures::of(&log, &reading.account, &reading.columns, &time_zone);
-    let (counts, bytes) = (learnt.counts(&log), built.bytes()?);
+    let input = InputFigures::of(&quiet, &reading.account, &reading.columns, &time_zone);
+    let (counts, bytes) = (learnt.counts(&quiet), built.bytes()?);
     let arrival = Arrival { learnt: &learnt, input, counts: &counts, how: &how, bytes };
     let verdict = gate::judge(arrival, index, &options.gate)?;
     watch("publishing");
@@ -214,10 +220,8 @@ pub fn learn_tuned(
     let mut rehearsals = vec![Rehearsal { learnt, split }];
     while rehearsals.len() < STRETCHES && !are_enough(&rehearsals) {
         watch("holding back some more");
-        let whole = match held_back {
-            HeldBack::Weeks => &rehearsals[rehearsals.len() - 1].split.past,
-            HeldBack::Orders => log,
-        };
+        let before = &rehearsals[rehearsals.len() - 1].split.past;
+        let whole = if held_back.orders { log } else { before };
         let cut = held_back.cut(whole, rehearsals.len() as u64, zone);
         let split = Split::of(cut, zone, gap);
         let learnt = learn_before(&split, &options, watch);

@@ -7,9 +7,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use crate::common::folder;
+use crate::common::{folder, publish};
 use cartwright::demo::{ShopOptions, make};
 use cartwright::events::{Cause, ReadOptions, Reading, read};
+use cartwright::index::{Index, Snapshot};
 use cartwright::recommend::{Blend, Query, Question, Scratch, answer};
 use cartwright::train::{Learnt, TrainOptions, learn, quieted, stock};
 
@@ -324,6 +325,30 @@ fn a_crowd_of_fake_accounts_gets_into_few_lists_and_is_told() {
     assert!(share(other) <= share(by_itself) + 0.05, "{other}, and {by_itself} by itself");
     // That the crowd would have got into more, held down by nothing: else nothing was shown.
     assert!(share(harmed.1) > 0.05, "{harmed:?}");
+}
+
+#[test]
+fn who_is_in_a_crowd_is_still_known_by_what_they_bought() {
+    let keys = item_keys(&SHOP);
+    let pushed = [&*keys[3], &*keys[keys.len() / 2]];
+    let (place, events) = write(&[SHOP.clone(), crowd(&SHOP, 60, pushed)].concat());
+    let index = Index::at(place.path().join("index"));
+    let manifest = publish(&index, &events, None).expect("a crowd is no reason not to learn");
+    assert!(says(&manifest.notes, "crowd: ", "newcomers above all"), "{:?}", manifest.notes);
+    let snapshot = Snapshot::open_current(&index).expect("what was published can be read");
+    let blend = Blend::learnt(&manifest.learnt).expect("the blend can be read");
+    for account in 0..60 {
+        let who = format!("fake{account}");
+        let history = snapshot.customers.history(&who).expect("readable").expect("known");
+        let profile = snapshot.customers.profile(&who).expect("readable").expect("known");
+        let buyer = profile.buyer.expect("one who bought");
+        assert_eq!((history.orders, buyer.latest_orders.len()), (1, 1));
+        let question = Question::Customer { recent: Vec::new(), exclude_purchased: true };
+        let query = Query::new(question, Some(&history), keys.len());
+        let found = answer(&snapshot.contents, &blend, &query, &mut Scratch::default());
+        let offered = found.recommendations.iter().map(|one| snapshot.contents.keys.key(one.item));
+        assert_eq!(offered.filter(|key| pushed.contains(key)).count(), 0, "{who} has both");
+    }
 }
 
 #[test]
