@@ -116,14 +116,20 @@ impl Split {
         let (whole, pieces) = (baskets(&later, zone), baskets(&pieces, zone));
         let had = had(&split.past);
         split.ask_customers(&whole, &had);
+        split.ask_baskets(&whole, &had);
         if !pieces.items.is_empty() {
             let back = split.customer.len();
             split.customer_new.clear(); // the few who came back are not like the others
             split.ask_customers(&pieces, &had);
             split.customer.truncate(if never_back { usize::MAX } else { back });
+            if split.basket.is_empty() {
+                // Strangers, and who looks at an item, ask about orders: of these there are whole ones.
+                let of_orders = [&split.related, &split.basket_anonymous].map(Vec::len);
+                split.ask_baskets(&pieces, &had);
+                split.related.truncate(of_orders[0]);
+                split.basket_anonymous.truncate(of_orders[1]);
+            }
         }
-        // What is left of an order asks less well than a whole one.
-        split.ask_baskets(if whole.items.is_empty() { &pieces } else { &whole }, &had);
         split.ask_visits(&later, session_gap_minutes);
         for cases in [
             &mut split.related,

@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::tune::LEAST_CASES;
 use crate::events::{Event, EventKind, EventLog, order_of};
-use crate::ids::{CustomerId, GroupId};
+use crate::ids::CustomerId;
 use crate::time::Timestamp;
 
 /// The held-back weeks are at most so many days …
@@ -25,7 +25,7 @@ const MUCH: usize = 10;
 /// What is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HeldBack {
-    /// Each customer's last order, and of what has no such order a tenth; else the last weeks.
+    /// Each customer's last order; of orders of nobody, and of customers with no other, a tenth. Else the last weeks.
     pub(super) orders: bool,
     /// Of what is left, a tenth of what each customer bought.
     pieces: bool,
@@ -142,8 +142,12 @@ fn by_orders(log: &EventLog, nth: u64, zone: &TimeZone) -> Vec<Part> {
     let part = |(place, event): (usize, &Event)| {
         let of_customer = event.customer.and_then(|customer| orders.get(&customer));
         let Some(of_customer) = of_customer.filter(|orders| orders.len() > 1) else {
-            let is_drawn = |group: GroupId| is_drawn(0, group.index(), nth);
-            return if event.group.is_some_and(is_drawn) { Part::Held } else { Part::Past };
+            let is_held = match (event.group, event.customer) {
+                (Some(group), _) => is_drawn(0, group.index(), nth),
+                (None, Some(customer)) => is_drawn(1, customer.index(), nth),
+                (None, None) => false,
+            };
+            return if is_held { Part::Held } else { Part::Past };
         };
         // The first order stays: nobody is asked who was never seen before.
         let held = of_customer.len().checked_sub(1 + nth as usize).filter(|held| *held > 0);
@@ -162,7 +166,7 @@ fn by_orders(log: &EventLog, nth: u64, zone: &TimeZone) -> Vec<Part> {
 fn in_pieces(log: &EventLog, nth: u64) -> Vec<Part> {
     let part = |event: &Event| {
         let is_drawn =
-            |customer: CustomerId| is_drawn(1 + customer.index(), event.item.index(), nth);
+            |customer: CustomerId| is_drawn(2 + customer.index(), event.item.index(), nth);
         match event.kind {
             _ if !event.customer.is_some_and(is_drawn) => Part::Past,
             EventKind::Purchase => Part::Held,
@@ -289,13 +293,16 @@ mod tests {
             let cut = held_back.cut(&log, nth, &TimeZone::UTC);
             let parts = [&cut.past, &cut.later, &cut.pieces].map(|log| log.events.len());
             assert_eq!(parts.iter().sum::<usize>(), log.events.len());
-            assert!(parts[2] > 50, "{parts:?}");
+            assert!(parts.iter().all(|part| *part > 20), "{parts:?}");
             assert!(cut.pieces.events.iter().all(|e| pieces.insert((e.customer, e.item))));
             assert!(cut.later.events.iter().all(|e| orders.insert((e.customer, e.item))));
         }
-        assert_eq!(orders.len(), 25 * 20, "each order once");
-        let nameless = pieces.iter().filter(|(customer, _)| *customer >= Some(CustomerId::new(25)));
-        assert_eq!(nameless.count(), 25 * 20, "each piece of what is no order once");
+        assert_eq!(orders.len(), 50 * 20, "each order once, and all that who has none has bought");
+        assert!(
+            pieces.len() > 850,
+            "{}: each piece once, unless all of it was held back",
+            pieces.len()
+        );
     }
 
     #[test]
