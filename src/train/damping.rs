@@ -1,8 +1,8 @@
-//! How far large orders and popular items are damped in the rules: tried on the log's last weeks.
+//! How far large orders and popular items are damped in the rules: tried on what was held back.
 
-use super::Learnt;
-use super::cases::{Case, Split};
 use super::tune::{A_LITTLE, Metric, figure};
+use super::{Rehearsal, cases};
+use crate::index::Contents;
 use crate::recommend::{Kind, Weights};
 use crate::rules::{GroupIndex, Groups, RuleOptions, Rules};
 
@@ -16,62 +16,67 @@ const TRIED: [(f64, f64, f64); 6] = [
     (0.0, 0.8, 0.1),
 ];
 
-/// The damping of rules over baskets that completes baskets and relates items best; `learnt` is left with
-/// rules so damped.
+/// The damping of rules over baskets that completes baskets and relates items best; `orders` are those of the
+/// rehearsals, which are left with rules so damped.
 pub(super) fn of_baskets(
-    learnt: &mut Learnt,
-    split: &Split,
-    orders: &Groups,
+    rehearsals: &mut [Rehearsal],
+    orders: &[Groups],
     options: &RuleOptions,
 ) -> RuleOptions {
-    let asked = [
-        (Kind::BasketAnonymous, split.basket_anonymous.as_slice(), Metric::Recall10),
-        (Kind::Related, split.related.as_slice(), Metric::Ndcg10),
-    ];
+    let asked = [(Kind::BasketAnonymous, Metric::Recall10), (Kind::Related, Metric::Ndcg10)];
     let weights = Weights { bought: 1.0, popular: A_LITTLE, ..Weights::default() };
-    choose(learnt, orders, options, &asked, weights, |learnt| &mut learnt.contents.bought)
+    choose(rehearsals, orders, options, &asked, &weights, |contents| &mut contents.bought)
 }
 
 /// The damping of rules over customers that finds best what is new to them.
 pub(super) fn of_customers(
-    learnt: &mut Learnt,
-    split: &Split,
-    orders: &Groups,
+    rehearsals: &mut [Rehearsal],
+    orders: &[Groups],
     options: &RuleOptions,
 ) -> RuleOptions {
-    let asked = [(Kind::CustomerNew, split.customer_new.as_slice(), Metric::Ndcg10)];
-    let pasts = orders.one_per_customer();
+    let asked = [(Kind::CustomerNew, Metric::Ndcg10)];
+    let pasts: Vec<Groups> = orders.iter().map(Groups::one_per_customer).collect();
     let weights = Weights { bought: 0.0, collected: 1.0, popular: A_LITTLE, ..Weights::default() };
-    choose(learnt, &pasts, options, &asked, weights, |learnt| &mut learnt.contents.collected)
+    choose(rehearsals, &pasts, options, &asked, &weights, |contents| &mut contents.collected)
 }
 
 fn choose(
-    learnt: &mut Learnt,
-    groups: &Groups,
+    rehearsals: &mut [Rehearsal],
+    groups: &[Groups],
     options: &RuleOptions,
-    asked: &[(Kind, &[Case], Metric)],
-    weights: Weights,
-    place: impl Fn(&mut Learnt) -> &mut Rules,
+    asked: &[(Kind, Metric)],
+    weights: &Weights,
+    place: impl Fn(&mut Contents) -> &mut Rules,
 ) -> RuleOptions {
-    if asked.iter().all(|(_, cases, _)| cases.is_empty()) {
+    let asked = asked.iter().filter(|(kind, _)| cases(rehearsals, *kind) > 0);
+    let asked: Vec<&(Kind, Metric)> = asked.collect();
+    if asked.is_empty() {
         return options.clone();
     }
-    let index = GroupIndex::new(groups, learnt.contents.len(), options.max_group_items);
-    let mut best: Option<(f64, RuleOptions, Rules)> = None;
+    let most = options.max_group_items;
+    let counted = rehearsals.iter().zip(groups);
+    let counted = counted.map(|(r, groups)| GroupIndex::new(groups, r.learnt.contents.len(), most));
+    let indices: Vec<GroupIndex<'_>> = counted.collect();
+    let mut best: Option<(f64, RuleOptions, Vec<Rules>)> = None;
     for (size, source, target) in TRIED {
         let tried = RuleOptions { size, source, target, ..options.clone() };
-        *place(learnt) = index.rules(&tried);
+        for (rehearsal, index) in rehearsals.iter_mut().zip(&indices) {
+            *place(&mut rehearsal.learnt.contents) = index.rules(&tried);
+        }
         // The figures of different questions are of different size: their product weighs them alike.
-        let found: f64 = asked
+        let figures = asked
             .iter()
-            .filter(|(_, cases, _)| !cases.is_empty())
-            .map(|(kind, cases, metric)| figure(learnt, *kind, cases, &weights, *metric).max(1e-9))
-            .product();
+            .map(|(kind, metric)| figure(rehearsals, *kind, weights, *metric).max(1e-9));
+        let found: f64 = figures.product();
         if best.as_ref().is_none_or(|(most, ..)| found > *most) {
-            best = Some((found, tried, std::mem::take(place(learnt))));
+            let rules =
+                rehearsals.iter_mut().map(|r| std::mem::take(place(&mut r.learnt.contents)));
+            best = Some((found, tried, rules.collect()));
         }
     }
     let (_, options, rules) = best.expect("at least one was tried");
-    *place(learnt) = rules;
+    for (rehearsal, rules) in rehearsals.iter_mut().zip(rules) {
+        *place(&mut rehearsal.learnt.contents) = rules;
+    }
     options
 }

@@ -70,12 +70,20 @@ struct Rehearsal {
     split: Split,
 }
 
+/// Rules and pulls of a shop with fewer events than this are quickly learnt, and tried on all that is held back.
+const FEW_EVENTS: usize = 150_000;
+
+/// How often the question is asked in all rehearsals.
+fn cases(rehearsals: &[Rehearsal], kind: Kind) -> usize {
+    rehearsals.iter().map(|rehearsal| rehearsal.split.cases(kind).len()).sum()
+}
+
 fn are_enough(rehearsals: &[Rehearsal]) -> bool {
-    rehearsals.len() > 1
-        && Kind::ALL.iter().all(|&kind| {
-            let cases: usize = rehearsals.iter().map(|r| r.split.cases(kind).len()).sum();
-            cases == 0 || cases >= CASES
-        })
+    let is_enough = |kind: &Kind| {
+        let cases = cases(rehearsals, *kind);
+        cases == 0 || cases >= CASES
+    };
+    rehearsals.len() > 1 && Kind::ALL.iter().all(is_enough)
 }
 
 /// What a training run starts from.
@@ -202,30 +210,33 @@ pub fn learn_tuned(
     let mut options = options.clone();
     let gap = options.session_gap_minutes;
     let share = Share::of(log.events.len());
-    watch("holding back the last weeks, to tune on");
     let held_back = HeldBack::of(log, zone);
-    let split = Split::of(held_back.cut(log, 0, zone), zone, gap);
-    let learn_before = |split: &Split, options: &TrainOptions, watch: &mut _| {
-        learn_for(Some(&split.asked()), &split.past, items.clone(), zone, options, watch)
+    let rehearse = |before: &[Rehearsal], options: &TrainOptions, watch: &mut _| {
+        let whole = before.last().filter(|_| !held_back.orders).map_or(log, |r| &r.split.past);
+        let split = Split::of(held_back.cut(whole, before.len() as u64, zone), zone, gap);
+        let asked = split.asked();
+        let learnt = learn_for(Some(&asked), &split.past, items.clone(), zone, options, watch);
+        Rehearsal { learnt, split }
     };
-    let mut learnt = learn_before(&split, &options, watch);
-    watch("tuning the rules");
-    let orders = Groups::from_baskets(&baskets(&split.past, zone));
-    options.bought = damping::of_baskets(&mut learnt, &split, &orders, &options.bought);
-    if !log.customers.is_empty() {
-        options.collected = damping::of_customers(&mut learnt, &split, &orders, &options.collected);
+    watch("holding back the last weeks, to tune on");
+    let mut rehearsals = vec![rehearse(&[], &options, watch)];
+    let is_small = log.events.len() < FEW_EVENTS;
+    while is_small && rehearsals.len() < STRETCHES && !are_enough(&rehearsals) {
+        watch("holding back some more");
+        rehearsals.push(rehearse(&rehearsals, &options, watch));
     }
-    pulls::tune(&mut learnt, &split, &orders, log, &mut options);
-
-    let mut rehearsals = vec![Rehearsal { learnt, split }];
+    watch("tuning the rules");
+    let orders = |r: &Rehearsal| Groups::from_baskets(&baskets(&r.split.past, zone));
+    let orders: Vec<Groups> = rehearsals.iter().map(orders).collect();
+    options.bought = damping::of_baskets(&mut rehearsals, &orders, &options.bought);
+    if !log.customers.is_empty() {
+        options.collected = damping::of_customers(&mut rehearsals, &orders, &options.collected);
+    }
+    pulls::tune(&mut rehearsals, &orders, &mut options);
+    drop(orders);
     while rehearsals.len() < STRETCHES && !are_enough(&rehearsals) {
         watch("holding back some more");
-        let before = &rehearsals[rehearsals.len() - 1].split.past;
-        let whole = if held_back.orders { log } else { before };
-        let cut = held_back.cut(whole, rehearsals.len() as u64, zone);
-        let split = Split::of(cut, zone, gap);
-        let learnt = learn_before(&split, &options, watch);
-        rehearsals.push(Rehearsal { learnt, split });
+        rehearsals.push(rehearse(&rehearsals, &options, watch));
     }
     watch("tuning the blend");
     let (mut blend, scores) = tune::tune(&rehearsals, share);

@@ -2,12 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::cases::Split;
 use super::tune::{A_LITTLE, Metric, figure};
-use super::{Learnt, TrainOptions};
+use super::{Learnt, Rehearsal, TrainOptions, cases};
 use crate::customers::{Drawn, History};
 use crate::embed::{Ease, EaseOptions, Holders};
-use crate::events::EventLog;
 use crate::recommend::{Kind, Weights};
 use crate::rules::Groups;
 
@@ -55,32 +53,33 @@ pub(super) fn draw(learnt: &mut Learnt, pasts: &Groups, options: &EaseOptions) {
 }
 
 /// Finds the regularization with which orders complete baskets best, and customers find what is new to
-/// them; `learnt` is left with the pulls so learnt.
-pub(super) fn tune(
-    learnt: &mut Learnt,
-    split: &Split,
-    orders: &Groups,
-    log: &EventLog,
-    options: &mut TrainOptions,
-) {
+/// them; `orders` are those of the rehearsals, which are left with the pulls so learnt.
+pub(super) fn tune(rehearsals: &mut [Rehearsal], orders: &[Groups], options: &mut TrainOptions) {
     let base = Weights { bought: 0.0, popular: A_LITTLE, ..Weights::default() };
-    if !split.basket_anonymous.is_empty() {
+    if cases(rehearsals, Kind::BasketAnonymous) > 0 {
         let weights = Weights { called: 1.0, own: 0.0, ..base.clone() };
+        let call_all = |rehearsals: &mut [Rehearsal], options: &EaseOptions| {
+            let all = rehearsals.iter_mut().zip(orders);
+            all.for_each(|(rehearsal, orders)| call(&mut rehearsal.learnt, orders, options));
+        };
         options.called = choose(&options.called, OF_ORDERS, |tried| {
-            call(learnt, orders, tried);
-            let cases = &split.basket_anonymous;
-            figure(learnt, Kind::BasketAnonymous, cases, &weights, Metric::Recall10)
+            call_all(rehearsals, tried);
+            figure(rehearsals, Kind::BasketAnonymous, &weights, Metric::Recall10)
         });
-        call(learnt, orders, &options.called);
+        call_all(rehearsals, &options.called);
     }
-    if !split.customer_new.is_empty() && !log.customers.is_empty() {
-        let pasts = orders.one_per_customer();
+    if cases(rehearsals, Kind::CustomerNew) > 0 {
+        let pasts: Vec<Groups> = orders.iter().map(Groups::one_per_customer).collect();
         let weights = Weights { drawn: 1.0, momentum: 0.5, ..base };
+        let draw_all = |rehearsals: &mut [Rehearsal], options: &EaseOptions| {
+            let all = rehearsals.iter_mut().zip(&pasts);
+            all.for_each(|(rehearsal, pasts)| draw(&mut rehearsal.learnt, pasts, options));
+        };
         options.drawn = choose(&options.drawn, OF_CUSTOMERS, |tried| {
-            draw(learnt, &pasts, tried);
-            figure(learnt, Kind::CustomerNew, &split.customer_new, &weights, Metric::Ndcg10)
+            draw_all(rehearsals, tried);
+            figure(rehearsals, Kind::CustomerNew, &weights, Metric::Ndcg10)
         });
-        draw(learnt, &pasts, &options.drawn);
+        draw_all(rehearsals, &options.drawn);
     }
 }
 

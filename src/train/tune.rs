@@ -170,16 +170,18 @@ fn starts(kind: Kind, weights: &Weights) -> Vec<Weights> {
 /// Weight of popularity beside a source that is tried alone: enough to fill a list, too little to lead it.
 pub(super) const A_LITTLE: f32 = 0.005;
 
-/// How well these weights answer the cases.
+/// How well these weights answer the cases of all rehearsals.
 pub(super) fn figure(
-    learnt: &Learnt,
+    rehearsals: &[Rehearsal],
     kind: Kind,
-    cases: &[Case],
     weights: &Weights,
     metric: Metric,
 ) -> f64 {
-    let asked = evenly(cases, USUAL_CASES);
-    Trials::new(trials(learnt, kind, asked, weights, weights)).mean(weights, metric)
+    let trials = rehearsals.iter().flat_map(|rehearsal| {
+        let asked = evenly(rehearsal.split.cases(kind), USUAL_CASES);
+        trials(&rehearsal.learnt, kind, asked, weights, weights)
+    });
+    Trials::new(trials.collect()).mean(weights, metric)
 }
 
 /// The cases with the candidates that `heard` listens to and `start` or one source puts near its
