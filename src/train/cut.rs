@@ -71,6 +71,16 @@ impl HeldBack {
         Self { orders: false, pieces: is_at_once(log) }
     }
 
+    /// What it is, for who looks on.
+    pub(super) fn name(self) -> &'static str {
+        match (self.orders, self.pieces) {
+            (false, false) => "the last weeks",
+            (false, true) => "the last weeks, and a tenth of what customers bought before",
+            (true, false) => "the last order of each customer, and a tenth of the others",
+            (true, true) => "a tenth of the orders, and of what customers bought",
+        }
+    }
+
     /// The log without what is held back, and that. Of orders, the `nth` to the last of each customer (0 = the
     /// last), and the `nth` tenth of the others; weeks are always the last.
     pub(super) fn cut(self, log: &EventLog, nth: u64, zone: &TimeZone) -> Cut {

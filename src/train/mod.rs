@@ -64,6 +64,9 @@ const STRETCHES: usize = 4;
 /// Of every question that is asked at all so many cases are enough: a large shop needs two stretches only.
 const CASES: usize = 6_000;
 
+/// Hears of every step.
+type Watch<'a> = &'a mut dyn FnMut(&str);
+
 /// What was held back, mostly a stretch of weeks, and what was learnt before it.
 struct Rehearsal {
     learnt: Learnt,
@@ -211,19 +214,23 @@ pub fn learn_tuned(
     let gap = options.session_gap_minutes;
     let share = Share::of(log.events.len());
     let held_back = HeldBack::of(log, zone);
-    let rehearse = |before: &[Rehearsal], options: &TrainOptions, watch: &mut _| {
+    let rehearse = |before: &[Rehearsal], options: &TrainOptions, mut watch: Watch<'_>| {
+        let (nth, more) = (before.len() as u64, if before.is_empty() { "" } else { " more of" });
+        watch(&format!("holding back{more} {}, to tune on", held_back.name()));
         let whole = before.last().filter(|_| !held_back.orders).map_or(log, |r| &r.split.past);
-        let split = Split::of(held_back.cut(whole, before.len() as u64, zone), zone, gap);
+        let split = Split::of(held_back.cut(whole, nth, zone), zone, gap);
         let asked = split.asked();
-        let learnt = learn_for(Some(&asked), &split.past, items.clone(), zone, options, watch);
+        let learnt = learn_for(Some(&asked), &split.past, items.clone(), zone, options, &mut watch);
         Rehearsal { learnt, split }
     };
-    watch("holding back the last weeks, to tune on");
+    let rehearse_more = |all: &mut Vec<Rehearsal>, options: &TrainOptions, watch: Watch<'_>| {
+        while all.len() < STRETCHES && !are_enough(all) {
+            all.push(rehearse(all, options, watch));
+        }
+    };
     let mut rehearsals = vec![rehearse(&[], &options, watch)];
-    let is_small = log.events.len() < FEW_EVENTS;
-    while is_small && rehearsals.len() < STRETCHES && !are_enough(&rehearsals) {
-        watch("holding back some more");
-        rehearsals.push(rehearse(&rehearsals, &options, watch));
+    if log.events.len() < FEW_EVENTS {
+        rehearse_more(&mut rehearsals, &options, watch);
     }
     watch("tuning the rules");
     let orders = |r: &Rehearsal| Groups::from_baskets(&baskets(&r.split.past, zone));
@@ -234,10 +241,7 @@ pub fn learn_tuned(
     }
     pulls::tune(&mut rehearsals, &orders, &mut options);
     drop(orders);
-    while rehearsals.len() < STRETCHES && !are_enough(&rehearsals) {
-        watch("holding back some more");
-        rehearsals.push(rehearse(&rehearsals, &options, watch));
-    }
+    rehearse_more(&mut rehearsals, &options, watch);
     watch("tuning the blend");
     let (mut blend, scores) = tune::tune(&rehearsals, share);
     watch("learning to rank");
@@ -257,6 +261,7 @@ pub fn learn_tuned(
     let orders = Groups::from_baskets(&baskets(log, zone));
     let lacking = lacking::lines(log, &learnt, &orders, &cases);
     let how = serde_json::json!({
+        "held_back": held_back.name(),
         "blend": learnt.blend,
         "held_out": scores,
         "rankers": worths,
