@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::cut::{Cut, scrambled};
+use super::cut::{Cut, purchases, scrambled};
 use crate::customers::History;
 use crate::events::{Baskets, Event, EventKind, EventLog, baskets, sessions};
 use crate::ids::{CustomerId, ItemId};
@@ -124,10 +124,10 @@ impl Split {
             split.customer.truncate(if never_back { usize::MAX } else { back });
             if split.basket.is_empty() {
                 // Strangers, and who looks at an item, ask about orders: of these there are whole ones.
-                let of_orders = [&split.related, &split.basket_anonymous].map(Vec::len);
-                split.ask_baskets(&pieces, &had);
-                split.related.truncate(of_orders[0]);
-                split.basket_anonymous.truncate(of_orders[1]);
+                let known = known(&pieces, &had).filter(|(_, customer, _)| customer.is_some());
+                split.basket.extend(known.filter_map(|(piece, customer, items)| {
+                    half(&shuffled(piece, items), customer)
+                }));
             }
         }
         split.ask_visits(&later, session_gap_minutes);
@@ -164,28 +164,17 @@ impl Split {
     }
 
     fn ask_baskets(&mut self, baskets: &Baskets, had: &Had) {
-        for (order, items) in baskets.items.rows().enumerate() {
-            let customer = baskets.customers[order].filter(|customer| had.contains_key(customer));
-            self.ask_basket(order, items, customer);
-        }
-    }
-
-    fn ask_basket(&mut self, row: usize, items: &[ItemId], customer: Option<CustomerId>) {
-        let mut shuffled = items.to_vec();
-        shuffled.sort_by_key(|item| scrambled(row, item.index()));
-        if shuffled.len() >= 4 {
-            let hidden = shuffled.split_off(shuffled.len() / 2);
-            let asked = |customer| case(customer, shuffled.clone(), hidden.iter().copied());
+        for (order, customer, items) in known(baskets, had) {
+            let shuffled = shuffled(order, items);
             if customer.is_some() {
-                self.basket.extend(asked(customer));
+                self.basket.extend(half(&shuffled, customer));
             }
             // Whoever has not signed in yet asks as a stranger.
-            self.basket_anonymous.extend(asked(None));
-            shuffled.extend(hidden);
-        }
-        for &item in shuffled.iter().take(PER_BASKET) {
-            let rest = items.iter().copied().filter(|other| *other != item);
-            self.related.extend(case(None, vec![item], rest));
+            self.basket_anonymous.extend(half(&shuffled, None));
+            for &item in shuffled.iter().take(PER_BASKET) {
+                let rest = items.iter().copied().filter(|other| *other != item);
+                self.related.extend(case(None, vec![item], rest));
+            }
         }
     }
 
@@ -217,12 +206,33 @@ type Had = FxHashMap<CustomerId, FxHashSet<ItemId>>;
 
 fn had(past: &EventLog) -> Had {
     let mut had = Had::default();
-    for event in past.events.iter().filter(|event| event.kind == EventKind::Purchase) {
-        if let Some(customer) = event.customer {
-            had.entry(customer).or_default().insert(event.item);
-        }
+    for (customer, event) in purchases(&past.events) {
+        had.entry(customer).or_default().insert(event.item);
     }
     had
+}
+
+/// Each basket with its place, and its customer if they had bought anything before.
+fn known<'a>(
+    baskets: &'a Baskets,
+    had: &'a Had,
+) -> impl Iterator<Item = (usize, Option<CustomerId>, &'a [ItemId])> {
+    let customers = baskets.customers.iter().map(|who| who.filter(|who| had.contains_key(who)));
+    (0..).zip(customers).zip(baskets.items.rows()).map(|((place, who), items)| (place, who, items))
+}
+
+/// The items of the basket at this place, in an order that looks like chance.
+fn shuffled(place: usize, items: &[ItemId]) -> Vec<ItemId> {
+    let mut shuffled = items.to_vec();
+    shuffled.sort_by_key(|item| scrambled(place, item.index()));
+    shuffled
+}
+
+/// The first half asks for the other, if there are four at least.
+fn half(shuffled: &[ItemId], customer: Option<CustomerId>) -> Option<Case> {
+    let (asked, hidden) = shuffled.split_at(shuffled.len() / 2);
+    let is_enough = shuffled.len() >= 4;
+    is_enough.then(|| case(customer, asked.to_vec(), hidden.iter().copied())).flatten()
 }
 
 /// `None` if nothing is right.
@@ -252,5 +262,70 @@ fn thin(cases: &mut Vec<Case>, limit: usize) {
             place += 1;
             place * limit / count > (place - 1) * limit / count
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    /// Customer, and items of one order each.
+    fn log(orders: &[(usize, std::ops::Range<usize>)]) -> EventLog {
+        let events = orders.iter().flat_map(|(customer, items)| {
+            items.clone().map(|item| Event {
+                at: Timestamp(0),
+                customer: Some(CustomerId::new(*customer)),
+                item: ItemId::new(item),
+                group: None,
+                quantity: 1.0,
+                unit_price: 0.0,
+                kind: EventKind::Purchase,
+                discount_percent: 0,
+            })
+        });
+        EventLog { events: events.collect(), ..EventLog::default() }
+    }
+
+    /// Customers 0 and 1 have a past, 2 has none. How many ask each question, in the order of [`Kind::ALL`].
+    fn asked(pieces: &[(usize, std::ops::Range<usize>)], never_back: bool, again: usize) -> Split {
+        let past = log(&[(0, 0..6), (1, 0..6)]);
+        let later = log(&[(again, 4..10)]);
+        let cut = Cut { past, later, pieces: log(pieces), never_back };
+        Split::of(cut, &TimeZone::UTC, 30)
+    }
+
+    fn who(cases: &[Case]) -> Vec<Option<usize>> {
+        cases.iter().map(|case| case.customer.map(CustomerId::index)).collect()
+    }
+
+    #[test]
+    fn orders_are_asked_about_by_who_is_known_and_by_strangers() {
+        let split = asked(&[], false, 0);
+        assert_eq!(
+            [&split.customer, &split.customer_new, &split.basket].map(|c| who(c)),
+            [[Some(0)], [Some(0)], [Some(0)]]
+        );
+        assert_eq!(split.customer_new[0].truth, (6..10).map(ItemId::new).collect::<Vec<_>>());
+        assert_eq!((who(&split.basket_anonymous), split.related.len()), (vec![None], PER_BASKET));
+        let stranger = asked(&[], false, 2);
+        assert!(stranger.customer.is_empty() && stranger.basket.is_empty());
+        assert_eq!(stranger.basket_anonymous.len(), 1);
+    }
+
+    #[test]
+    fn pieces_say_what_is_new_to_customers_and_all_of_it_only_where_nobody_is_back() {
+        let pieces = [(1, 10..16)];
+        let some_back = asked(&pieces, false, 0);
+        assert_eq!(who(&some_back.customer_new), [Some(1)], "not who came back");
+        assert_eq!(
+            (who(&some_back.customer), who(&some_back.basket)),
+            (vec![Some(0)], vec![Some(0)])
+        );
+        let nobody_back = asked(&pieces, true, 2);
+        assert_eq!(who(&nobody_back.customer), [Some(1)]);
+        assert_eq!(who(&nobody_back.basket), [Some(1)], "there is no order of theirs to ask about");
+        assert_eq!(nobody_back.basket_anonymous.len(), 1, "of the whole order");
+        assert_eq!(nobody_back.related.len(), PER_BASKET, "of the whole order");
     }
 }

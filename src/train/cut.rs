@@ -1,6 +1,8 @@
 //! What is held back of a log, to be asked about: its last weeks, or where time does not tell, the last of what
 //! each customer did.
 
+use std::cell::LazyCell;
+
 use jiff::tz::TimeZone;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -44,12 +46,12 @@ pub(super) struct Cut {
     pub(super) never_back: bool,
 }
 
-/// The part of a [`Cut`] that an event belongs to.
+/// Where an event belongs if orders are held back.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Past,
     Held,
-    /// It would give away what is held back.
+    /// After what is held back: it would give that away.
     None,
 }
 
@@ -57,15 +59,16 @@ impl HeldBack {
     /// The weeks, unless the log has no times, or times by which hardly any of the customers that came back did so
     /// in the last weeks: each customer's own clock, numbers of orders put down as days.
     pub(super) fn of(log: &EventLog, zone: &TimeZone) -> Self {
-        let come_back = || orders(log, zone).values().filter(|orders| orders.len() > 1).count();
-        let by_orders = || Self { orders: true, pieces: come_back() < LEAST_CASES };
+        let come_back =
+            LazyCell::new(|| orders(log, zone).values().filter(|orders| orders.len() > 1).count());
+        let by_orders = || Self { orders: true, pieces: *come_back < LEAST_CASES };
         let Some(place) = last_weeks(log) else { return by_orders() };
         let (past, later) = log.events.split_at(place);
         let buyers = |events: &[Event]| -> FxHashSet<CustomerId> {
             purchases(events).map(|(customer, _)| customer).collect()
         };
         let back = buyers(past).intersection(&buyers(later)).count();
-        if back < LEAST_CASES && back * MANY < come_back() {
+        if back < LEAST_CASES && back * MANY < *come_back {
             return by_orders();
         }
         Self { orders: false, pieces: is_at_once(log) }
@@ -86,17 +89,18 @@ impl HeldBack {
     pub(super) fn cut(self, log: &EventLog, nth: u64, zone: &TimeZone) -> Cut {
         let (past, later) = match last_weeks(log).filter(|_| !self.orders) {
             Some(place) => (log.part(0..place), log.part(place..log.events.len())),
-            None => parted(log, &by_orders(log, nth, zone)),
+            None => by_orders(log, nth, zone),
         };
-        let none = || log.part(0..0);
-        let (past, pieces) =
-            if self.pieces { parted(&past, &in_pieces(&past, nth)) } else { (past, none()) };
+        let (past, pieces) = match self.pieces {
+            true => in_pieces(&past, nth),
+            false => (past, log.part(0..0)),
+        };
         Cut { past, later, pieces, never_back: self.orders }
     }
 }
 
 /// Who bought what when, where that is known.
-fn purchases(events: &[Event]) -> impl Iterator<Item = (CustomerId, &Event)> {
+pub(super) fn purchases(events: &[Event]) -> impl Iterator<Item = (CustomerId, &Event)> {
     let bought = events.iter().filter(|event| event.kind == EventKind::Purchase);
     bought.filter_map(|event| Some((event.customer?, event)))
 }
@@ -111,15 +115,6 @@ fn is_at_once(log: &EventLog) -> bool {
         all += 1;
     }
     all >= MUCH * first.len().max(1) && on_first_day as f64 >= AT_ONCE * all as f64
-}
-
-/// The events of the past, and those held back.
-fn parted(log: &EventLog, parts: &[Part]) -> (EventLog, EventLog) {
-    let only = |wanted: Part| {
-        let events = log.events.iter().zip(parts).filter(|(_, part)| **part == wanted);
-        EventLog { events: events.map(|(event, _)| *event).collect(), ..log.clone() }
-    };
-    (only(Part::Past), only(Part::Held))
 }
 
 /// Where the last weeks begin, if there is time enough.
@@ -146,8 +141,8 @@ fn orders(log: &EventLog, zone: &TimeZone) -> FxHashMap<CustomerId, Vec<(u64, us
     orders
 }
 
-/// The part of every event, where the `nth` to the last order of each customer is held back.
-fn by_orders(log: &EventLog, nth: u64, zone: &TimeZone) -> Vec<Part> {
+/// The log without the `nth` to the last order of each customer and what came after it, and that order.
+fn by_orders(log: &EventLog, nth: u64, zone: &TimeZone) -> (EventLog, EventLog) {
     let orders = orders(log, zone);
     let part = |(place, event): (usize, &Event)| {
         let of_customer = event.customer.and_then(|customer| orders.get(&customer));
@@ -169,21 +164,22 @@ fn by_orders(log: &EventLog, nth: u64, zone: &TimeZone) -> Vec<Part> {
             _ => Part::Past,
         }
     };
-    log.events.iter().enumerate().map(part).collect()
+    let parts: Vec<Part> = log.events.iter().enumerate().map(part).collect();
+    let only = |wanted: Part| {
+        let events = log.events.iter().zip(&parts).filter(|(_, part)| **part == wanted);
+        EventLog { events: events.map(|(event, _)| *event).collect(), ..log.clone() }
+    };
+    (only(Part::Past), only(Part::Held))
 }
 
-/// The part of every event, where the `nth` tenth of what each customer bought is held back.
-fn in_pieces(log: &EventLog, nth: u64) -> Vec<Part> {
-    let part = |event: &Event| {
-        let is_drawn =
-            |customer: CustomerId| is_drawn(2 + customer.index(), event.item.index(), nth);
-        match event.kind {
-            _ if !event.customer.is_some_and(is_drawn) => Part::Past,
-            EventKind::Purchase => Part::Held,
-            _ => Part::None,
-        }
+/// The past without the `nth` tenth of what each customer bought, and that; of what else was done to it nothing.
+fn in_pieces(past: &EventLog, nth: u64) -> (EventLog, EventLog) {
+    let is_held = |event: &Event| {
+        let mine = event.customer.map(|customer| 2 + customer.index());
+        mine.is_some_and(|customer| is_drawn(customer, event.item.index(), nth))
     };
-    log.events.iter().map(part).collect()
+    let is_piece = |event: &Event| is_held(event) && event.kind == EventKind::Purchase;
+    (past.only(|event| !is_held(event)), past.only(is_piece))
 }
 
 fn is_drawn(a: usize, b: usize, nth: u64) -> bool {
@@ -324,7 +320,7 @@ mod tests {
             ..*event
         });
         log.events = events.collect();
-        let (past, held) = parted(&log, &in_pieces(&log, 0));
+        let (past, held) = in_pieces(&log, 0);
         assert!(held.events.len() > 5 && held.events.iter().all(|e| e.kind == EventKind::Purchase));
         assert_eq!(past.events.len(), 400 - 2 * held.events.len());
     }
