@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cut::{Cut, purchases, scrambled};
 use crate::customers::History;
-use crate::events::{Baskets, Event, EventKind, EventLog, baskets, sessions};
+use crate::events::{Baskets, Event, EventLog, baskets, sessions};
 use crate::ids::{CustomerId, ItemId};
 use crate::index::Contents;
 use crate::recommend::Kind;
@@ -268,6 +268,7 @@ fn thin(cases: &mut Vec<Case>, limit: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::EventKind;
     use crate::time::Timestamp;
 
     /// Customer, and items of one order each.
