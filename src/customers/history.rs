@@ -42,6 +42,15 @@ pub struct Drawn {
     pub by: ItemId,
 }
 
+/// One item that customers with a past like this one's bought next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Foreseen {
+    /// Which.
+    pub item: ItemId,
+    /// About the chance that this customer buys it within the next weeks, drawn towards 0; > 0.
+    pub weight: f32,
+}
+
 /// One item that the customer looked at, put in the cart or on a wish list, and has not bought since.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Glance {
@@ -62,6 +71,8 @@ pub struct History {
     pub glances: Vec<Glance>,
     /// What all of this speaks for, learnt from other customers.
     pub drawn: Vec<Drawn>,
+    /// What it foretells, learnt from what others did next.
+    pub foreseen: Vec<Foreseen>,
     /// Orders, of whatever.
     pub orders: u32,
     /// What is bought in a rhythm, the likeliest to be bought soon first, as of the end of the log; at most

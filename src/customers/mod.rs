@@ -41,7 +41,7 @@ pub use arrival::{ArrivalModel, Calling, Kin, Likeness};
 pub use cadence::{Cadence, DueCurve};
 pub use churn::{CHURN_DAYS, ChurnModel, LostBy};
 pub use five::{Aspects, Quadrant, Thresholds};
-pub use history::{Bought, Drawn, Glance, History, KEPT_DUE, histories};
+pub use history::{Bought, Drawn, Foreseen, Glance, History, KEPT_DUE, histories};
 pub use interest::{Foretold, Interests};
 pub use kpis::{Cohort, Kpis, Period, Stages, Step, date};
 pub use ledger::{Ledger, Order};

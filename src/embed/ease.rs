@@ -229,7 +229,7 @@ pub(super) fn whole_rows(inverse: &Tiles, i: usize, rows: &mut [f32]) {
 }
 
 /// The strongest `limit`, in order.
-fn best(pulls: &mut Vec<Pull>, limit: usize) -> Vec<Pull> {
+pub(super) fn best(pulls: &mut Vec<Pull>, limit: usize) -> Vec<Pull> {
     let order =
         |a: &Pull, b: &Pull| b.weight.total_cmp(&a.weight).then_with(|| a.item.cmp(&b.item));
     if limit < pulls.len() {

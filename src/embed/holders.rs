@@ -11,10 +11,10 @@ use crate::ids::ItemId;
 /// P in whole rows, for asking with many sets of items.
 #[derive(Debug)]
 pub struct Holders {
-    head: Vec<u32>,
-    rank: Vec<u32>, // by item; u32::MAX beyond the head
-    rows: Vec<f32>, // a row of `width` for each of the head
-    width: usize,
+    pub(super) head: Vec<u32>,
+    pub(super) rank: Vec<u32>, // by item; u32::MAX beyond the head
+    pub(super) rows: Vec<f32>, // a row of `width` for each of the head
+    pub(super) width: usize,
     diagonal: Vec<f32>,
 }
 

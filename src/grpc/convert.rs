@@ -318,6 +318,7 @@ fn source(source: Source) -> pb::Source {
         Source::BoughtTogether => pb::Source::BoughtTogether,
         Source::SameCustomers => pb::Source::SameCustomers,
         Source::CalledFor => pb::Source::CalledFor,
+        Source::Foreseen => pb::Source::Foreseen,
         Source::ViewedTogether => pb::Source::ViewedTogether,
         Source::VisitsLikeThis => pb::Source::VisitsLikeThis,
         Source::Similar => pb::Source::Similar,
@@ -394,6 +395,7 @@ pub fn reason(contents: &Contents, shelf: &Shelf, reason: &Reason) -> pb::Reason
             weight: f64::from(*weight),
             in_orders: *in_orders,
         }),
+        Reason::Foreseen { weight } => Why::Foreseen(pb::Foreseen { weight: f64::from(*weight) }),
         Reason::VisitsLikeThis { after, sessions } => Why::VisitsLikeThis(pb::VisitsLikeThis {
             after_item_id: key(*after),
             sessions: *sessions,

@@ -1,6 +1,6 @@
 //! Bytes of what is stored: fixed-size entries, little endian, in blocks of many rows.
 
-use crate::customers::{Bought, Drawn, Due, EventKind, Glance, History, Profile};
+use crate::customers::{Bought, Drawn, Due, EventKind, Foreseen, Glance, History, Profile};
 use crate::embed::{Neighbour, Pull, UnitVectors};
 use crate::ids::{DenseId, ItemId};
 use crate::lists::Lists;
@@ -141,6 +141,16 @@ impl Entry for Drawn {
     fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
         let (item, weight, by) = (Entry::get(bytes)?, Entry::get(bytes)?, Entry::get(bytes)?);
         Some(Self { item, weight, by })
+    }
+}
+
+impl Entry for Foreseen {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.item.put(out);
+        self.weight.put(out);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        Some(Self { item: Entry::get(bytes)?, weight: Entry::get(bytes)? })
     }
 }
 
@@ -293,6 +303,7 @@ pub(super) fn encode_history(history: &History) -> Vec<u8> {
     let mut out = encode_row(&history.bought);
     out.extend(encode_row(&history.glances));
     out.extend(encode_row(&history.drawn));
+    out.extend(encode_row(&history.foreseen));
     out.extend(encode_row(&history.due));
     history.orders.put(&mut out);
     with_checksum(out)
@@ -337,6 +348,9 @@ pub(super) fn decode_history(value: &[u8]) -> Option<History> {
         history.drawn.push(Entry::get(&mut bytes)?);
     }
     for _ in 0..bytes.count()? {
+        history.foreseen.push(Entry::get(&mut bytes)?);
+    }
+    for _ in 0..bytes.count()? {
         history.due.push(Entry::get(&mut bytes)?);
     }
     history.orders = Entry::get(&mut bytes)?;
@@ -372,6 +386,8 @@ mod tests {
             weight,
             by: ItemId::new(by),
         });
+        let foreseen = (0usize..1000, 0f32..9.0)
+            .prop_map(|(item, weight)| Foreseen { item: ItemId::new(item), weight });
         let kinds =
             prop_oneof![Just(EventKind::View), Just(EventKind::Cart), Just(EventKind::Favorite)];
         let glance = (0usize..1000, kinds, any::<i64>()).prop_map(|(item, kind, at)| Glance {
@@ -392,14 +408,11 @@ mod tests {
             prop::collection::vec(bought, 0..20),
             prop::collection::vec(glance, 0..20),
             prop::collection::vec(drawn, 0..20),
+            prop::collection::vec(foreseen, 0..20),
             prop::collection::vec(due, 0..20),
         );
-        (lists, any::<u32>()).prop_map(|((bought, glances, drawn, due), orders)| History {
-            bought,
-            glances,
-            drawn,
-            orders,
-            due,
+        (lists, any::<u32>()).prop_map(|((bought, glances, drawn, foreseen, due), orders)| {
+            History { bought, glances, drawn, foreseen, orders, due }
         })
     }
 

@@ -105,6 +105,7 @@ impl Customers {
                 history.bought.iter().all(|b| self.knows(b.item))
                     && history.glances.iter().all(|g| self.knows(g.item))
                     && history.drawn.iter().all(|d| self.knows(d.item) && self.knows(d.by))
+                    && history.foreseen.iter().all(|f| self.knows(f.item))
                     && history.due.iter().all(|due| self.knows(due.item))
             })
             .map(Some)

@@ -9,7 +9,7 @@ use super::{MANIFEST, MANIFEST_DIGEST};
 use crate::error::{Error, Result};
 
 /// The format that this program writes and reads.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// `manifest.json`: everything about a generation that is not an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

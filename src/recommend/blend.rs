@@ -12,6 +12,7 @@ pub(super) enum Source {
     Collected,
     Called,
     Drawn,
+    Foreseen,
     Viewed,
     Next,
     Onward,
@@ -24,7 +25,7 @@ pub(super) enum Source {
 }
 
 /// How many sources there are.
-pub const SOURCES: usize = 13;
+pub const SOURCES: usize = 14;
 
 /// The weights of one question. Each multiplies what a source says; 0 leaves the source out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,8 @@ pub struct Weights {
     pub called: f32,
     /// Called for by what the customer has, learnt from customers (EASE).
     pub drawn: f32,
+    /// What customers with a past like this one's bought next.
+    pub foreseen: f32,
     /// Rules over visits: looked at together.
     pub viewed: f32,
     /// Looked at next in the same visit.
@@ -75,6 +78,7 @@ impl Weights {
         "collected",
         "called",
         "drawn",
+        "foreseen",
         "viewed",
         "next",
         "onward",
@@ -102,8 +106,9 @@ impl Weights {
             similar: 0.0,
             ..self.clone()
         };
-        let Self { bought, drawn, next, own, .. } = quick;
-        let says_something = [bought, drawn, next, own].iter().any(|&weight| weight > 0.0);
+        let Self { bought, drawn, foreseen, next, own, .. } = quick;
+        let says_something =
+            [bought, drawn, foreseen, next, own].iter().any(|&weight| weight > 0.0);
         if says_something { quick } else { Self { bought: 1.0, ..quick } }
     }
 
@@ -114,6 +119,7 @@ impl Weights {
             collected,
             called,
             drawn,
+            foreseen,
             viewed,
             next,
             onward,
@@ -129,6 +135,7 @@ impl Weights {
             collected,
             called,
             drawn,
+            foreseen,
             viewed,
             next,
             onward,
@@ -151,13 +158,13 @@ impl Weights {
 
     /// In the order of the fields.
     pub fn by_source(&self) -> [f32; SOURCES] {
-        let &Self { bought, collected, called, drawn, viewed, next, onward, longer, .. } = self;
-        let &Self { similar, own, glanced, category, popular, .. } = self;
+        let &Self { bought, collected, called, drawn, foreseen, viewed, next, .. } = self;
+        let &Self { onward, longer, similar, own, glanced, category, popular, .. } = self;
         // Never 0, so that what fills up an answer still has an order.
         let popular = popular.max(1e-6);
         [
-            bought, collected, called, drawn, viewed, next, onward, longer, similar, own, glanced,
-            category, popular,
+            bought, collected, called, drawn, foreseen, viewed, next, onward, longer, similar, own,
+            glanced, category, popular,
         ]
     }
 
@@ -180,6 +187,7 @@ impl Default for Weights {
             collected: 0.0,
             called: 0.0,
             drawn: 0.0,
+            foreseen: 0.0,
             viewed: 0.0,
             next: 0.0,
             onward: 0.0,
@@ -244,6 +252,7 @@ impl Default for Blend {
                 bought: 0.0,
                 collected: 0.1,
                 drawn: 0.3,
+                foreseen: 0.3,
                 viewed: 0.05,
                 similar: 0.02,
                 own: 1.0,
@@ -256,6 +265,7 @@ impl Default for Blend {
                 bought: 0.3,
                 collected: 1.0,
                 drawn: 1.0,
+                foreseen: 0.5,
                 viewed: 0.3,
                 similar: 0.1,
                 glanced: 0.5,

@@ -26,6 +26,7 @@ pub(super) enum Evidence {
         weight: f32,
         in_orders: bool,
     },
+    Foreseen,
     Viewed {
         with: ItemId,
         together: u32,
@@ -124,6 +125,7 @@ impl Evidence {
             Self::Bought { .. } | Self::Longer { .. } => Source::BoughtTogether,
             Self::Collected { .. } => Source::SameCustomers,
             Self::Called { .. } => Source::CalledFor,
+            Self::Foreseen => Source::Foreseen,
             Self::Viewed { .. } | Self::Next { .. } => Source::ViewedTogether,
             Self::Onward { .. } => Source::VisitsLikeThis,
             Self::Similar { .. } => Source::Similar,

@@ -18,13 +18,12 @@ use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch};
 struct Slot {
     /// What each source says, unweighted.
     says: [f32; SOURCES],
-    item: ItemId,
     strongest: Strongest,
 }
 
 impl Slot {
     /// As new.
-    const FREE: Self = Self { says: [0.0; SOURCES], item: ItemId::FIRST, strongest: Strongest(0) };
+    const FREE: Self = Self { says: [0.0; SOURCES], strongest: Strongest(0) };
 
     #[inline]
     fn add(&mut self, source: Source, says: f32, weight: f32, origin: u32) {
@@ -74,6 +73,8 @@ pub struct Scratch {
     places: Vec<u32>,
     /// Those in use come first; the others are as new.
     slots: Vec<Slot>,
+    /// Whose they are.
+    items: Vec<ItemId>,
     asides: Vec<Aside>,
     /// How many are in use.
     used: usize,
@@ -115,6 +116,7 @@ impl Scratch {
         let needed = self.used + more + 1;
         if self.slots.len() < needed {
             self.slots.resize(2 * needed, Slot::FREE);
+            self.items.resize(2 * needed, ItemId::FIRST);
             self.asides.resize(2 * needed, Aside::default());
         }
     }
@@ -123,7 +125,7 @@ impl Scratch {
     fn place(&mut self, item: ItemId) -> usize {
         self.make_room(1);
         let place = taken(&mut self.places, &mut self.used, item);
-        self.slots[place].item = item;
+        self.items[place] = item;
         place
     }
 
@@ -149,11 +151,9 @@ impl Drop for Pool<'_> {
         if is_far(self.walked, self.gate.shelf) {
             self.gate.must_hold.iter().for_each(|held| self.scratch.sieves.want_passing(held));
         }
-        let Scratch { places, slots, asides, used, origins, .. } = &mut *self.scratch;
-        for slot in &mut slots[..*used] {
-            places[slot.item.index()] = 0;
-            *slot = Slot::FREE;
-        }
+        let Scratch { places, slots, items, asides, used, origins, .. } = &mut *self.scratch;
+        items[..*used].iter().for_each(|item| places[item.index()] = 0);
+        slots[..*used].fill(Slot::FREE);
         asides[..*used].fill(Aside::default());
         *used = 0;
         origins.clear();
@@ -312,14 +312,14 @@ impl<'a> Pool<'a> {
         let weight = self.weights[source as usize];
         let row = &row[..row.len().min(self.depth)];
         self.scratch.make_room(row.len());
-        let Scratch { places, slots, used, .. } = &mut *self.scratch;
-        let (places, slots) = (&mut places[..], &mut slots[..]);
+        let Scratch { places, slots, items, used, .. } = &mut *self.scratch;
+        let (places, slots, items) = (&mut places[..], &mut slots[..], &mut items[..]);
         let mut count = *used;
         for entry in row {
             let (item, says) = said(entry);
-            let slot = &mut slots[taken(places, &mut count, item)];
-            slot.item = item;
-            slot.add(source, says, weight, origin);
+            let place = taken(places, &mut count, item);
+            items[place] = item;
+            slots[place].add(source, says, weight, origin);
         }
         *used = count;
     }
@@ -367,9 +367,9 @@ impl<'a> Pool<'a> {
         };
         let origin = self.origin(Origin::Told(Evidence::Popular { fallback }));
         let weight = self.weights[Source::Popular as usize];
-        let Scratch { slots, used, .. } = &mut *self.scratch;
-        for slot in &mut slots[..*used] {
-            slot.add(Source::Popular, popularity(slot.item), weight, origin);
+        let Scratch { slots, items, used, .. } = &mut *self.scratch;
+        for (slot, item) in slots[..*used].iter_mut().zip(items) {
+            slot.add(Source::Popular, popularity(*item), weight, origin);
         }
         let mut wanted = limit;
         while wanted > 0 {
@@ -396,11 +396,11 @@ impl<'a> Pool<'a> {
     /// All candidates that may be answered, with what each source says of them; the others go into the
     /// ledger.
     pub(super) fn for_each(&mut self, mut visit: impl FnMut(ItemId, &[f32; SOURCES])) {
-        let Scratch { slots, asides, used, sieves, .. } = &mut *self.scratch;
-        for (slot, aside) in slots[..*used].iter().zip(asides) {
-            match aside.dropped.or_else(|| self.gate.drops(sieves, slot.item)) {
+        let Scratch { slots, items, asides, used, sieves, .. } = &mut *self.scratch;
+        for ((slot, item), aside) in slots[..*used].iter().zip(items).zip(asides) {
+            match aside.dropped.or_else(|| self.gate.drops(sieves, *item)) {
                 Some(why) => self.ledger.drop(why),
-                None => visit(slot.item, &slot.says),
+                None => visit(*item, &slot.says),
             }
         }
     }

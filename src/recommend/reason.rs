@@ -35,6 +35,11 @@ pub enum Reason {
         /// Learnt from orders; else from all that each customer bought.
         in_orders: bool,
     },
+    /// Customers with a past like this one's bought it next.
+    Foreseen {
+        /// About how likely it is bought soon, drawn towards 0; comparable within one answer.
+        weight: f32,
+    },
     /// In the same visits.
     ViewedTogether {
         /// The item of the question.
@@ -175,6 +180,8 @@ pub enum Source {
     SameCustomers,
     /// What calls for what (EASE).
     CalledFor,
+    /// What customers with such a past bought next.
+    Foreseen,
     /// Rules over visits.
     ViewedTogether,
     /// Visits like this one.
@@ -240,7 +247,13 @@ pub(super) fn reasons(
     if matches!(evidence, Evidence::Own | Evidence::Due { .. }) {
         return before.into_iter().collect();
     }
-    let first = reason(contents, item, evidence);
+    let foreseen = || history?.foreseen.iter().find(|foreseen| foreseen.item == item);
+    let first = match evidence {
+        Evidence::Foreseen => {
+            Reason::Foreseen { weight: foreseen().map_or(0.0, |foreseen| foreseen.weight) }
+        }
+        other => reason(contents, item, other),
+    };
     let also = match &first {
         Reason::ViewedTogether { with, .. } => bought_together(contents, *with, item),
         _ => None,
@@ -339,7 +352,7 @@ fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
                 fallback,
             }
         }
-        Evidence::Own | Evidence::Due { .. } => {
+        Evidence::Own | Evidence::Due { .. } | Evidence::Foreseen => {
             unreachable!("handled by the caller, which has the customer's past")
         }
         Evidence::Glanced { kind, at } => {

@@ -50,6 +50,7 @@ pub(super) fn basket(pool: &mut Pool<'_>, due: f32, items: &[&str], history: Opt
     arrivals.iter().for_each(|&item| stand_ins(pool, (item, 1.0)));
     longer(pool, &items);
     if let Some(history) = history {
+        foreseen(pool, history);
         own(pool, due, history);
     }
 }
@@ -101,6 +102,7 @@ pub(super) fn customer(
         leanings.iter().for_each(|&(item, _)| look_ahead(pool, item));
         leanings.into_iter().for_each(|seed| propose_beside_pulls(pool, seed));
         drawn(pool, history);
+        foreseen(pool, history);
         glanced(pool, history);
         own(pool, weights.due, history);
     }
@@ -176,6 +178,15 @@ fn drawn(pool: &mut Pool<'_>, history: &History) {
             let evidence = Evidence::Called { by, weight, in_orders: false };
             pool.add(Source::Drawn, drawn.item, weight, evidence);
         }
+    }
+}
+
+/// What customers with such a past bought next.
+fn foreseen(pool: &mut Pool<'_>, history: &History) {
+    if pool.listens_to(Source::Foreseen) {
+        let origin = Origin::Told(Evidence::Foreseen);
+        let foreseen = &history.foreseen;
+        pool.add_row(Source::Foreseen, origin, foreseen, |next| (next.item, next.weight));
     }
 }
 

@@ -31,6 +31,9 @@ impl Reason {
             Self::CalledFor { by, weight, in_orders: false } => {
                 format!("customers who bought {} are drawn to it (weight {weight:.2})", title(by))
             }
+            Self::Foreseen { weight } => {
+                format!("customers with a past like this one's bought it next (weight {weight:.2})")
+            }
             Self::ViewedTogether { with, counted, alternative, after } => format!(
                 "{}looked at {} {} in {} visits",
                 if *alternative { "an alternative: " } else { "" },

@@ -142,7 +142,7 @@ fn orders(log: &EventLog, zone: &TimeZone) -> FxHashMap<CustomerId, Vec<(u64, us
 }
 
 /// The log without the `nth` to the last order of each customer and what came after it, and that order.
-fn by_orders(log: &EventLog, nth: u64, zone: &TimeZone) -> (EventLog, EventLog) {
+pub(super) fn by_orders(log: &EventLog, nth: u64, zone: &TimeZone) -> (EventLog, EventLog) {
     let orders = orders(log, zone);
     let part = |(place, event): (usize, &Event)| {
         let of_customer = event.customer.and_then(|customer| orders.get(&customer));

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use rayon::prelude::*;
 
 use super::cases::Asked;
-use super::{TrainOptions, pulls};
+use super::{TrainOptions, foresee, pulls};
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::{
     Cadence, Foretold, History, HistoryOptions, Interests, KEPT_DUE, Recurrence, histories,
@@ -153,6 +153,8 @@ pub(super) fn learn_for(
     pulls::call(&mut learnt, &orders, &options.called);
     if !log.customers.is_empty() {
         pulls::draw(&mut learnt, &orders.one_per_customer(), &options.drawn);
+        watch("learning what customers buy next");
+        foresee::foresee(&mut learnt, log, zone, options);
     }
     learnt
 }
@@ -214,7 +216,9 @@ impl Learnt {
         let Contents { now, cadence, recurrence, .. } = &self.contents;
         let whole = pasts(log, &baskets(log, zone), *now, cadence, recurrence, options);
         for (history, past) in self.histories.iter_mut().zip(whole) {
-            *history = History { drawn: std::mem::take(&mut history.drawn), ..past };
+            let (drawn, foreseen) =
+                (std::mem::take(&mut history.drawn), std::mem::take(&mut history.foreseen));
+            *history = History { drawn, foreseen, ..past };
         }
     }
 

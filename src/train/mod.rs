@@ -15,6 +15,7 @@ mod cases;
 mod crowds;
 mod cut;
 mod damping;
+mod foresee;
 pub mod gate;
 mod lacking;
 mod learn;

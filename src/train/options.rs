@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::GateOptions;
 use crate::customers::HistoryOptions;
-use crate::embed::{ContentOptions, EaseOptions, FactorOptions, NeighbourOptions};
+use crate::embed::{
+    ContentOptions, EaseOptions, FactorOptions, ForesightOptions, NeighbourOptions,
+};
 use crate::error::{Error, Result};
 use crate::rules::RuleOptions;
 use crate::rules::longer::LongRuleOptions;
@@ -25,6 +27,8 @@ pub struct TrainOptions {
     pub called: EaseOptions,
     /// Pulls between items, learnt from customers.
     pub drawn: EaseOptions,
+    /// What customers buy next, learnt from what others did next.
+    pub foreseen: ForesightOptions,
     /// Rules over visits.
     pub viewed: RuleOptions,
     /// What is looked at next.
@@ -76,6 +80,7 @@ impl Default for TrainOptions {
                 ..EaseOptions::default()
             },
             drawn: EaseOptions { head: 6_000, regularization: 1_000.0, ..EaseOptions::default() },
+            foreseen: ForesightOptions::default(),
             viewed: RuleOptions { per_item: 100, ..RuleOptions::default() },
             next: NextOptions::default(),
             longer: LongRuleOptions {
@@ -133,6 +138,12 @@ impl TrainOptions {
             within(&format!("{name}.regularization"), f64::from(pulls.regularization), 1e-9, 1e9)?;
             within(&format!("{name}.size"), f64::from(pulls.size), 0.0, 2.0)?;
         }
+        let ForesightOptions { regularization, lessons, days, moments, fading } = self.foreseen;
+        within("foreseen.regularization", f64::from(regularization), 1e-9, 1e9)?;
+        within("foreseen.lessons", lessons as f64, 0.0, 20_000.0)?;
+        within("foreseen.days", f64::from(days), 1.0, 366.0)?;
+        within("foreseen.moments", f64::from(moments), 1.0, 366.0)?;
+        within("foreseen.fading", f64::from(fading), 1e-3, 1.0)?;
         within("session_gap_minutes", f64::from(self.session_gap_minutes), 1.0, 10_080.0)?;
         within("longer.min_support", self.longer.min_support, 0.0, 1.0)?;
         within("longer.min_confidence", self.longer.min_confidence, 0.0, 1.0)?;
