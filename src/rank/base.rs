@@ -10,7 +10,7 @@ use super::sheet::{Sheet, known};
 const FURTHEST: f32 = 1e30;
 
 /// Groups that are enough to fit one number.
-const ENOUGH_GROUPS: usize = 5_000;
+const ENOUGH_GROUPS: usize = 1_000;
 
 /// A column whose value, times `scale`, is a row's first score.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -12,8 +12,8 @@ const SAMPLE: usize = 100_000;
 
 /// A sheet in bins. Bin 0 is unknown; values rise from bin 1.
 pub(super) struct Bins {
-    /// For each column the bin of each row.
-    pub(super) columns: Vec<Vec<u8>>,
+    /// Row by row the bin of each column: whoever counts a row has all of it in a line or two of the cache.
+    rows: Vec<u8>,
     /// For each column the greatest value of each bin from 1, but the last.
     edges: Vec<Vec<f32>>,
 }
@@ -22,13 +22,28 @@ impl Bins {
     /// Each column in at most `bins` bins of about as many rows, from a sample of the rows.
     pub(super) fn of(sheet: &Sheet, bins: usize, seed: u64) -> Self {
         let sample = sample(sheet.rows(), seed);
-        let binned = (0..sheet.columns()).into_par_iter().map(|column| {
-            let edges = edges(sample.iter().map(|&row| sheet.value(row, column)), bins);
-            let bin = |row| bin(&edges, sheet.value(row, column));
-            ((0..sheet.rows()).map(bin).collect(), edges)
+        let edges: Vec<Vec<f32>> = (0..sheet.columns())
+            .into_par_iter()
+            .map(|column| edges(sample.iter().map(|&row| sheet.value(row, column)), bins))
+            .collect();
+        let mut rows = vec![UNKNOWN; sheet.rows() * sheet.columns()];
+        let features = sheet.features(0..sheet.rows()).par_chunks(sheet.columns().max(1));
+        rows.par_chunks_mut(sheet.columns().max(1)).zip(features).for_each(|(bins, values)| {
+            for ((bin, &value), edges) in bins.iter_mut().zip(values).zip(&edges) {
+                *bin = self::bin(edges, value);
+            }
         });
-        let (columns, edges) = binned.unzip();
-        Self { columns, edges }
+        Self { rows, edges }
+    }
+
+    /// The bin of each column of a row.
+    pub(super) fn row(&self, row: usize) -> &[u8] {
+        &self.rows[row * self.edges.len()..][..self.edges.len()]
+    }
+
+    /// At least as many as any column has, the unknown one too.
+    pub(super) fn most(&self) -> usize {
+        (0..self.edges.len()).map(|column| self.count(column)).max().unwrap_or(0)
     }
 
     /// Bins of a column, the unknown one too.

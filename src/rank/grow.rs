@@ -39,10 +39,11 @@ impl Split {
 impl Tree {
     /// What the tree adds to a row's score.
     pub(super) fn value(&self, bins: &Bins, row: usize) -> f32 {
+        let bins = bins.row(row);
         let mut at = if self.nodes.is_empty() { !0 } else { 0 };
         while let Ok(node) = usize::try_from(at) {
             let Node { split, left, right } = self.nodes[node];
-            at = if split.goes_left(bins.columns[split.column][row]) { left } else { right };
+            at = if split.goes_left(bins[split.column]) { left } else { right };
         }
         self.leaves[(!at).cast_unsigned() as usize]
     }
@@ -52,7 +53,7 @@ impl Tree {
 struct Leaf {
     rows: Vec<u32>,
     sum: Packed,
-    histograms: Vec<Histogram>, // of the tree's columns
+    histogram: Histogram, // of the tree's columns
     best: Option<Split>,
 }
 
@@ -82,8 +83,11 @@ pub(super) fn grow(
             if best(leaf) >= most.1 { (at, best(leaf)) } else { most }
         });
         let Some(split) = leaves[at].best else { break };
-        let right = grower.split(&mut leaves[at], &split);
         root.replace(at, &split, leaves.len());
+        let (left, right) = grower.split(leaves.swap_remove(at), &split);
+        leaves.push(left);
+        let last = leaves.len() - 1;
+        leaves.swap(at, last);
         leaves.push(right);
     }
     let values: Vec<f32> = leaves.iter().map(|leaf| grower.value(leaf)).collect();
@@ -132,37 +136,31 @@ struct Grower<'a> {
 
 impl Grower<'_> {
     fn root(&self, rows: Vec<u32>) -> Leaf {
-        let histograms = self.rounded.count(self.bins, self.columns, &rows);
-        self.leaf(rows, histograms)
+        let histogram = self.rounded.count(self.bins, self.columns, &rows);
+        self.leaf(rows, histogram)
     }
 
-    fn leaf(&self, rows: Vec<u32>, histograms: Vec<Histogram>) -> Leaf {
+    fn leaf(&self, rows: Vec<u32>, histogram: Histogram) -> Leaf {
         let mut sum = [0; 2];
-        rows.iter().for_each(|&row| add(&mut sum, self.rounded.gradients[row as usize]));
-        let mut leaf = Leaf { rows, sum, histograms, best: None };
+        // Each column holds all rows.
+        if !self.columns.is_empty() {
+            histogram.of(0).iter().for_each(|&bin| add(&mut sum, bin));
+        }
+        let mut leaf = Leaf { rows, sum, histogram, best: None };
         leaf.best = self.best(&leaf);
         leaf
     }
 
-    /// The leaf keeps the left side; the right one is returned.
-    fn split(&self, leaf: &mut Leaf, split: &Split) -> Leaf {
-        let column = &self.bins.columns[split.column];
-        let (left, right): (Vec<u32>, Vec<u32>) =
-            leaf.rows.iter().partition(|&&row| split.goes_left(column[row as usize]));
+    /// The leaf becomes its left side; the right one is returned.
+    fn split(&self, leaf: Leaf, split: &Split) -> (Leaf, Leaf) {
+        let goes_left = |&row: &u32| split.goes_left(self.bins.row(row as usize)[split.column]);
+        let (left, right): (Vec<u32>, Vec<u32>) = leaf.rows.into_iter().partition(goes_left);
         let smaller = if left.len() <= right.len() { &left } else { &right };
         let counted = self.rounded.count(self.bins, self.columns, smaller);
-        let mut rest = std::mem::take(&mut leaf.histograms);
-        for ((rest, counted), &column) in rest.iter_mut().zip(&counted).zip(self.columns) {
-            let bins = self.bins.count(column);
-            rest[..bins]
-                .iter_mut()
-                .zip(counted)
-                .for_each(|(sum, part)| *sum = without(*sum, *part));
-        }
+        let rest = leaf.histogram.without(&counted);
         let (of_left, of_right) =
             if left.len() <= right.len() { (counted, rest) } else { (rest, counted) };
-        *leaf = self.leaf(left, of_left);
-        self.leaf(right, of_right)
+        (self.leaf(left, of_left), self.leaf(right, of_right))
     }
 
     /// −slope / (hessian + l2), times the learning rate: the step that makes the loss least, were it a
@@ -179,12 +177,13 @@ impl Grower<'_> {
         if leaf.rows.len() < 2 * self.options.min_rows {
             return None;
         }
-        let each = self.columns.iter().zip(&leaf.histograms);
-        let each = each.filter_map(|(&column, sums)| self.best_of(leaf.sum, column, sums));
+        let each = self.columns.iter().enumerate();
+        let each = each
+            .filter_map(|(nth, &column)| self.best_of(leaf.sum, column, leaf.histogram.of(nth)));
         each.reduce(|best, next| if next.gain > best.gain { next } else { best })
     }
 
-    fn best_of(&self, whole: Packed, column: usize, histogram: &Histogram) -> Option<Split> {
+    fn best_of(&self, whole: Packed, column: usize, histogram: &[Packed]) -> Option<Split> {
         let unknown = histogram[usize::from(UNKNOWN)];
         let some_unknown = self.rounded.unpack(unknown).rows > 0;
         let mut best: Option<Split> = None;

@@ -11,15 +11,18 @@ use super::gradients::Gradient;
 /// Slope in the first number; in the second the hessian above the low bits, which count rows.
 pub(super) type Packed = [i64; 2];
 
-/// The sums of each bin of one column.
-pub(super) type Histogram = [Packed; 256];
+/// The sums of each bin of some columns, column by column.
+pub(super) struct Histogram {
+    sums: Vec<Packed>,
+    /// Bins per column.
+    width: usize,
+}
 
-/// Columns counted in one pass over the rows: their histograms fit the first cache, and four sums that
-/// don't wait for one another hide the time an addition to memory takes.
-const AT_ONCE: usize = 4;
+/// So many sums fit the first cache: a pass over the rows counts as many columns at once.
+const AT_ONCE: usize = 1_536;
 
 /// Below this many additions the threads are not worth waking.
-const WORTH_SHARING: usize = 30_000;
+const WORTH_SHARING: usize = 100_000;
 
 /// Gradients in whole units.
 pub(super) struct Rounded {
@@ -66,40 +69,52 @@ impl Rounded {
         }
     }
 
-    /// The histogram of each of `columns` over `rows`.
-    pub(super) fn count(&self, bins: &Bins, columns: &[usize], rows: &[u32]) -> Vec<Histogram> {
-        let mut histograms = vec![[[0; 2]; 256]; columns.len()];
-        let count = |(columns, out): (&[usize], &mut [Histogram])| {
-            let columns: Vec<&[u8]> = columns.iter().map(|&at| &bins.columns[at][..]).collect();
-            count(&self.gradients, rows, &columns, out);
-        };
-        if rows.len() * columns.len() < WORTH_SHARING {
-            columns.chunks(AT_ONCE).zip(histograms.chunks_mut(AT_ONCE)).for_each(count);
-        } else {
-            let columns = columns.par_chunks(AT_ONCE);
-            columns.zip(histograms.par_chunks_mut(AT_ONCE)).for_each(count);
+    /// The histogram of `columns` over `rows`.
+    pub(super) fn count(&self, bins: &Bins, columns: &[usize], rows: &[u32]) -> Histogram {
+        let pieces = (rows.len() * columns.len()).div_ceil(WORTH_SHARING).max(1);
+        let count = |rows: &[u32]| self.counted(bins, columns, rows);
+        let pieces = rows.par_chunks(rows.len().div_ceil(pieces).max(1)).map(count);
+        pieces.reduce(|| Histogram::empty(bins, columns), Histogram::with)
+    }
+
+    fn counted(&self, bins: &Bins, columns: &[usize], rows: &[u32]) -> Histogram {
+        let mut histogram = Histogram::empty(bins, columns);
+        let width = histogram.width;
+        let at_once = (AT_ONCE / width.max(1)).max(1);
+        let parts = histogram.sums.chunks_mut(at_once * width.max(1));
+        for (sums, columns) in parts.zip(columns.chunks(at_once)) {
+            for &row in rows {
+                let (bins, gradient) = (bins.row(row as usize), self.gradients[row as usize]);
+                for (sums, &column) in sums.chunks_exact_mut(width).zip(columns) {
+                    add(&mut sums[usize::from(bins[column])], gradient);
+                }
+            }
         }
-        histograms
+        histogram
     }
 }
 
-/// Adds each row's gradient to its bin, four columns at once where there are four.
-fn count(gradients: &[Packed], rows: &[u32], columns: &[&[u8]], out: &mut [Histogram]) {
-    if let ([a, b, c, d], [in_a, in_b, in_c, in_d]) = (columns, &mut *out) {
-        for &row in rows {
-            let row = row as usize;
-            let gradient = gradients[row];
-            add(&mut in_a[usize::from(a[row])], gradient);
-            add(&mut in_b[usize::from(b[row])], gradient);
-            add(&mut in_c[usize::from(c[row])], gradient);
-            add(&mut in_d[usize::from(d[row])], gradient);
-        }
-        return;
+impl Histogram {
+    fn empty(bins: &Bins, columns: &[usize]) -> Self {
+        let width = bins.most();
+        Self { sums: vec![[0; 2]; width * columns.len()], width }
     }
-    for (column, out) in columns.iter().zip(out) {
-        for &row in rows {
-            add(&mut out[usize::from(column[row as usize])], gradients[row as usize]);
-        }
+
+    /// The sums of the bins of the `nth` column that was counted.
+    pub(super) fn of(&self, nth: usize) -> &[Packed] {
+        &self.sums[nth * self.width..][..self.width]
+    }
+
+    /// Of both together.
+    fn with(mut self, other: Self) -> Self {
+        self.sums.iter_mut().zip(other.sums).for_each(|(sum, more)| add(sum, more));
+        self
+    }
+
+    /// Of these rows without some of them.
+    pub(super) fn without(mut self, part: &Self) -> Self {
+        self.sums.iter_mut().zip(&part.sums).for_each(|(sum, part)| *sum = without(*sum, *part));
+        self
     }
 }
 

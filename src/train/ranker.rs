@@ -86,15 +86,17 @@ pub(super) fn learn_rankers(
 
 /// The ways to learn from the sheet that `judge` finds best, with how many trees each, and how good it finds
 /// them: all together, or where one alone does clearly better, that one.
-fn best_ways(sheet: &Sheet, judge: impl Fn(&Forest) -> f64) -> (f64, Vec<(Way, usize)>) {
-    let each = WAYS.map(|way| {
+fn best_ways(sheet: &Sheet, judge: impl Fn(&Forest) -> f64 + Sync) -> (f64, Vec<(Way, usize)>) {
+    let try_one = |&way: &Way| {
         let most = fit(sheet, &options(way, TREES[TREES.len() - 1])).forest;
         let tried = TREES.map(|trees| (judge(&most.first(trees)), trees));
         let (figure, trees) =
             tried.into_iter().fold((0.0, 0), |a, b| if b.0 > a.0 { b } else { a });
         (figure, (way, trees), most.first(trees))
-    });
-    let together = judge(&Forest::together(&each.each_ref().map(|(_, _, forest)| forest), sheet));
+    };
+    let each: Vec<(f64, (Way, usize), Forest)> = WAYS.par_iter().map(try_one).collect();
+    let forests: Vec<&Forest> = each.iter().map(|(_, _, forest)| forest).collect();
+    let together = judge(&Forest::together(&forests, sheet));
     let alone = each.iter().fold(&each[0], |a, b| if b.0 > a.0 { b } else { a });
     match together * LEAST_LEAD > alone.0 {
         true => (together, each.iter().map(|(_, way, _)| *way).collect()),
@@ -105,7 +107,7 @@ fn best_ways(sheet: &Sheet, judge: impl Fn(&Forest) -> f64) -> (f64, Vec<(Way, u
 /// A ranker that learns from the sheet in these ways.
 fn grown(sheet: &Sheet, ways: &[(Way, usize)]) -> Forest {
     let grown: Vec<Forest> =
-        ways.iter().map(|&(way, trees)| fit(sheet, &options(way, trees)).forest).collect();
+        ways.par_iter().map(|&(way, trees)| fit(sheet, &options(way, trees)).forest).collect();
     Forest::together(&grown.iter().collect::<Vec<_>>(), sheet)
 }
 
@@ -120,6 +122,8 @@ fn options((objective, base_column): Way, trees: usize) -> RankOptions {
         holdout: 0.0,
         base_column,
         learning_rate: 0.1,
+        column_share: 0.6,
+        group_share: 0.6,
         ..RankOptions::default()
     }
 }
