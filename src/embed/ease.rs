@@ -241,7 +241,7 @@ pub(super) fn best(pulls: &mut Vec<Pull>, limit: usize) -> Vec<Pull> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -251,20 +251,29 @@ mod tests {
         Interactions::of_sets(&lists, items, size)
     }
 
-    /// B from the formula: Gauss–Jordan in f64.
+    /// B from the formula.
     fn by_elimination(rows: &Interactions, ridge: f64) -> Vec<Vec<f64>> {
         let n = rows.items();
-        let mut a = vec![vec![0.0f64; 2 * n]; n];
+        let mut gram = vec![vec![0.0f64; n]; n];
         for row in 0..rows.len() {
             for (i, x) in rows.row(row) {
                 for (j, y) in rows.row(row) {
-                    a[i.index()][j.index()] += f64::from(x) * f64::from(y);
+                    gram[i.index()][j.index()] += f64::from(x) * f64::from(y);
                 }
             }
         }
-        for i in 0..n {
-            a[i][i] += ridge;
-            a[i][n + i] = 1.0;
+        let p = inverse(gram, ridge);
+        let b = |i: usize, j: usize| if i == j { 0.0 } else { -p[i][j] / p[j][j] };
+        (0..n).map(|i| (0..n).map(|j| b(i, j)).collect()).collect()
+    }
+
+    /// (A + λI)⁻¹ by Gauss–Jordan.
+    pub(in crate::embed) fn inverse(mut a: Vec<Vec<f64>>, ridge: f64) -> Vec<Vec<f64>> {
+        let n = a.len();
+        for (i, row) in a.iter_mut().enumerate() {
+            row[i] += ridge;
+            row.resize(2 * n, 0.0);
+            row[n + i] = 1.0;
         }
         for i in 0..n {
             let pivot = a[i][i];
@@ -277,9 +286,7 @@ mod tests {
                 }
             }
         }
-        let p = |i: usize, j: usize| a[i][n + j];
-        let b = |i, j| if i == j { 0.0 } else { -p(i, j) / p(j, j) };
-        (0..n).map(|i| (0..n).map(|j| b(i, j)).collect()).collect()
+        a.into_iter().map(|mut row| row.split_off(n)).collect()
     }
 
     fn options(regularization: f32, head: usize) -> EaseOptions {

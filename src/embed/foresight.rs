@@ -72,7 +72,7 @@ struct Said {
 }
 
 impl Foresight {
-    /// Learns from lessons about items below `items`; nothing where there are none.
+    /// Learns from lessons about items below `items`; nothing where none of them has a past.
     pub fn learn(
         lessons: &[ForesightLesson],
         items: usize,
@@ -171,4 +171,136 @@ fn says_something(pull: &Pull) -> bool {
 fn of_length_one(past: &[(ItemId, f32)]) -> Vec<(ItemId, f32)> {
     let length = past.iter().map(|(_, x)| x * x).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     past.iter().map(|&(item, x)| (item, x / length)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ease::tests::inverse;
+    use super::*;
+    use proptest::prelude::*;
+
+    const ITEMS: usize = 7;
+
+    fn items(past: &[usize]) -> Vec<(ItemId, f32)> {
+        past.iter().enumerate().map(|(at, &i)| (ItemId::new(i), 1.0 / (at + 1) as f32)).collect()
+    }
+
+    fn lesson(past: &[usize], next: &[usize], weight: f32) -> ForesightLesson {
+        let next = next.iter().map(|&item| (ItemId::new(item), past.contains(&item)));
+        ForesightLesson { past: items(past), next: next.collect(), weight }
+    }
+
+    fn learn(lessons: &[ForesightLesson], regularization: f32) -> Option<Foresight> {
+        let options = ForesightOptions { regularization, ..ForesightOptions::default() };
+        Foresight::learn(lessons, ITEMS, &options)
+    }
+
+    /// x (XᵀX + λI)⁻¹ XᵀY, by item.
+    fn by_formula(lessons: &[ForesightLesson], ridge: f64, past: &[(ItemId, f32)]) -> Vec<f64> {
+        let mean = lessons.iter().map(|l| f64::from(l.weight)).sum::<f64>() / lessons.len() as f64;
+        let dense = |past: &[(ItemId, f32)]| {
+            let mut row = vec![0.0; ITEMS];
+            of_length_one(past).iter().for_each(|(item, x)| row[item.index()] = f64::from(*x));
+            row
+        };
+        let mut gram = vec![vec![0.0; ITEMS]; ITEMS];
+        let mut again = vec![vec![0.0; ITEMS]; ITEMS];
+        let mut new = vec![vec![0.0; ITEMS]; ITEMS];
+        for lesson in lessons {
+            let (x, weight) = (dense(&lesson.past), f64::from(lesson.weight) / mean);
+            for i in 0..ITEMS {
+                (0..ITEMS).for_each(|j| gram[i][j] += weight * x[i] * x[j]);
+                for &(item, had) in &lesson.next {
+                    again[i][item.index()] += weight * x[i];
+                    new[i][item.index()] += weight * x[i] * if had { 0.5 } else { 1.0 };
+                }
+            }
+        }
+        let p = inverse(gram, ridge);
+        let x = dense(past);
+        let held = |item: usize| past.iter().any(|(held, _)| held.index() == item);
+        let said = |item: usize| {
+            let of = if held(item) { &again } else { &new };
+            let pairs = (0..ITEMS).flat_map(|i| (0..ITEMS).map(move |j| (i, j)));
+            pairs.map(|(i, j)| x[i] * p[i][j] * of[j][item]).sum()
+        };
+        (0..ITEMS).map(said).collect()
+    }
+
+    fn some_items() -> impl Strategy<Value = Vec<usize>> {
+        prop::sample::subsequence((0..ITEMS).collect::<Vec<_>>(), 0..=ITEMS)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_foretold_is_what_the_formula_says(
+            lessons in prop::collection::vec((some_items(), some_items(), 0.2f32..3.0), 1..20),
+            asked in prop::collection::vec(some_items(), 1..4),
+            ridge in 0.5f32..20.0,
+        ) {
+            let lessons: Vec<ForesightLesson> =
+                lessons.iter().map(|(past, next, weight)| lesson(past, next, *weight)).collect();
+            let asked: Vec<_> = asked.iter().map(|past| items(past)).collect();
+            let Some(foresight) = learn(&lessons, ridge) else {
+                prop_assert!(lessons.iter().all(|lesson| lesson.past.is_empty()));
+                return Ok(());
+            };
+            let foretold = foresight.foretold(&asked, ITEMS, ITEMS);
+            prop_assert_eq!(foretold.len(), asked.len());
+            for (past, foretold) in asked.iter().zip(foretold) {
+                let exact = by_formula(&lessons, f64::from(ridge), past);
+                let mut found = [0.0; ITEMS];
+                foretold.iter().for_each(|pull| found[pull.item.index()] = f64::from(pull.weight));
+                for (found, exact) in found.iter().zip(exact) {
+                    prop_assert!((found - exact.max(0.0)).abs() < 1e-4, "{} {}", found, exact);
+                }
+            }
+        }
+
+        #[test]
+        fn nothing_makes_it_panic_or_leave_the_numbers(
+            lessons in prop::collection::vec((some_items(), some_items(), 1e-20f32..1e20), 0..9),
+            ridge in prop::sample::select(vec![1e-9, 1.0, 1e9]),
+            x in prop::sample::select(vec![0.0, 1e-30, 1.0, 1e30, f32::INFINITY, f32::NAN]),
+            new in 0usize..4,
+            again in 0usize..4,
+        ) {
+            let lessons: Vec<ForesightLesson> =
+                lessons.iter().map(|(past, next, weight)| lesson(past, next, *weight)).collect();
+            let Some(foresight) = learn(&lessons, ridge) else {
+                prop_assert!(lessons.iter().all(|lesson| lesson.past.is_empty()));
+                return Ok(());
+            };
+            let asked = [vec![], vec![(ItemId::new(0), x), (ItemId::new(2), 1.0)]];
+            for (foretold, past) in foresight.foretold(&asked, new, again).iter().zip(&asked) {
+                let held = |pull: &&Pull| past.iter().any(|(item, _)| *item == pull.item);
+                let of_past = foretold.iter().filter(held).count();
+                prop_assert!(of_past <= again && foretold.len() - of_past <= new);
+                prop_assert!(foretold.iter().all(|p| p.weight.is_finite() && p.weight > 0.0));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_bought_next_is_foretold_to_those_with_the_same_past_alone() {
+        let lessons =
+            [lesson(&[0], &[1], 1.0), lesson(&[0], &[1, 2], 1.0), lesson(&[3], &[4], 1.0)];
+        let foresight = learn(&lessons, 0.1).expect("there are lessons");
+        let asked = [[0], [3], [6]].map(|past| items(&past));
+        let foretold = foresight.foretold(&asked, 10, 10);
+        let ids = |pulls: &Vec<Pull>| pulls.iter().map(|p| p.item.index()).collect::<Vec<_>>();
+        assert_eq!(foretold.iter().map(ids).collect::<Vec<_>>(), [vec![1, 2], vec![4], vec![]]);
+        let chance = foretold[0][0].weight;
+        assert!((0.9..1.0).contains(&chance), "bought by all, and drawn towards 0: {chance}");
+    }
+
+    #[test]
+    fn who_bought_it_again_says_half_as_much_of_it_to_whom_it_is_new() {
+        let foresight = learn(&[lesson(&[0, 1], &[1], 1.0)], 1.0).expect("there is a lesson");
+        let foretold = foresight.foretold(&[items(&[0, 1]), items(&[0])], 10, 10);
+        let [again, new] = [&foretold[0], &foretold[1]].map(|pulls| pulls[0]);
+        assert_eq!((again.item, new.item), (ItemId::new(1), ItemId::new(1)));
+        let likeness = items(&[0, 1]).iter().map(|(_, x)| x * x).sum::<f32>().sqrt().recip();
+        assert!((new.weight - 0.5 * likeness * again.weight).abs() < 1e-6);
+    }
 }

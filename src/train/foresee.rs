@@ -11,6 +11,7 @@ use crate::customers::{Foreseen, History, Interests, histories};
 use crate::embed::{Foresight, ForesightLesson, ForesightOptions, Pull};
 use crate::events::{EventLog, baskets};
 use crate::ids::{CustomerId, ItemId};
+use crate::index::Contents;
 use crate::time::DAY_MS;
 
 /// Items new to a customer that a past foretells: so many are kept …
@@ -32,7 +33,7 @@ pub(super) fn foresee(
     let asked = learnt.histories.iter().filter(|history| !history.is_empty()).count();
     let affordable = (MULTIPLICATIONS / asked.max(1) as f64).sqrt() as usize;
     let most = options.foreseen.lessons.min(affordable);
-    let lessons = lessons(learnt, log, zone, options, most);
+    let lessons = lessons(&learnt.contents, log, zone, options, most);
     let foresight = Foresight::learn(&lessons, learnt.contents.len(), &options.foreseen);
     let Some(foresight) = foresight else { return };
     let interests = learnt.contents.interests;
@@ -49,7 +50,7 @@ pub(super) fn foresee(
 
 /// At most so many lessons: of the last moment first.
 fn lessons(
-    learnt: &Learnt,
+    contents: &Contents,
     log: &EventLog,
     zone: &TimeZone,
     options: &TrainOptions,
@@ -73,9 +74,8 @@ fn lessons(
         taken.iter().for_each(|customer| known[customer.index()] = true);
         let past = past.only(|event| event.customer.is_some_and(|c| known[c.index()]));
         let Some(now) = past.events.last().map(|event| event.at) else { continue };
-        let contents = &learnt.contents;
-        let (cadence, options) = (&contents.cadence, &options.history);
-        let pasts = histories(&past, &baskets(&past, zone), cadence, now, options);
+        let orders = baskets(&past, zone);
+        let pasts = histories(&past, &orders, &contents.cadence, now, &options.history);
         let lesson = |customer: CustomerId| {
             let history = &pasts[customer.index()];
             let mut items = next[&customer].clone();
@@ -114,4 +114,88 @@ fn at(
 
 fn past(history: &History, interests: &Interests) -> Vec<(ItemId, f32)> {
     history.leanings(interests, usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Event, EventKind};
+    use crate::ids::{GroupId, Interner};
+    use crate::time::Timestamp;
+
+    /// (customer, item, day): an order each.
+    fn log(lines: &[(usize, usize, i64)], timed: bool) -> EventLog {
+        let event = |(order, &(customer, item, day)): (usize, &(usize, usize, i64))| Event {
+            at: Timestamp(if timed { day * DAY_MS } else { 0 }),
+            customer: Some(CustomerId::new(customer)),
+            item: ItemId::new(item),
+            group: Some(GroupId::new(order)),
+            quantity: 1.0,
+            unit_price: 0.0,
+            kind: EventKind::Purchase,
+            discount_percent: 0,
+        };
+        let mut customers = Interner::new();
+        (0..40).for_each(|customer| {
+            customers.intern(&customer.to_string());
+        });
+        let events = lines.iter().enumerate().map(event).collect();
+        EventLog { events, customers: customers.into(), timed, ..EventLog::default() }
+    }
+
+    /// Of each lesson its past, by id; what follows, with what was had before; and its weight in thousandths.
+    type Told = (Vec<usize>, Vec<(usize, bool)>, u32);
+
+    fn told(log: &EventLog, moments: u32, most: usize) -> Vec<Told> {
+        let foreseen = ForesightOptions { moments, days: 10, ..ForesightOptions::default() };
+        let options = TrainOptions { foreseen, ..TrainOptions::default() };
+        let lessons = lessons(&Contents::default(), log, &TimeZone::UTC, &options, most);
+        let told = |lesson: &ForesightLesson| {
+            let mut past: Vec<usize> = lesson.past.iter().map(|(item, _)| item.index()).collect();
+            past.sort_unstable();
+            let next = lesson.next.iter().map(|(item, had)| (item.index(), *had));
+            (past, next.collect(), (lesson.weight * 1e3).round() as u32)
+        };
+        lessons.iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_lesson_holds_what_came_before_its_moment_and_foretells_the_days_after() {
+        let lines = [
+            (0, 0, 0),
+            (1, 5, 2),
+            (0, 1, 12), // after day 10: the second moment's
+            (0, 0, 21), // after day 20: the first moment's
+            (2, 7, 25), // without a past
+            (0, 2, 30),
+            (0, 2, 30),
+        ];
+        let last = (vec![0, 1], vec![(0, true), (2, false)], 841);
+        let before = (vec![0], vec![(1, false)], 700);
+        assert_eq!(told(&log(&lines, true), 1, 9), [last.clone()]);
+        assert_eq!(told(&log(&lines, true), 2, 9), [last.clone(), before.clone()]);
+        assert_eq!(told(&log(&lines, true), 9, 9), [last, before], "nothing was before day 0");
+    }
+
+    #[test]
+    fn without_times_a_moment_is_before_an_order_of_each_customer() {
+        let orders = (0..3).flat_map(|order| (0..40).map(move |c| (c, 10 + order, 0)));
+        let lessons = told(&log(&orders.collect::<Vec<_>>(), false), 2, 100);
+        assert_eq!(lessons.len(), 80);
+        assert!(lessons[..40].iter().all(|l| *l == (vec![10, 11], vec![(12, false)], 1_000)));
+        assert!(lessons[40..].iter().all(|l| *l == (vec![10], vec![(11, false)], 700)));
+    }
+
+    #[test]
+    fn where_there_are_too_many_lessons_the_latest_moments_are_taken() {
+        let orders = (0..3).flat_map(|visit| (0..20).map(move |c| (c, visit, 10 * visit as i64)));
+        let weights = |most| {
+            let log = log(&orders.clone().collect::<Vec<_>>(), true);
+            told(&log, 2, most).iter().map(|lesson| lesson.2).collect::<Vec<_>>()
+        };
+        assert_eq!(weights(40), [[1_000; 20], [700; 20]].concat());
+        assert_eq!(weights(25), [vec![1_000; 20], vec![700; 5]].concat());
+        assert_eq!(weights(7), [1_000; 7]);
+        assert!(weights(0).is_empty());
+    }
 }

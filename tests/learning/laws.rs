@@ -216,7 +216,7 @@ fn check_reason(reason: &Reason, told: &dyn Fn() -> String) {
             assert!(*times > 0 && *usual_days >= 0.0 && *days_since >= 0.0, "{}", told());
             assert!(usual_days.is_finite() && days_since.is_finite(), "{}", told());
         }
-        Reason::CalledFor { weight, .. } => {
+        Reason::CalledFor { weight, .. } | Reason::Foreseen { weight } => {
             assert!(weight.is_finite(), "{reason:?} in {}", told());
         }
         Reason::SeenBefore { .. }
