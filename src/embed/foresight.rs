@@ -9,6 +9,8 @@
 //! of items: any number of items takes part, and time grows with the third power of the lessons.
 //! Source: Saunders, Gammerman & Vovk 1998, "Ridge regression learning algorithm in dual variables".
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::dense::products;
@@ -58,13 +60,16 @@ pub struct Foresight {
     width: usize,
     /// Per item the lessons whose past holds it, with x.
     holders: Lists<(u32, f32)>,
+    /// What was bought next in any lesson, ascending.
+    items: Vec<ItemId>,
     /// Per lesson what was bought next, and how much it says.
     next: Lists<Said>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Said {
-    item: ItemId,
+    /// Its place among the items.
+    place: u32,
     /// Of whoever had it before.
     again: f32,
     /// Of whoever had not.
@@ -97,21 +102,27 @@ impl Foresight {
         let ranked = |entries: &[(u32, f32)]| {
             entries.iter().map(|&(lesson, x)| (rank[lesson as usize], x)).collect::<Vec<_>>()
         };
-        let next = head.iter().map(|&lesson| {
-            let lesson = &lessons[lesson as usize];
-            let root = root(lesson);
-            lesson.next.iter().map(move |&(item, had)| Said {
-                item,
-                again: root,
-                // Half by all who bought it, half by those alone to whom it was new.
-                new: if had { 0.5 * root } else { root },
+        let bought = lessons.iter().flat_map(|lesson| &lesson.next).map(|&(item, _)| item);
+        let items: Vec<ItemId> = bought.collect::<BTreeSet<_>>().into_iter().collect();
+        let next: Lists<Said> = head
+            .iter()
+            .map(|&lesson| {
+                let lesson = &lessons[lesson as usize];
+                let (root, items) = (root(lesson), &items);
+                lesson.next.iter().map(move |(item, had)| Said {
+                    place: items.partition_point(|i| i < item) as u32,
+                    again: root,
+                    // Half by all who bought it, half by those alone to whom it was new.
+                    new: if *had { 0.5 * root } else { root },
+                })
             })
-        });
+            .collect();
         (width > 0).then(|| Self {
             inverse: rows,
             width,
             holders: across.by_row().rows().map(ranked).collect(),
-            next: next.collect(),
+            items,
+            next,
         })
     }
 
@@ -124,7 +135,7 @@ impl Foresight {
         new: usize,
         again: usize,
     ) -> Vec<Vec<Pull>> {
-        let Self { inverse, width, holders, next } = self;
+        let Self { inverse, width, holders, items, next } = self;
         let mut likeness = vec![0.0f32; pasts.len() * width];
         for (past, row) in pasts.iter().zip(likeness.chunks_exact_mut(*width)) {
             for (item, x) in of_length_one(past) {
@@ -135,24 +146,23 @@ impl Foresight {
         }
         let mut voices = vec![0.0f32; pasts.len() * width];
         products(&likeness, inverse, *width, &mut voices);
-        let mut sums = vec![[0.0f32; 2]; holders.len()];
+        let mut sums = vec![[0.0f32; 2]; items.len()];
         let of_past = |(past, voices): (&Vec<(ItemId, f32)>, &[f32])| {
             sums.fill([0.0; 2]);
             for (said, &voice) in next.rows().zip(voices) {
-                for &Said { item, again, new } in said {
-                    let [of_again, of_new] = &mut sums[item.index()];
+                for &Said { place, again, new } in said {
+                    let [of_again, of_new] = &mut sums[place as usize];
                     *of_again += voice * again;
                     *of_new += voice * new;
                 }
             }
-            let held = past.iter().map(|&(item, _)| Pull {
-                item,
-                weight: std::mem::take(&mut sums[item.index()])[0],
+            let held = past.iter().filter_map(|&(item, _)| {
+                let sum = &mut sums[items.binary_search(&item).ok()?];
+                Some(Pull { item, weight: std::mem::take(sum)[0] })
             });
             let mut foretold = best(&mut held.filter(says_something).collect(), again);
-            let others = sums.iter().enumerate();
-            let others =
-                others.map(|(item, &[_, weight])| Pull { item: ItemId::new(item), weight });
+            let others = items.iter().zip(&sums);
+            let others = others.map(|(&item, &[_, weight])| Pull { item, weight });
             foretold.extend(best(&mut others.filter(says_something).collect(), new));
             foretold
         };

@@ -30,8 +30,8 @@ pub(super) fn foresee(
     zone: &TimeZone,
     options: &TrainOptions,
 ) {
-    let asked = learnt.histories.iter().filter(|history| !history.is_empty()).count();
-    let affordable = (MULTIPLICATIONS / asked.max(1) as f64).sqrt() as usize;
+    // As many in a rehearsal, which asks for few, as in the end.
+    let affordable = (MULTIPLICATIONS / log.customers.len().max(1) as f64).sqrt() as usize;
     let most = options.foreseen.lessons.min(affordable);
     let lessons = lessons(&learnt.contents, log, zone, options, most);
     let foresight = Foresight::learn(&lessons, learnt.contents.len(), &options.foreseen);
