@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::connection::Connection;
-use super::figures::{Figures, OpenRun, Report, Run};
+use super::figures::{Figures, OpenRun, Report, Round, Run};
 use super::load::{Slice, closed, open};
 use super::questions::{QueryKind, Questions};
 use super::servers::{Server, Servers};
@@ -40,40 +40,44 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Load before anything is measured.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// Loads the `real` server with each set of questions (`None` is a mix), beside stand-ins that give its
-/// replies.
+/// Loads the `real` server with each set of questions (`None` is a mix), beside one that works every answer out
+/// `afresh` and stand-ins that give its replies.
 ///
 /// Errors: a server does not start, or a request fails.
 pub async fn compare(
     real: &Server,
+    afresh: Option<&Server>,
     servers: &Servers,
     sets: Vec<(Option<QueryKind>, Questions)>,
     options: &Options,
     progress: Progress<'_>,
 ) -> Result<Report> {
     let (connections, rounds) = (options.connections, options.rounds);
-    let mut report = Report { connections, rounds, ..Report::default() };
-    (report.pinned, report.remembering) = (servers.core.is_some(), servers.remembering);
+    let pinned = servers.core.is_some();
+    let mut report = Report { pinned, connections, rounds, ..Report::default() };
     for (query, questions) in sets {
         let name = query.map_or("mixed", QueryKind::name);
         progress(&format!("{name}: recording replies"));
-        let trio = Trio::start(real, servers, questions, options).await?;
+        let contest = Contest::start(real, afresh, servers, questions, options).await?;
         for &in_flight in &options.in_flight {
             progress(&format!("{name}: {in_flight} in flight"));
-            let run = trio.closed_run(query, in_flight, options).await?;
+            let run = contest.closed_run(query, in_flight, options).await?;
             if query.is_some() { &mut report.runs } else { &mut report.mixed }.push(run);
         }
         for &rate in &options.rates {
             progress(&format!("{name}: {rate} requests/s"));
-            report.open.push(trio.open_run(query, rate, options).await?);
+            report.open.push(contest.open_run(query, rate, options).await?);
         }
     }
     Ok(report)
 }
 
-/// The three servers, and what they are asked.
-struct Trio<'a> {
-    servers: [Loaded<'a>; 3],
+/// The servers, and what they are asked.
+struct Contest<'a> {
+    real: Loaded<'a>,
+    afresh: Option<Loaded<'a>>,
+    twin: Loaded<'a>,
+    raw: Loaded<'a>,
     questions: Arc<Questions>,
     reply_bytes: f64,
     /// Questions asked so far, so that none is asked twice before all had their turn.
@@ -102,9 +106,10 @@ impl Held<'_> {
     }
 }
 
-impl<'a> Trio<'a> {
+impl<'a> Contest<'a> {
     async fn start(
         real: &'a Server,
+        afresh: Option<&'a Server>,
         servers: &Servers,
         questions: Questions,
         options: &Options,
@@ -123,19 +128,15 @@ impl<'a> Trio<'a> {
         let path: PathBuf = folder.path().join("replies");
         write_replies(&path, &replies)?;
         let stand_in = |role| servers.stand_in(role, &path).map(Held::Owned);
-        let held = [Held::Borrowed(real), stand_in(Role::Twin)?, stand_in(Role::Raw)?];
-        let mut loaded = Vec::with_capacity(held.len());
-        for server in held {
-            let address = server.server().address;
-            let mut connections = vec![Connection::once_ready(address, first, PATIENCE).await?];
-            while connections.len() < options.connections {
-                connections.push(Connection::open(address).await?);
-            }
-            loaded.push(Loaded { server, connections });
-        }
-        let servers = loaded.try_into().map_err(|_| Error::Server("three servers".into()))?;
+        let load = async |server| Loaded::once_ready(server, first, options.connections).await;
+        let (twin, raw) = (load(stand_in(Role::Twin)?).await?, load(stand_in(Role::Raw)?).await?);
+        let real = load(Held::Borrowed(real)).await?;
+        let afresh = match afresh {
+            Some(server) => Some(load(Held::Borrowed(server)).await?),
+            None => None,
+        };
         let (questions, asked) = (Arc::new(questions), Cell::new(replies.len()));
-        Ok(Self { servers, questions, reply_bytes, asked, _folder: folder })
+        Ok(Self { real, afresh, twin, raw, questions, reply_bytes, asked, _folder: folder })
     }
 
     async fn closed_run(
@@ -148,27 +149,39 @@ impl<'a> Trio<'a> {
         let slice = options.duration.div_f64(options.rounds as f64);
         let mut rounds = Vec::with_capacity(options.rounds);
         for _ in 0..options.rounds {
-            let mut round = [Figures::default(); 3];
-            for (figures, loaded) in round.iter_mut().zip(&self.servers) {
-                let first = self.asked.get();
+            let first = self.asked.get();
+            let turn = async |loaded: &Loaded<'_>| {
                 let load = closed(&loaded.connections, &self.questions, first, in_flight, slice);
-                *figures = loaded.measured(load).await?;
-            }
-            self.count(round[0].requests_per_s * slice.as_secs_f64());
+                loaded.measured(load).await
+            };
+            let round = self.round(turn).await?;
+            self.count(round.real.requests_per_s * slice.as_secs_f64());
             rounds.push(round);
         }
         Ok(Run::of(query, in_flight, self.reply_bytes, &rounds))
     }
 
+    /// Each server in its turn.
+    async fn round(&self, turn: impl AsyncFn(&Loaded<'_>) -> Result<Figures>) -> Result<Round> {
+        Ok(Round {
+            real: turn(&self.real).await?,
+            afresh: match &self.afresh {
+                Some(afresh) => Some(turn(afresh).await?),
+                None => None,
+            },
+            twin: turn(&self.twin).await?,
+            raw: turn(&self.raw).await?,
+        })
+    }
+
     async fn warm_up(&self, in_flight: usize) -> Result<()> {
-        for loaded in &self.servers {
-            let first = self.asked.get();
-            let slice =
-                closed(&loaded.connections, &self.questions, first, in_flight, WARM_UP).await?;
-            if matches!(loaded.server, Held::Borrowed(_)) {
-                self.count(slice.latencies.len() as f64);
-            }
-        }
+        let first = self.asked.get();
+        let turn = async |loaded: &Loaded<'_>| {
+            let load = closed(&loaded.connections, &self.questions, first, in_flight, WARM_UP);
+            loaded.measured(load).await
+        };
+        let round = self.round(turn).await?;
+        self.count(round.real.requests_per_s * WARM_UP.as_secs_f64());
         Ok(())
     }
 
@@ -183,19 +196,31 @@ impl<'a> Trio<'a> {
         options: &Options,
     ) -> Result<OpenRun> {
         self.warm_up(options.connections).await?;
-        let mut both = [Figures::default(); 2];
-        for (figures, loaded) in both.iter_mut().zip(&self.servers) {
-            let first = self.asked.get();
+        let first = self.asked.get();
+        let turn = async |loaded: &Loaded<'_>| {
             let load = open(&loaded.connections, &self.questions, first, rate, options.duration);
-            *figures = loaded.measured(load).await?;
-        }
+            loaded.measured(load).await
+        };
+        let Round { real, afresh, twin, .. } = self.round(turn).await?;
         self.count(rate * options.duration.as_secs_f64());
-        let [figures, twin] = both;
-        Ok(OpenRun { query, rate, figures, twin })
+        Ok(OpenRun { query, rate, figures: real, afresh, twin })
     }
 }
 
-impl Loaded<'_> {
+impl<'a> Loaded<'a> {
+    async fn once_ready(
+        server: Held<'a>,
+        first: &(QueryKind, Bytes),
+        connections: usize,
+    ) -> Result<Self> {
+        let address = server.server().address;
+        let mut open = vec![Connection::once_ready(address, first, PATIENCE).await?];
+        while open.len() < connections {
+            open.push(Connection::open(address).await?);
+        }
+        Ok(Self { server, connections: open })
+    }
+
     async fn measured(&self, load: impl Future<Output = Result<Slice>>) -> Result<Figures> {
         let before = self.server.server().cpu_time();
         let slice = load.await?;

@@ -50,6 +50,18 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
+/// A server beside the twin.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Beside {
+    /// The server.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// Requests per second, to the twin's.
+    pub ratio: f64,
+    /// p99, to the twin's.
+    pub p99_ratio: f64,
+}
+
 /// One question at one concurrency, closed loop.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Run {
@@ -57,47 +69,61 @@ pub struct Run {
     pub query: Option<QueryKind>,
     /// Requests under way at any moment.
     pub in_flight: usize,
-    /// The server.
+    /// The server as `serve` runs it: what it has answered before it may answer from memory.
     #[serde(flatten)]
-    pub figures: Figures,
+    pub real: Beside,
+    /// The server with every answer worked out afresh; absent where one is loaded that runs already.
+    pub afresh: Option<Beside>,
     /// The same gRPC server with recorded replies.
     pub twin: Figures,
     /// hyper's HTTP/2 with the same replies.
     pub raw_http2: Figures,
-    /// Requests per second, to the twin's.
-    pub ratio: f64,
-    /// p99, to the twin's.
-    pub p99_ratio: f64,
     /// The twin's requests per second, to those of `raw_http2`.
     pub twin_to_raw: f64,
     /// Length of a reply, bytes, on average.
     pub reply_bytes: f64,
 }
 
+/// What each server did in its turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Round {
+    pub(super) real: Figures,
+    pub(super) afresh: Option<Figures>,
+    pub(super) twin: Figures,
+    pub(super) raw: Figures,
+}
+
 impl Run {
-    /// From what was measured in each round: the server, its twin, the raw one.
+    /// From what was measured in each round.
     pub(super) fn of(
         query: Option<QueryKind>,
         in_flight: usize,
         reply_bytes: f64,
-        rounds: &[[Figures; 3]],
+        rounds: &[Round],
     ) -> Self {
-        let of =
-            |which: usize| -> Vec<Figures> { rounds.iter().map(|round| round[which]).collect() };
-        // Within a round, since what slows the machine down slows all of a round down.
-        let ratio = |of: fn(&[Figures; 3]) -> f64| median(rounds.iter().map(of).collect());
+        let all = |of: fn(&Round) -> Figures| rounds.iter().map(of).collect::<Vec<_>>();
+        let (twin, raw) = (all(|round| round.twin), all(|round| round.raw));
+        let beside_twin = |figures: Vec<Figures>| Beside {
+            ratio: ratio(&figures, &twin, |figures| figures.requests_per_s),
+            p99_ratio: ratio(&figures, &twin, |figures| figures.p99_us),
+            figures: Figures::median(&figures),
+        };
         Self {
             query,
             in_flight,
-            figures: Figures::median(&of(0)),
-            twin: Figures::median(&of(1)),
-            raw_http2: Figures::median(&of(2)),
-            ratio: ratio(|[real, twin, _]| real.requests_per_s / twin.requests_per_s),
-            p99_ratio: ratio(|[real, twin, _]| real.p99_us / twin.p99_us),
-            twin_to_raw: ratio(|[_, twin, raw]| twin.requests_per_s / raw.requests_per_s),
+            real: beside_twin(all(|round| round.real)),
+            afresh: rounds.iter().map(|round| round.afresh).collect::<Option<_>>().map(beside_twin),
+            twin: Figures::median(&twin),
+            raw_http2: Figures::median(&raw),
+            twin_to_raw: ratio(&twin, &raw, |figures| figures.requests_per_s),
             reply_bytes,
         }
     }
+}
+
+/// Within a round, since what slows the machine down slows all of a round down.
+fn ratio(of: &[Figures], to: &[Figures], figure: fn(&Figures) -> f64) -> f64 {
+    median(of.iter().zip(to).map(|(of, to)| figure(of) / figure(to)).collect())
 }
 
 /// One question at one rate, open loop.
@@ -110,6 +136,8 @@ pub struct OpenRun {
     /// The server; latencies count from when a request was meant to be sent.
     #[serde(flatten)]
     pub figures: Figures,
+    /// The server with every answer worked out afresh.
+    pub afresh: Option<Figures>,
     /// The same gRPC server with recorded replies.
     pub twin: Figures,
 }
@@ -125,9 +153,6 @@ pub struct Report {
     pub open: Vec<OpenRun>,
     /// Whether servers and load had a core each.
     pub pinned: bool,
-    /// Whether the server could answer from memory what it had answered before; if not, every answer
-    /// was worked out afresh.
-    pub remembering: bool,
     /// HTTP/2 connections.
     pub connections: usize,
     /// Slices of time that each server was loaded for.
@@ -145,20 +170,30 @@ mod tests {
     #[test]
     fn a_ratio_is_taken_within_a_round_before_the_median() {
         // The machine halves its speed in the second round and halves it again in the third.
-        let rounds = [8.0, 4.0, 2.0].map(|speed| [at(speed), at(2.0 * speed), at(4.0 * speed)]);
+        let rounds = [8.0, 4.0, 2.0].map(|speed| Round {
+            real: at(speed),
+            afresh: Some(at(0.5 * speed)),
+            twin: at(2.0 * speed),
+            raw: at(4.0 * speed),
+        });
         let run = Run::of(Some(QueryKind::RelatedItems), 16, 100.0, &rounds);
-        assert_eq!((run.ratio, run.twin_to_raw, run.figures.requests_per_s), (0.5, 0.5, 4.0));
+        assert_eq!((run.real.ratio, run.twin_to_raw), (0.5, 0.5));
+        assert_eq!(run.real.figures.requests_per_s, 4.0);
+        assert_eq!(run.afresh.map(|afresh| afresh.ratio), Some(0.25));
     }
 
     #[test]
     fn the_figures_are_written_under_the_names_that_readers_look_for() {
-        let run = Run::of(Some(QueryKind::BasketUpsell), 64, 100.0, &[[at(1.0); 3]]);
+        let one = at(1.0);
+        let round = Round { real: one, afresh: Some(one), twin: one, raw: one };
+        let run = Run::of(Some(QueryKind::BasketUpsell), 64, 100.0, &[round]);
         let json = serde_json::to_value(Report { runs: vec![run], ..Report::default() });
         let json = json.expect("figures are finite");
         assert_eq!(json["runs"][0]["query"], "basket_upsell");
         for name in ["requests_per_s", "p50_us", "p99_us", "cpu_us_per_request"] {
             assert!(json["runs"][0][name].is_f64(), "{name}");
             assert!(json["runs"][0]["twin"][name].is_f64(), "twin.{name}");
+            assert!(json["runs"][0]["afresh"][name].is_f64(), "afresh.{name}");
         }
         assert_eq!(
             (&json["runs"][0]["in_flight"], &json["runs"][0]["ratio"]),

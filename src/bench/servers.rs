@@ -17,9 +17,6 @@ pub struct Servers {
     pub program: PathBuf,
     /// The core that servers are kept on, if the machine has one to spare.
     pub core: Option<usize>,
-    /// Whether the real server may give an answer again that it has given before. Made-up customers
-    /// come again within the second, so with this on they measure memory, not the answering.
-    pub remembering: bool,
 }
 
 /// A server under load.
@@ -34,28 +31,36 @@ pub struct Server {
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Servers {
-    /// The real server, on an index.
+    /// The real server, on an index, as `serve` runs it.
     ///
     /// Errors: it does not start.
     pub fn real(&self, index: &Path) -> Result<Server> {
-        self.start(Role::Real, index)
+        self.start(Role::Real, index, false)
+    }
+
+    /// The real server, which may not give an answer again that it has given before. Made-up customers come
+    /// again within the second: what it costs to work their answers out, only this one tells.
+    ///
+    /// Errors: it does not start.
+    pub fn afresh(&self, index: &Path) -> Result<Server> {
+        self.start(Role::Real, index, true)
     }
 
     /// A stand-in that gives the replies of a file.
     ///
     /// Errors: it does not start.
     pub fn stand_in(&self, role: Role, replies: &Path) -> Result<Server> {
-        self.start(role, replies)
+        self.start(role, replies, false)
     }
 
-    fn start(&self, role: Role, from: &Path) -> Result<Server> {
+    fn start(&self, role: Role, from: &Path, afresh: bool) -> Result<Server> {
         let mut command = Command::new(&self.program);
         command.args(["bench", "play", role.name()]).arg(from);
         if let Some(core) = self.core {
             command.arg("--core").arg(core.to_string());
         }
-        if !self.remembering {
-            command.arg("--fresh");
+        if afresh {
+            command.arg("--afresh");
         }
         // Its standard input stays open as long as this process lives: that is how it knows.
         let mut process = command

@@ -12,7 +12,9 @@ use tokio::net::TcpListener;
 use super::bench_overload::BenchOverload;
 use super::bench_train::BenchTrain;
 use super::output::{Steps, align_right, print, table};
-use crate::bench::{self, Figures, QueryKind, Questions, Report, Run, Server, Servers, Shape};
+use crate::bench::{
+    self, Beside, Figures, QueryKind, Questions, Report, Run, Server, Servers, Shape,
+};
 use crate::config::Config;
 use crate::grpc;
 use crate::index::{Index, Snapshot};
@@ -64,10 +66,6 @@ struct Serve {
     /// Open loop too: requests per second; a run for each
     #[arg(long, value_delimiter = ',', value_name = "N,…")]
     rates: Vec<f64>,
-    /// Let the server answer from memory what it has answered before, as `serve` does; without it every
-    /// answer is worked out afresh
-    #[arg(long)]
-    remembering: bool,
     /// HTTP/2 connections
     #[arg(long, default_value_t = 8, value_name = "N")]
     connections: usize,
@@ -119,7 +117,7 @@ struct Play {
     core: Option<usize>,
     /// Work every answer out afresh
     #[arg(long)]
-    fresh: bool,
+    afresh: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -150,14 +148,10 @@ impl Serve {
         let sets = self.question_sets()?;
         // Servers on the first core, the load on the second.
         let apart = bench::usable_cores() > 1 && bench::pin(1);
-        let servers = Servers {
-            program: std::env::current_exe()?,
-            core: apart.then_some(0),
-            remembering: self.remembering,
-        };
-        let real = match self.server {
-            Some(address) => Server::elsewhere(address),
-            None => servers.real(&self.index)?,
+        let servers = Servers { program: std::env::current_exe()?, core: apart.then_some(0) };
+        let (real, afresh) = match self.server {
+            Some(address) => (Server::elsewhere(address), None),
+            None => (servers.real(&self.index)?, Some(servers.afresh(&self.index)?)),
         };
         let options = bench::Options {
             in_flight: self.in_flight,
@@ -171,7 +165,7 @@ impl Serve {
             .build()
             .context("cannot start the async runtime")?;
         let mut say = |what: &str| steps.step(what);
-        let compared = bench::compare(&real, &servers, sets, &options, &mut say);
+        let compared = bench::compare(&real, afresh.as_ref(), &servers, sets, &options, &mut say);
         let report = runtime.block_on(compared)?;
         drop(steps);
         if let Some(path) = &self.json {
@@ -227,7 +221,7 @@ impl Play {
             };
             let replies = || bench::read_replies(&self.from);
             let mut options = config.serve;
-            if self.fresh {
+            if self.afresh {
                 options.remember_mb = 0;
             }
             let options = &options;
@@ -257,11 +251,16 @@ fn show(report: &Report) -> anyhow::Result<()> {
         "p99 to twin",
     ]);
     for run in report.runs.iter().chain(&report.mixed) {
-        let Run { figures, twin, raw_http2, ratio, p99_ratio, twin_to_raw, .. } = run;
+        let Run { real, afresh, twin, raw_http2, twin_to_raw, .. } = run;
         let first = [name(run.query), run.in_flight.to_string()];
-        let ours = [format!("{ratio:.2}"), format!("{p99_ratio:.2}")];
-        closed.add_row(first.into_iter().chain(row("cartwright", figures)).chain(ours));
+        let to_twin = |of: &Beside| [format!("{:.2}", of.ratio), format!("{:.2}", of.p99_ratio)];
+        let ours = row("cartwright", &real.figures);
+        closed.add_row(first.into_iter().chain(ours).chain(to_twin(real)));
         let blank = || [String::new(), String::new()].into_iter();
+        if let Some(afresh) = afresh {
+            let ours = row("worked out afresh", &afresh.figures);
+            closed.add_row(blank().chain(ours).chain(to_twin(afresh)));
+        }
         let raw_to_twin = [format!("{:.2}", 1.0 / twin_to_raw), String::new()];
         closed.add_row(blank().chain(row("twin", twin)).chain(["1.00".to_owned(), "1.00".into()]));
         closed.add_row(blank().chain(row("bare HTTP/2", raw_http2)).chain(raw_to_twin));
@@ -273,18 +272,21 @@ fn show(report: &Report) -> anyhow::Result<()> {
         for run in &report.open {
             let first = [name(run.query), format!("{:.0}", run.rate)];
             open.add_row(first.clone().into_iter().chain(row("cartwright", &run.figures)));
-            open.add_row(first.into_iter().chain(row("twin", &run.twin)));
+            for (who, figures) in
+                [("worked out afresh", run.afresh.as_ref()), ("twin", Some(&run.twin))]
+            {
+                let figures = figures.into_iter();
+                open.add_rows(
+                    figures.map(|figures| first.clone().into_iter().chain(row(who, figures))),
+                );
+            }
         }
         align_right(&mut open, &[1, 3, 4, 5, 6]);
         print(open)?;
     }
     eprintln!(
-        "{}",
-        match report.remembering {
-            true =>
-                "answers were given again from memory; customers and baskets came more than once",
-            false => "every answer was worked out afresh; with --remembering, as `serve` does it",
-        }
+        "cartwright is as `serve` runs it: what has been asked before is answered from memory, and made-up \
+         customers and popular items come again soon; how often they do is a matter of the shop"
     );
     if !report.pinned {
         eprintln!("servers and load share their cores here: compare ratios, not figures");

@@ -62,14 +62,11 @@ impl BenchOverload {
         steps.step("reading the index");
         let questions = self.questions()?;
         let apart = bench::usable_cores() > 1 && bench::pin(1);
-        let servers = Servers {
-            program: std::env::current_exe()?,
-            core: apart.then_some(0),
-            remembering: self.remembering,
-        };
+        let servers = Servers { program: std::env::current_exe()?, core: apart.then_some(0) };
         let server = match self.server {
             Some(address) => Server::elsewhere(address),
-            None => servers.real(&self.index)?,
+            None if self.remembering => servers.real(&self.index)?,
+            None => servers.afresh(&self.index)?,
         };
         let strain = Strain {
             times: self.times,

@@ -90,7 +90,7 @@ impl Desk {
         let answer = wire::encoded(recommendations, ledger, answer.expected_order_value, brief);
         // A brief answer is for now only: whoever asks later gets a full one.
         if past.is_ok() && most_bytes > 0 && !brief {
-            self.remembered.keep(&self.key, answer.clone(), most_bytes);
+            self.remembered.keep(served.number, &self.key, answer.clone(), most_bytes);
         }
         Ok(answer)
     }

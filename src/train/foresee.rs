@@ -37,10 +37,11 @@ pub(super) fn foresee(
     let foresight = Foresight::learn(&lessons, learnt.contents.len(), &options.foreseen);
     let Some(foresight) = foresight else { return };
     let interests = learnt.contents.interests;
-    learnt.histories.par_chunks_mut(Foresight::AT_ONCE).for_each(|histories| {
-        let asked = || histories.iter().map(|history| past(history, &interests));
-        let foretold =
-            foresight.foretold(&asked().collect::<Vec<_>>(), FORESEEN_NEW, FORESEEN_AGAIN);
+    let mut asked: Vec<&mut History> =
+        learnt.histories.iter_mut().filter(|history| !history.is_empty()).collect();
+    asked.par_chunks_mut(Foresight::AT_ONCE).for_each(|histories| {
+        let pasts: Vec<_> = histories.iter().map(|history| past(history, &interests)).collect();
+        let foretold = foresight.foretold(&pasts, FORESEEN_NEW, FORESEEN_AGAIN);
         for (history, foretold) in histories.iter_mut().zip(foretold) {
             let foreseen = |Pull { item, weight }| Foreseen { item, weight };
             history.foreseen = foretold.into_iter().map(foreseen).collect();
