@@ -9,6 +9,7 @@ use super::sieve::{Condition, Sieves};
 use super::terms::{Dropped, Ledger};
 use crate::ids::ItemId;
 use crate::index::Contents;
+use crate::rules::Rule;
 use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch};
 
 /// One item that was proposed, or kept out: as much as fits into one line of the cache, since a question
@@ -278,6 +279,12 @@ impl<'a> Pool<'a> {
     /// Makes the item a candidate, of which no source has said anything yet.
     pub(super) fn admit(&mut self, item: ItemId) {
         self.scratch.place(item);
+    }
+
+    /// The same for a row of a list: as many of its entries as are read.
+    pub(super) fn admit_row(&mut self, row: &[Rule]) {
+        let row = &row[..row.len().min(self.depth)];
+        row.iter().for_each(|rule| self.admit(rule.item));
     }
 
     /// Marks those of the items that are candidates, so that [`Pool::is_marked`] answers at once.

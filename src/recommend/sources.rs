@@ -196,7 +196,7 @@ fn propose_beside_pulls(pool: &mut Pool<'_>, (with, weight): Seed) {
     let Contents { bought, collected, viewed, next, called, neighbours, .. } = pool.contents;
     let row = with.index();
     if !pool.listens_to(Source::Bought) {
-        bought.lists.row(row).iter().for_each(|rule| pool.admit(rule.item));
+        pool.admit_row(bought.lists.row(row));
     }
     let rules_of = [
         (Source::Bought, bought.lists.row(row)),
