@@ -47,7 +47,7 @@ pub struct Drawn {
 pub struct Foreseen {
     /// Which.
     pub item: ItemId,
-    /// About the chance that this customer buys it within the next weeks, drawn towards 0; > 0.
+    /// About the chance that it is among what this customer buys next, drawn towards 0; > 0.
     pub weight: f32,
 }
 

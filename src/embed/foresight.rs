@@ -126,8 +126,8 @@ impl Foresight {
         })
     }
 
-    /// What each of these pasts foretells, and about the chance that it is bought within the days that were learnt
-    /// from, drawn towards 0: at most `new` items that are not in it and `again` that are, each part
+    /// What each of these pasts foretells, and about the chance that it is among what is bought next, if anything
+    /// is, drawn towards 0: at most `new` items that are not in it and `again` that are, each part
     /// best first, then by id.
     pub fn foretold(
         &self,

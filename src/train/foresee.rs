@@ -120,9 +120,11 @@ fn past(history: &History, interests: &Interests) -> Vec<(ItemId, f32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Item;
     use crate::events::{Event, EventKind};
     use crate::ids::{GroupId, Interner};
     use crate::time::Timestamp;
+    use crate::train::learn;
 
     /// (customer, item, day): an order each.
     fn log(lines: &[(usize, usize, i64)], timed: bool) -> EventLog {
@@ -136,12 +138,20 @@ mod tests {
             kind: EventKind::Purchase,
             discount_percent: 0,
         };
-        let mut customers = Interner::new();
-        (0..40).for_each(|customer| {
-            customers.intern(&customer.to_string());
-        });
+        let keys: Vec<String> = (0..300).map(|number| number.to_string()).collect();
+        let (mut items, mut customers) = (Interner::new(), Interner::new());
+        for key in &keys {
+            items.intern(key);
+            customers.intern(key);
+        }
         let events = lines.iter().enumerate().map(event).collect();
-        EventLog { events, customers: customers.into(), timed, ..EventLog::default() }
+        EventLog {
+            events,
+            items: items.into(),
+            customers: customers.into(),
+            timed,
+            ..EventLog::default()
+        }
     }
 
     /// Of each lesson its past, by id; what follows, with what was had before; and its weight in thousandths.
@@ -158,6 +168,32 @@ mod tests {
             (past, next.collect(), (lesson.weight * 1e3).round() as u32)
         };
         lessons.iter().map(told).collect()
+    }
+
+    /// Whoever has tried a plant (items 0 to 4) buys its pot (5 to 9) the week after, and never the other way round.
+    #[test]
+    fn what_comes_after_is_foretold_and_what_came_before_is_not() {
+        let lines = (0..20i64).flat_map(|week| {
+            (0..15).flat_map(move |nth| {
+                let (customer, plant) = (week as usize * 15 + nth, nth % 5);
+                [(customer, plant, 7 * week), (customer, plant + 5, 7 * week + 7)]
+            })
+        });
+        let mut lines: Vec<(usize, usize, i64)> = lines.collect();
+        lines.retain(|line| line.2 < 140);
+        lines.sort_by_key(|line| line.2);
+        let log = log(&lines, true);
+        let items = vec![Item::default(); log.items.len()];
+        let learnt = learn(&log, items, &TimeZone::UTC, &TrainOptions::default(), &mut |_| ());
+        let first = |customer: usize| {
+            learnt.histories[customer].foreseen.first().map(|foreseen| foreseen.item.index())
+        };
+        for nth in 0..15 {
+            assert_eq!(first(19 * 15 + nth), Some(nth % 5 + 5), "who has the plant of last week");
+        }
+        let foretold = learnt.histories.iter().flat_map(|history| &history.foreseen);
+        let plants = foretold.filter(|foreseen| foreseen.item.index() < 5);
+        assert_eq!(plants.count(), 0, "nobody buys a plant for a pot");
     }
 
     #[test]
