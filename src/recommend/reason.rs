@@ -37,7 +37,7 @@ pub enum Reason {
     },
     /// Customers with a past like this one's bought it next.
     Foreseen {
-        /// About how likely it is bought soon, drawn towards 0; comparable within one answer.
+        /// About how likely it is to be among what they buy next, drawn towards 0; comparable within one answer.
         weight: f32,
     },
     /// In the same visits.

@@ -181,7 +181,8 @@ fn drawn(pool: &mut Pool<'_>, history: &History) {
     }
 }
 
-/// What customers with such a past bought next.
+/// What customers with such a past bought next, and of that what they bought before first: of a long past there is
+/// no need to read on.
 fn foreseen(pool: &mut Pool<'_>, history: &History) {
     if pool.listens_to(Source::Foreseen) {
         let origin = Origin::Told(Evidence::Foreseen);
