@@ -19,7 +19,7 @@ const FORESEEN_NEW: usize = 100;
 /// … and of those bought already.
 const FORESEEN_AGAIN: usize = 100;
 /// To ask for all customers takes the square of the lessons for each: so many multiplications are enough.
-const MULTIPLICATIONS: f64 = 2e12;
+const MULTIPLICATIONS: f64 = 1e12;
 /// Large orders say less of each item in them: a lesson weighs the number of its items to the power of −this.
 const SIZE: f32 = 0.25;
 
