@@ -209,7 +209,7 @@ mod tests {
         ];
         let last = (vec![0, 1], vec![(0, true), (2, false)], 841);
         let before = (vec![0], vec![(1, false)], 700);
-        assert_eq!(told(&log(&lines, true), 1, 9), [last.clone()]);
+        assert_eq!(told(&log(&lines, true), 1, 9), std::slice::from_ref(&last));
         assert_eq!(told(&log(&lines, true), 2, 9), [last.clone(), before.clone()]);
         assert_eq!(told(&log(&lines, true), 9, 9), [last, before], "nothing was before day 0");
     }
