@@ -201,9 +201,9 @@ impl<'a> Contest<'a> {
             let load = open(&loaded.connections, &self.questions, first, rate, options.duration);
             loaded.measured(load).await
         };
-        let Round { real, afresh, twin, .. } = self.round(turn).await?;
+        let Round { real, afresh, twin, raw } = self.round(turn).await?;
         self.count(rate * options.duration.as_secs_f64());
-        Ok(OpenRun { query, rate, figures: real, afresh, twin })
+        Ok(OpenRun { query, rate, figures: real, afresh, twin, raw_http2: raw })
     }
 }
 

@@ -140,6 +140,8 @@ pub struct OpenRun {
     pub afresh: Option<Figures>,
     /// The same gRPC server with recorded replies.
     pub twin: Figures,
+    /// hyper's HTTP/2 with the same replies.
+    pub raw_http2: Figures,
 }
 
 /// Everything that was measured.

@@ -271,14 +271,15 @@ fn show(report: &Report) -> anyhow::Result<()> {
         let mut open = table(&["", "sent/s", "", "answered/s", "p50", "p99", "CPU each"]);
         for run in &report.open {
             let first = [name(run.query), format!("{:.0}", run.rate)];
-            open.add_row(first.clone().into_iter().chain(row("cartwright", &run.figures)));
-            for (who, figures) in
-                [("worked out afresh", run.afresh.as_ref()), ("twin", Some(&run.twin))]
-            {
-                let figures = figures.into_iter();
-                open.add_rows(
-                    figures.map(|figures| first.clone().into_iter().chain(row(who, figures))),
-                );
+            for (who, figures) in [
+                ("cartwright", Some(&run.figures)),
+                ("worked out afresh", run.afresh.as_ref()),
+                ("twin", Some(&run.twin)),
+                ("bare HTTP/2", Some(&run.raw_http2)),
+            ] {
+                if let Some(figures) = figures {
+                    open.add_row(first.clone().into_iter().chain(row(who, figures)));
+                }
             }
         }
         align_right(&mut open, &[1, 3, 4, 5, 6]);
