@@ -327,6 +327,7 @@ fn prune(candidates: &mut Vec<Candidate>, blend: impl Fn(&Candidate) -> f32) {
     keep_top(BY_BLEND, &blend);
     let mut kept = keep.into_iter();
     candidates.retain(|_| kept.next() == Some(true));
+    candidates.shrink_to_fit(); // thousands of cases are held at once
 }
 
 /// The better of two climbs: from what the blend was, and, where it does better, from the best source alone.
