@@ -34,19 +34,37 @@ pub struct Measured {
     pub held_out: f64,
 }
 
+/// A sheet made ready to grow forests on, in whatever ways.
+pub struct Binned<'a> {
+    sheet: &'a Sheet,
+    bins: Bins,
+    /// The columns that tell anything.
+    telling: Vec<usize>,
+}
+
 /// Fits a forest that orders the rows of a group by their labels.
 ///
 /// Gives the same bytes for the same sheet and options, on any number of threads. Where there is nothing to
 /// learn from, or nothing held out to measure it by, the forest has no trees. To use the held-out groups
 /// too, fit again with `trees` as many as were kept and `holdout` 0.
 pub fn fit(sheet: &Sheet, options: &RankOptions) -> Fitted {
-    let options = options.sound(sheet.columns());
-    let (held_out, train) = parted(sheet, &options);
-    let base = Base::fit(sheet, &train, &options);
-    let boosting = Boosting { sheet, options: &options, base, held_out: &held_out, train: &train };
-    let forest = Forest::new(sheet, base, &boosting.trees());
-    let empty = Forest::new(sheet, base, &(Vec::new(), None));
+    let binned = Binned::new(sheet, options.bins);
+    let boosting = Boosting::new(&binned, options);
+    let (forest, empty) = (boosting.forest(), boosting.forest_of(&[]));
     Fitted { base_ndcg: boosting.measured(&empty), ndcg: boosting.measured(&forest), forest }
+}
+
+impl<'a> Binned<'a> {
+    /// Each column in at most `bins` bins, 2 to 255.
+    pub fn new(sheet: &'a Sheet, bins: usize) -> Self {
+        let bins = Bins::new(sheet, bins.clamp(2, 255));
+        Self { sheet, telling: bins.telling(), bins }
+    }
+
+    /// The forest that [`fit`] finds, unmeasured; the bins of the options count for nothing.
+    pub fn forest(&self, options: &RankOptions) -> Forest {
+        Boosting::new(self, options).forest()
+    }
 }
 
 /// The groups held out, and the others, by nothing but their number and the seed.
@@ -61,38 +79,47 @@ fn chance(seed: u64, group: usize) -> f64 {
 }
 
 struct Boosting<'a> {
-    sheet: &'a Sheet,
-    options: &'a RankOptions,
+    binned: &'a Binned<'a>,
+    options: RankOptions,
     base: Option<Base>,
-    held_out: &'a [usize],
-    train: &'a [usize],
+    held_out: Vec<usize>,
+    train: Vec<usize>,
 }
 
-/// Trees, and the bins their splits are in.
-pub(super) type Trees = (Vec<Tree>, Option<Bins>);
+impl<'a> Boosting<'a> {
+    fn new(binned: &'a Binned<'a>, options: &RankOptions) -> Self {
+        let options = options.sound(binned.sheet.columns());
+        let (held_out, train) = parted(binned.sheet, &options);
+        let base = Base::fit(binned.sheet, &train, &options);
+        Self { binned, options, base, held_out, train }
+    }
 
-impl Boosting<'_> {
-    fn trees(&self) -> Trees {
-        let Self { sheet, options, .. } = self;
+    fn forest(&self) -> Forest {
+        self.forest_of(&self.trees())
+    }
+
+    fn forest_of(&self, trees: &[Tree]) -> Forest {
+        Forest::new(self.binned.sheet, self.base, trees, &self.binned.bins)
+    }
+
+    fn trees(&self) -> Vec<Tree> {
+        let Self { binned: Binned { sheet, bins, .. }, options, .. } = self;
         let some_positive = |groups: &[usize]| groups.iter().any(|&g| sheet.has_positive(g));
-        let unmeasured = options.holdout > 0.0 && !some_positive(self.held_out);
-        if sheet.columns() == 0 || unmeasured || !some_positive(self.train) {
-            return (Vec::new(), None);
+        let unmeasured = options.holdout > 0.0 && !some_positive(&self.held_out);
+        if sheet.columns() == 0 || unmeasured || !some_positive(&self.train) {
+            return Vec::new();
         }
         let learning = self.learning();
-        let mut learns = vec![false; sheet.groups()];
-        learning.iter().for_each(|&group| learns[group] = true);
-        let target = Target::new(sheet, learns, options);
-        let bins = Bins::of(sheet, options.bins, options.seed);
-        let mut scores = first_scores(sheet, self.base.as_ref(), self.train, options);
-        let mut kept = (ndcg(sheet, &scores, self.held_out, options.at), 0);
+        let target = Target::new(sheet, options);
+        let mut scores = first_scores(sheet, self.base.as_ref(), &self.train, options);
+        let mut kept = (ndcg(sheet, &scores, &self.held_out, options.at), 0);
         let mut trees = Vec::new();
         while trees.len() < options.trees {
-            let tree = self.tree(&bins, &target, &scores, &learning, trees.len());
-            let add = |(row, score): (usize, &mut f32)| *score += tree.value(&bins, row);
+            let tree = self.tree(&target, &scores, &learning, trees.len());
+            let add = |(row, score): (usize, &mut f32)| *score += tree.value(bins, row);
             scores.par_iter_mut().enumerate().with_min_len(4096).for_each(add);
             trees.push(tree);
-            let gained = ndcg(sheet, &scores, self.held_out, options.at);
+            let gained = ndcg(sheet, &scores, &self.held_out, options.at);
             if gained > kept.0 {
                 kept = (gained, trees.len());
             } else if options.holdout > 0.0 && trees.len() - kept.1 >= options.patience {
@@ -102,53 +129,51 @@ impl Boosting<'_> {
         if options.holdout > 0.0 {
             trees.truncate(kept.1);
         }
-        (trees, Some(bins))
+        trees
     }
 
     /// The groups that have gradients.
     fn learning(&self) -> Vec<usize> {
+        let sheet = self.binned.sheet;
         let has_gradients = |&group: &usize| match self.options.objective {
-            Objective::Lambda => self.sheet.has_positive(group),
-            Objective::Logistic => self.sheet.weight(group) > 0.0,
+            Objective::Lambda => sheet.has_positive(group),
+            Objective::Logistic => sheet.weight(group) > 0.0,
         };
         self.train.iter().copied().filter(has_gradients).collect()
     }
 
-    /// The next tree, from its share of the groups and columns.
-    fn tree(
-        &self,
-        bins: &Bins,
-        target: &Target,
-        scores: &[f32],
-        groups: &[usize],
-        nth: usize,
-    ) -> Tree {
+    /// The next tree, from its share of the groups and of the columns that tell anything.
+    fn tree(&self, target: &Target<'_>, scores: &[f32], groups: &[usize], nth: usize) -> Tree {
+        let Binned { sheet, bins, telling } = self.binned;
         let seed = self.options.seed.wrapping_add(nth as u64 + 1);
         let mut random = fastrand::Rng::with_seed(seed);
-        let columns = share(self.sheet.columns(), self.options.column_share, &mut random);
-        let groups = share(groups.len(), self.options.group_share, &mut random)
-            .into_iter()
-            .flat_map(|at| self.sheet.group(groups[at]));
-        let rows = groups.map(|row| u32::try_from(row).expect("fewer than four billion rows"));
-        let rounded = Rounded::new(&target.gradients(scores));
-        grow(bins, &rounded, rows.collect(), &columns, self.options)
+        let columns = share(telling, self.options.column_share, &mut random);
+        let groups = share(groups, self.options.group_share, &mut random);
+        let rounded = Rounded::new(&target.gradients(&groups, scores));
+        let mut rows = Vec::with_capacity(sheet.rows());
+        let row = |row: usize| u32::try_from(row).expect("fewer than four billion rows");
+        for of_group in groups.into_iter().map(|group| sheet.group(group)) {
+            rows.extend(row(of_group.start)..row(of_group.end));
+        }
+        grow(bins, &rounded, rows, &columns, &self.options)
     }
 
     fn measured(&self, forest: &Forest) -> Measured {
-        let mut scores = vec![0.0; self.sheet.rows()];
-        let groups = self.sheet.by_group(&mut scores);
+        let sheet = self.binned.sheet;
+        let mut scores = vec![0.0; sheet.rows()];
+        let groups = sheet.by_group(&mut scores);
         groups.into_par_iter().enumerate().for_each(|(group, scores)| {
-            forest.score_all(self.sheet.features(self.sheet.group(group)), scores);
+            forest.score_all(sheet.features(sheet.group(group)), scores);
         });
-        let of = |groups: &[usize]| ndcg(self.sheet, &scores, groups, self.options.at);
-        Measured { train: of(self.train), held_out: of(self.held_out) }
+        let of = |groups: &[usize]| ndcg(sheet, &scores, groups, self.options.at);
+        Measured { train: of(&self.train), held_out: of(&self.held_out) }
     }
 }
 
-/// A share of `0..count`, at least one if there is one, rising.
-fn share(count: usize, share: f64, random: &mut fastrand::Rng) -> Vec<usize> {
-    let wanted = (count as f64 * share).ceil() as usize;
-    let mut chosen = random.choose_multiple(0..count, wanted.min(count));
+/// A share of these, which rise, at least one if there is one, rising.
+fn share(of: &[usize], share: f64, random: &mut fastrand::Rng) -> Vec<usize> {
+    let wanted = (of.len() as f64 * share).ceil() as usize;
+    let mut chosen = random.choose_multiple(of.iter().copied(), wanted.min(of.len()));
     chosen.sort_unstable();
     chosen
 }

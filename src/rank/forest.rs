@@ -5,7 +5,8 @@ mod together;
 use serde::{Deserialize, Serialize};
 
 use super::base::{Base, is_sound};
-use super::boost::Trees;
+use super::bins::Bins;
+use super::grow::Tree;
 use super::options::{MAX_LEAVES, MAX_TREES};
 use super::sheet::{MAX_COLUMNS, Sheet};
 use crate::error::{Error, Result};
@@ -62,14 +63,13 @@ struct Ask {
 
 impl Forest {
     /// From trees whose splits are in `bins`.
-    pub(super) fn new(sheet: &Sheet, base: Option<Base>, (trees, bins): &Trees) -> Self {
+    pub(super) fn new(sheet: &Sheet, base: Option<Base>, trees: &[Tree], bins: &Bins) -> Self {
         let columns = u16::try_from(sheet.columns()).unwrap_or(u16::MAX);
         let mut parts = Parts::empty(columns, base);
         let mut gains = vec![0.0; sheet.columns()];
         for tree in trees {
             for node in &tree.nodes {
                 let split = &node.split;
-                let bins = bins.as_ref().expect("trees were grown on bins");
                 let ask = 2 * split.column + usize::from(!split.unknown_left);
                 parts.asks.push(u16::try_from(ask).expect("a sheet has at most MAX_COLUMNS"));
                 parts.thresholds.push(bins.edge(split.column, split.bin));

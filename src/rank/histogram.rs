@@ -52,8 +52,8 @@ impl Rounded {
         let hessian_unit =
             greatest(|one| one.hessian) / 2f64.powi(61 - 2 * count_bits.cast_signed());
         let round = |one: &Gradient| {
-            let slope = (f64::from(one.slope) / slope_unit).round() as i64;
-            let hessian = (f64::from(one.hessian) / hessian_unit).round() as i64;
+            let slope = nearest(f64::from(one.slope) / slope_unit);
+            let hessian = nearest(f64::from(one.hessian) / hessian_unit);
             [slope, (hessian << count_bits) + 1]
         };
         let gradients = gradients.par_iter().map(round).collect();
@@ -116,6 +116,11 @@ impl Histogram {
         self.sums.iter_mut().zip(&part.sums).for_each(|(sum, part)| *sum = without(*sum, *part));
         self
     }
+}
+
+/// The nearest whole number, without the call that `round` is where the processor's own must not be assumed.
+fn nearest(value: f64) -> i64 {
+    (value + 0.5f64.copysign(value)) as i64
 }
 
 /// sum + one.

@@ -35,7 +35,7 @@ mod measure;
 mod options;
 mod sheet;
 
-pub use boost::{Fitted, Measured, fit};
+pub use boost::{Binned, Fitted, Measured, fit};
 pub use forest::Forest;
 pub use options::{Objective, RankOptions};
 pub use sheet::{MAX_COLUMNS, Sheet};

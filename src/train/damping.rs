@@ -1,6 +1,7 @@
 //! How far large orders and popular items are damped in the rules: tried on what was held back.
 
-use super::tune::{A_LITTLE, Metric, figure};
+use super::trials::Metric;
+use super::tune::{A_LITTLE, figure};
 use super::{Rehearsal, cases};
 use crate::index::Contents;
 use crate::recommend::{Kind, Weights};

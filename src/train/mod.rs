@@ -26,6 +26,7 @@ mod price;
 mod pulls;
 mod ranker;
 mod share;
+mod trials;
 mod tune;
 
 pub use crowds::quieted;
@@ -229,9 +230,10 @@ pub fn learn_tuned(
             all.push(rehearse(all, options, watch));
         }
     };
-    let mut rehearsals = vec![rehearse(&[], &options, watch)];
+    let without_pulls = pulls::none(&options); // they are learnt when they are tuned
+    let mut rehearsals = vec![rehearse(&[], &without_pulls, watch)];
     if log.events.len() < FEW_EVENTS {
-        rehearse_more(&mut rehearsals, &options, watch);
+        rehearse_more(&mut rehearsals, &without_pulls, watch);
     }
     watch("tuning the rules");
     let orders = |r: &Rehearsal| Groups::from_baskets(&baskets(&r.split.past, zone));

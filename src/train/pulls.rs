@@ -2,10 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::tune::{A_LITTLE, Metric, figure};
+use super::trials::Metric;
+use super::tune::{A_LITTLE, figure};
 use super::{Learnt, Rehearsal, TrainOptions, cases};
 use crate::customers::{Drawn, History};
-use crate::embed::{Ease, EaseOptions, Holders};
+use crate::embed::{Ease, EaseOptions, Holders, Pull};
+use crate::lists::Lists;
 use crate::recommend::{Kind, Weights};
 use crate::rules::Groups;
 
@@ -26,6 +28,12 @@ const DRAWN_AGAIN: usize = 40;
 
 /// Power of an item's momentum by which it gets among them.
 const TIMELY: f32 = 0.75;
+
+/// The same options, with which no pulls are learnt.
+pub(super) fn none(options: &TrainOptions) -> TrainOptions {
+    let none = |options: &EaseOptions| EaseOptions { head: 0, ..options.clone() };
+    TrainOptions { called: none(&options.called), drawn: none(&options.drawn), ..options.clone() }
+}
 
 /// Learns `called` from the orders; none of what was there before is left.
 pub(super) fn call(learnt: &mut Learnt, orders: &Groups, options: &EaseOptions) {
@@ -52,52 +60,102 @@ pub(super) fn draw(learnt: &mut Learnt, pasts: &Groups, options: &EaseOptions) {
     learnt.histories.par_iter_mut().for_each(draw);
 }
 
-/// Finds the regularization with which orders complete baskets best, and customers find what is new to
-/// them; `orders` are those of the rehearsals, which are left with the pulls so learnt.
+/// One kind of pulls: how they are learnt, where they are, and what they are judged by.
+struct Sort {
+    learn: fn(&mut Learnt, &Groups, &EaseOptions),
+    exchange: fn(&mut Learnt, &mut Pulls),
+    kind: Kind,
+    metric: Metric,
+    weights: Weights,
+    start: usize,
+}
+
+/// What one try leaves in a rehearsal.
+#[derive(Default)]
+struct Pulls {
+    between_items: Lists<Pull>,
+    of_pasts: Vec<Vec<Drawn>>,
+}
+
+/// Learns pulls, with the regularization with which orders complete baskets best and customers find what is
+/// new to them; `orders` are those of the rehearsals.
 pub(super) fn tune(rehearsals: &mut [Rehearsal], orders: &[Groups], options: &mut TrainOptions) {
     let base = Weights { bought: 0.0, popular: A_LITTLE, ..Weights::default() };
-    if cases(rehearsals, Kind::BasketAnonymous) > 0 {
-        let weights = Weights { called: 1.0, own: 0.0, ..base.clone() };
-        let call_all = |rehearsals: &mut [Rehearsal], options: &EaseOptions| {
-            let all = rehearsals.iter_mut().zip(orders);
-            all.for_each(|(rehearsal, orders)| call(&mut rehearsal.learnt, orders, options));
+    let called = Sort {
+        learn: call,
+        exchange: |learnt, pulls| {
+            std::mem::swap(&mut learnt.contents.called, &mut pulls.between_items);
+        },
+        kind: Kind::BasketAnonymous,
+        metric: Metric::Recall10,
+        weights: Weights { called: 1.0, own: 0.0, ..base.clone() },
+        start: OF_ORDERS,
+    };
+    options.called = called.tune(rehearsals, orders, &options.called);
+    let drawn = Sort {
+        learn: draw,
+        exchange: |learnt, pulls| {
+            std::mem::swap(&mut learnt.contents.drawn, &mut pulls.between_items);
+            pulls.of_pasts.resize_with(learnt.histories.len(), Vec::new);
+            let pasts = learnt.histories.iter_mut().zip(&mut pulls.of_pasts);
+            pasts.for_each(|(history, drawn)| std::mem::swap(&mut history.drawn, drawn));
+        },
+        kind: Kind::CustomerNew,
+        metric: Metric::Ndcg10,
+        weights: Weights { drawn: 1.0, momentum: 0.5, ..base },
+        start: OF_CUSTOMERS,
+    };
+    let pasts: Vec<Groups> = orders.iter().map(Groups::one_per_customer).collect();
+    options.drawn = drawn.tune(rehearsals, &pasts, &options.drawn);
+}
+
+impl Sort {
+    /// Learns these pulls in each rehearsal, as they do best; as the options say, if nobody asks.
+    fn tune(
+        &self,
+        rehearsals: &mut [Rehearsal],
+        groups: &[Groups],
+        options: &EaseOptions,
+    ) -> EaseOptions {
+        let learn = |rehearsals: &mut [Rehearsal], tried: &EaseOptions| {
+            let all = rehearsals.iter_mut().zip(groups);
+            all.for_each(|(rehearsal, groups)| (self.learn)(&mut rehearsal.learnt, groups, tried));
         };
-        options.called = choose(&options.called, OF_ORDERS, |tried| {
-            call_all(rehearsals, tried);
-            figure(rehearsals, Kind::BasketAnonymous, &weights, Metric::Recall10)
-        });
-        call_all(rehearsals, &options.called);
-    }
-    if cases(rehearsals, Kind::CustomerNew) > 0 {
-        let pasts: Vec<Groups> = orders.iter().map(Groups::one_per_customer).collect();
-        let weights = Weights { drawn: 1.0, momentum: 0.5, ..base };
-        let draw_all = |rehearsals: &mut [Rehearsal], options: &EaseOptions| {
-            let all = rehearsals.iter_mut().zip(&pasts);
-            all.for_each(|(rehearsal, pasts)| draw(&mut rehearsal.learnt, pasts, options));
+        if cases(rehearsals, self.kind) == 0 {
+            learn(rehearsals, options);
+            return options.clone();
+        }
+        let exchange = |rehearsals: &mut [Rehearsal], mut pulls: Vec<Pulls>| {
+            pulls.resize_with(rehearsals.len(), Pulls::default);
+            let all = rehearsals.iter_mut().zip(&mut pulls);
+            all.for_each(|(rehearsal, pulls)| (self.exchange)(&mut rehearsal.learnt, pulls));
+            pulls
         };
-        options.drawn = choose(&options.drawn, OF_CUSTOMERS, |tried| {
-            draw_all(rehearsals, tried);
-            figure(rehearsals, Kind::CustomerNew, &weights, Metric::Ndcg10)
+        let (options, best) = choose(options, self.start, |tried| {
+            learn(rehearsals, tried);
+            let figure = figure(rehearsals, self.kind, &self.weights, self.metric);
+            (figure, exchange(rehearsals, Vec::new()))
         });
-        draw_all(rehearsals, &options.drawn);
+        exchange(rehearsals, best);
+        options
     }
 }
 
-/// The options with the best figure of those tried: first the size, then more regularization or else less, step by
-/// step until it helps no more.
-fn choose(
+/// The options with the best figure of those tried, and what they gave: first the size, then more regularization
+/// or else less, step by step until it helps no more.
+fn choose<T: Default>(
     options: &EaseOptions,
     start: usize,
-    mut figure: impl FnMut(&EaseOptions) -> f64,
-) -> EaseOptions {
-    let mut best = (f64::NEG_INFINITY, options.clone());
+    mut give: impl FnMut(&EaseOptions) -> (f64, T),
+) -> (EaseOptions, T) {
+    let mut best = (f64::NEG_INFINITY, options.clone(), T::default());
     let mut helps = |size: f32, step: usize, factor: f64| {
         let regularization = REGULARIZATIONS[step];
         let tried = EaseOptions { size, regularization, ..options.clone() };
-        let figure = figure(&tried);
+        let (figure, given) = give(&tried);
         let helps = figure > best.0 * factor;
         if helps {
-            best = (figure, tried);
+            best = (figure, tried, given);
         }
         (helps, best.1.size)
     };
@@ -106,7 +164,7 @@ fn choose(
     if more.take_while(|&step| helps(size, step, 1.0).0).count() == 0 {
         (0..start).rev().take_while(|&step| helps(size, step, CLEARLY).0).for_each(drop);
     }
-    best.1
+    (best.1, best.2)
 }
 
 #[cfg(test)]
@@ -116,11 +174,12 @@ mod tests {
     /// Best at one size and λ, and with every step away worse by much.
     fn found(best_size: f32, best: f32, start: usize) -> (f32, f32, usize) {
         let mut tries = 0;
-        let chosen = choose(&EaseOptions::default(), start, |tried| {
+        let (chosen, given) = choose(&EaseOptions::default(), start, |tried| {
             tries += 1;
             let off = (tried.regularization / best).ln().abs() + (tried.size - best_size).abs();
-            f64::from(-0.1 * off).exp()
+            (f64::from(-0.1 * off).exp(), Some(tried.clone()))
         });
+        assert_eq!(given.as_ref(), Some(&chosen), "what the best gave");
         (chosen.size, chosen.regularization, tries)
     }
 
@@ -136,14 +195,14 @@ mod tests {
     #[test]
     fn less_regularization_must_be_clearly_better_more_only_better() {
         let at = |figures: [f64; 3]| {
-            let chosen =
-                choose(&EaseOptions::default(), OF_CUSTOMERS, |tried| match tried.regularization {
-                    100.0 => figures[0],
-                    300.0 => figures[1],
-                    1_000.0 => figures[2],
-                    _ => 0.0,
-                });
-            chosen.regularization
+            let figure = |tried: &EaseOptions| match tried.regularization {
+                100.0 => figures[0],
+                300.0 => figures[1],
+                1_000.0 => figures[2],
+                _ => 0.0,
+            };
+            let give = |tried: &EaseOptions| (figure(tried), ());
+            choose(&EaseOptions::default(), OF_CUSTOMERS, give).0.regularization
         };
         assert_eq!(at([0.101, 0.1, 0.09]), 300.0);
         assert_eq!(at([0.103, 0.1, 0.09]), 100.0);
@@ -152,7 +211,7 @@ mod tests {
 
     #[test]
     fn where_nothing_can_be_told_the_first_that_was_tried_stays() {
-        let chosen = choose(&EaseOptions::default(), OF_CUSTOMERS, |_| 0.0);
+        let (chosen, ()) = choose(&EaseOptions::default(), OF_CUSTOMERS, |_| (0.0, ()));
         assert_eq!((chosen.size, chosen.regularization), (0.0, 300.0));
     }
 }

@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::Rehearsal;
 use super::cases::Case;
 use super::share::{Share, evenly};
-use super::tune::Metric;
+use super::trials::Metric;
 use crate::ids::ItemId;
-use crate::rank::{Forest, Objective, RankOptions, Sheet, fit};
+use crate::rank::{Binned, Forest, Objective, RankOptions, Sheet};
 use crate::recommend::{
     Blend, FEATURES, Kind, Query, RELATIVE_BLEND_COLUMN, Scratch, Shortlist, shortlist,
 };
@@ -87,8 +87,9 @@ pub(super) fn learn_rankers(
 /// The ways to learn from the sheet that `judge` finds best, with how many trees each, and how good it finds
 /// them: all together, or where one alone does clearly better, that one.
 fn best_ways(sheet: &Sheet, judge: impl Fn(&Forest) -> f64 + Sync) -> (f64, Vec<(Way, usize)>) {
+    let binned = Binned::new(sheet, BINS);
     let try_one = |&way: &Way| {
-        let most = fit(sheet, &options(way, TREES[TREES.len() - 1])).forest;
+        let most = binned.forest(&options(way, TREES[TREES.len() - 1]));
         let tried = TREES.map(|trees| (judge(&most.first(trees)), trees));
         let (figure, trees) =
             tried.into_iter().fold((0.0, 0), |a, b| if b.0 > a.0 { b } else { a });
@@ -106,19 +107,21 @@ fn best_ways(sheet: &Sheet, judge: impl Fn(&Forest) -> f64 + Sync) -> (f64, Vec<
 
 /// A ranker that learns from the sheet in these ways.
 fn grown(sheet: &Sheet, ways: &[(Way, usize)]) -> Forest {
+    let binned = Binned::new(sheet, BINS);
     let grown: Vec<Forest> =
-        ways.par_iter().map(|&(way, trees)| fit(sheet, &options(way, trees)).forest).collect();
+        ways.par_iter().map(|&(way, trees)| binned.forest(&options(way, trees))).collect();
     Forest::together(&grown.iter().collect::<Vec<_>>(), sheet)
 }
 
-/// Few leaves and coarse bins: a tree that can tell single items apart learns what sold well just then.
+/// Coarse bins and few leaves: a tree that can tell single items apart learns what sold well just then.
+const BINS: usize = 24;
+
 fn options((objective, base_column): Way, trees: usize) -> RankOptions {
     RankOptions {
         objective,
         trees,
         leaves: 12,
         min_rows: 200,
-        bins: 24,
         holdout: 0.0,
         base_column,
         learning_rate: 0.1,

@@ -1,0 +1,343 @@
+//! Cases with their candidates, laid out so that thousands of blends can be tried on them.
+
+use rayon::prelude::*;
+
+use super::Learnt;
+use super::cases::Case;
+use crate::ids::ItemId;
+use crate::index::Contents;
+use crate::recommend::{Kind, Query, SOURCES, Scratch, Weights, gathered};
+
+/// What an answer is judged by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Metric {
+    /// Gain at the first 10 places, discounted by place, over the best there could be.
+    Ndcg10,
+    /// Share of all that is right among the first 10.
+    Recall10,
+    /// 1 / place of the first right one, among the first 20.
+    Mrr20,
+}
+
+impl Metric {
+    /// The headline figure of each question.
+    pub(super) fn of_question(kind: Kind) -> Self {
+        match kind {
+            Kind::Related | Kind::Customer | Kind::CustomerNew => Self::Ndcg10,
+            Kind::Basket | Kind::BasketAnonymous => Self::Recall10,
+            Kind::Session => Self::Mrr20,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ndcg10 => "ndcg@10",
+            Self::Recall10 => "recall@10",
+            Self::Mrr20 => "mrr@20",
+        }
+    }
+
+    pub(super) fn cutoff(self) -> usize {
+        if self == Self::Mrr20 { 20 } else { 10 }
+    }
+
+    /// `right` says of each place, best first, whether it is right; `all` is how many there are.
+    pub(super) fn of(self, right: &[bool], all: usize) -> f64 {
+        let discount = |place: usize| 1.0 / (place as f64 + 2.0).log2();
+        let places =
+            || right.iter().enumerate().filter(|(_, right)| **right).map(|(place, _)| place);
+        match self {
+            Self::Ndcg10 => {
+                let ideal: f64 = (0..all.min(10)).map(discount).sum();
+                places().map(discount).sum::<f64>() / ideal
+            }
+            Self::Recall10 => places().count() as f64 / all as f64,
+            Self::Mrr20 => places().next().map_or(0.0, |place| 1.0 / (place + 1) as f64),
+        }
+    }
+}
+
+/// Candidates kept per case by each source's own order …
+const PER_SOURCE: usize = 60;
+/// … and by the blend that is started from.
+const BY_BLEND: usize = 150;
+/// No [`Metric`] looks further.
+const MOST_PLACES: usize = 20;
+
+/// Cases, with every candidate's momentum raised to the same power.
+pub(super) struct Trials {
+    each: Vec<Trial>,
+    power: f32,
+}
+
+/// One case with its candidates, by id: a column each of what is known of them.
+pub(super) struct Trial {
+    /// Which of them are right, by place.
+    right: Vec<u32>,
+    momentum: Vec<f32>,
+    /// Momentum to the power of [`Trials::power`].
+    raised: Vec<f32>,
+    /// What each source says of each, source by source.
+    says: Vec<f32>,
+    truths: usize,
+}
+
+impl Trials {
+    pub(super) fn new(each: Vec<Trial>) -> Self {
+        Self { each, power: f32::NAN }
+    }
+
+    pub(super) fn each(&self) -> &[Trial] {
+        &self.each
+    }
+
+    fn raise(&mut self, power: f32) {
+        if power != self.power {
+            let raise = |Trial { raised, momentum, .. }: &mut Trial| {
+                let each = raised.iter_mut().zip(momentum);
+                each.for_each(|(raised, momentum)| *raised = momentum.powf(power));
+            };
+            self.each.par_iter_mut().for_each(raise);
+            self.power = power;
+        }
+    }
+
+    /// The mean figure with these weights.
+    pub(super) fn mean(&mut self, weights: &Weights, metric: Metric) -> f64 {
+        self.raise(weights.momentum);
+        let by_source = weights.by_source();
+        let judge = |scores: &mut Vec<f32>, trial: &Trial| {
+            trial.sum(&by_source, scores);
+            scores.iter_mut().zip(&trial.raised).for_each(|(score, raised)| *score *= raised);
+            trial.judge(metric, scores)
+        };
+        let figures: Vec<f64> = self.each.par_iter().map_init(Vec::new, judge).collect();
+        figures.iter().sum::<f64>() / figures.len() as f64 // in order: the same on any number of threads
+    }
+
+    /// The mean figure with each of these weights for one source, the others being as they are.
+    pub(super) fn means(
+        &mut self,
+        weights: &Weights,
+        source: usize,
+        values: &[f32],
+        metric: Metric,
+    ) -> Vec<f64> {
+        self.raise(weights.momentum);
+        let heard: Vec<f32> =
+            values.iter().map(|&v| weights.with_source(source, v).by_source()[source]).collect();
+        let mut others = weights.by_source();
+        others[source] = 0.0;
+        let judge = |(sums, scores): &mut (Vec<f32>, Vec<f32>), trial: &Trial| {
+            trial.sum(&others, sums);
+            let mut figure = |value: f32| {
+                let each = sums.iter().zip(trial.of_source(source)).zip(&trial.raised);
+                scores.clear();
+                scores.extend(each.map(|((sum, says), raised)| (sum + value * says) * raised));
+                trial.judge(metric, scores)
+            };
+            heard.iter().map(|&value| figure(value)).collect::<Vec<_>>()
+        };
+        let figures: Vec<Vec<f64>> =
+            self.each.par_iter().map_init(Default::default, judge).collect();
+        let mean = |nth| figures.iter().map(|of_trial| of_trial[nth]).sum::<f64>();
+        (0..values.len()).map(|nth| mean(nth) / figures.len() as f64).collect()
+    }
+}
+
+impl Trial {
+    /// The cases with the candidates that `heard` listens to and `start` or one source puts near its top.
+    pub(super) fn all<'a>(
+        learnt: &Learnt,
+        kind: Kind,
+        asked: impl Iterator<Item = &'a Case>,
+        heard: &Weights,
+        start: &Weights,
+    ) -> Vec<Self> {
+        let trial = |scratch: &mut Scratch, case: &&Case| {
+            let query = Query::new(
+                kind.question(case.keys(&learnt.contents)),
+                case.history(&learnt.histories),
+                50,
+            );
+            Self::new(&learnt.contents, heard, start, &query, &case.truth, scratch)
+        };
+        let asked: Vec<&Case> = asked.collect();
+        asked.par_iter().map_init(Scratch::default, trial).collect()
+    }
+
+    fn new(
+        contents: &Contents,
+        heard: &Weights,
+        weights: &Weights,
+        query: &Query<'_>,
+        truth: &[ItemId],
+        scratch: &mut Scratch,
+    ) -> Self {
+        let gathered = gathered(contents, heard, query, scratch);
+        let momentum = |item: ItemId| contents.trends.momentum[item.index()];
+        let by_source = weights.by_source();
+        let blend = gathered.items.iter().zip(&gathered.says);
+        let blend: Vec<f32> =
+            blend.map(|(&item, says)| weights.score(&by_source, says, momentum(item))).collect();
+        let kept = kept(&gathered.says, &blend);
+        let candidates = gathered.items.iter().zip(&gathered.says).zip(kept);
+        let candidates =
+            candidates.filter(|(_, kept)| *kept).map(|((&item, says), _)| (item, says));
+        Self::of(candidates.collect(), momentum, truth)
+    }
+
+    /// Of these candidates.
+    fn of(
+        mut candidates: Vec<(ItemId, &[f32; SOURCES])>,
+        momentum: impl Fn(ItemId) -> f32,
+        truth: &[ItemId],
+    ) -> Self {
+        candidates.sort_unstable_by_key(|(item, _)| *item);
+        let items = || candidates.iter().map(|(item, _)| *item);
+        let is_right = |item: &ItemId| truth.binary_search(item).is_ok();
+        let of_source = |source: usize| candidates.iter().map(move |(_, says)| says[source]);
+        Self {
+            right: (0..)
+                .zip(items())
+                .filter(|(_, item)| is_right(item))
+                .map(|(at, _)| at)
+                .collect(),
+            momentum: items().map(momentum).collect(),
+            raised: vec![f32::NAN; candidates.len()],
+            says: (0..SOURCES).flat_map(of_source).collect(),
+            truths: truth.len(),
+        }
+    }
+
+    /// The most that a source says of any candidate.
+    pub(super) fn loudest(&self, source: usize) -> f32 {
+        self.of_source(source).iter().copied().fold(0.0, f32::max)
+    }
+
+    /// What a source says of each candidate.
+    fn of_source(&self, source: usize) -> &[f32] {
+        &self.says[source * self.momentum.len()..][..self.momentum.len()]
+    }
+
+    /// Per candidate what the sources say together, with their weights, as [`Weights::sum`].
+    fn sum(&self, by_source: &[f32; SOURCES], sums: &mut Vec<f32>) {
+        sums.clear();
+        sums.resize(self.momentum.len(), 0.0);
+        for (source, &weight) in by_source.iter().enumerate().filter(|(_, weight)| **weight != 0.0)
+        {
+            let each = sums.iter_mut().zip(self.of_source(source));
+            each.for_each(|(sum, says)| *sum += weight * says);
+        }
+    }
+
+    /// How good the order is that the scores put the candidates in; of equals the lower id comes first. Only the
+    /// places of the few that are right must be known.
+    fn judge(&self, metric: Metric, scores: &[f32]) -> f64 {
+        let mut right = [false; MOST_PLACES];
+        for &candidate in &self.right {
+            let (before, score) = (&scores[..candidate as usize], scores[candidate as usize]);
+            let behind = &scores[candidate as usize + 1..];
+            let ahead =
+                count(before, |other| other >= score) + count(behind, |other| other > score);
+            if let Some(place) = right.get_mut(ahead as usize) {
+                *place = true;
+            }
+        }
+        metric.of(&right[..metric.cutoff().min(scores.len())], self.truths)
+    }
+}
+
+/// How many of the scores it holds for.
+fn count(scores: &[f32], holds: impl Fn(f32) -> bool) -> u32 {
+    scores.iter().map(|&score| u32::from(holds(score))).sum()
+}
+
+/// Which candidates some source, or the blend, puts near its top.
+fn kept(says: &[[f32; SOURCES]], blend: &[f32]) -> Vec<bool> {
+    let mut kept = vec![false; says.len()];
+    let mut scored: Vec<(f32, usize)> = Vec::with_capacity(says.len());
+    let mut keep_top = |limit: usize, score: &dyn Fn(usize) -> f32| {
+        scored.clear();
+        let scores = (0..says.len()).map(|place| (score(place), place));
+        scored.extend(scores.filter(|(score, _)| *score > 0.0));
+        if scored.len() > limit {
+            scored.select_nth_unstable_by(limit, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            scored.truncate(limit);
+        }
+        scored.iter().for_each(|&(_, place)| kept[place] = true);
+    };
+    (0..SOURCES).for_each(|source| keep_top(PER_SOURCE, &|place: usize| says[place][source]));
+    keep_top(BY_BLEND, &|place: usize| blend[place]);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Items from 0, and what is known of each.
+    struct Shop {
+        says: Vec<[f32; SOURCES]>,
+        momentum: Vec<f32>,
+        truth: Vec<ItemId>,
+    }
+
+    /// Scores are few, so that many are equal.
+    fn random(cases: usize, candidates: usize) -> Vec<Shop> {
+        let mut random = fastrand::Rng::with_seed(23);
+        let mut shop = |_| {
+            let says = |_| std::array::from_fn(|_| f32::from(random.u8(..3)));
+            let says = (0..candidates).map(says).collect();
+            let momentum = (0..candidates).map(|_| [0.25, 1.0, 4.0][random.usize(..3)]).collect();
+            let truth = (0..candidates).filter(|_| random.u8(..5) == 0).map(ItemId::new);
+            Shop { says, momentum, truth: truth.chain([ItemId::new(candidates)]).collect() }
+        };
+        (0..cases).map(&mut shop).collect()
+    }
+
+    fn trials(shops: &[Shop]) -> Trials {
+        let trial = |shop: &Shop| {
+            let candidates = (0..).map(ItemId::new).zip(&shop.says).collect();
+            Trial::of(candidates, |item| shop.momentum[item.index()], &shop.truth)
+        };
+        Trials::new(shops.iter().map(trial).collect())
+    }
+
+    #[test]
+    fn a_figure_is_that_of_the_candidates_sorted_by_score_and_id() {
+        let weights = Weights { momentum: 0.5, ..Weights::default() };
+        for metric in [Metric::Ndcg10, Metric::Recall10, Metric::Mrr20] {
+            for candidates in [0, 1, 9, 10, 60] {
+                let shops = random(40, candidates);
+                let sorted = |shop: &Shop| {
+                    let score = |&item: &usize| {
+                        let by_source = weights.by_source();
+                        weights.score(&by_source, &shop.says[item], shop.momentum[item])
+                    };
+                    let mut all: Vec<usize> = (0..candidates).collect();
+                    all.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.cmp(b)));
+                    let first = all.into_iter().take(metric.cutoff()).map(ItemId::new);
+                    let right: Vec<bool> = first.map(|item| shop.truth.contains(&item)).collect();
+                    metric.of(&right, shop.truth.len())
+                };
+                let plain = shops.iter().map(sorted).sum::<f64>() / 40.0;
+                let found = trials(&shops).mean(&weights, metric);
+                assert!((found - plain).abs() < 1e-12, "{metric:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_tried_at_once_have_the_figures_they_have_one_by_one() {
+        let mut trials = trials(&random(40, 60));
+        let weights = Weights { momentum: 0.5, viewed: 0.5, ..Weights::default() };
+        let values = [0.0, 0.25, 1.0, 8.0];
+        for source in 0..SOURCES {
+            let at_once = trials.means(&weights, source, &values, Metric::Ndcg10);
+            let alone = values
+                .map(|value| trials.mean(&weights.with_source(source, value), Metric::Ndcg10));
+            assert_eq!(at_once, alone, "{}", Weights::NAMES[source]);
+        }
+    }
+}
