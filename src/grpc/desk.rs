@@ -122,8 +122,9 @@ impl Desk {
         Ok((page, brief))
     }
 
-    /// Forgets what was parsed for another state of the shop, and tells the moment.
+    /// Forgets what was parsed for another state of the shop, and whoever asked to be forgotten; tells the moment.
     fn begin(&mut self, served: &Served) -> Timestamp {
+        self.remembered.heed(served.snapshot().customers.count_erased());
         if self.state != served.number {
             self.state = served.number;
             self.filters.clear();

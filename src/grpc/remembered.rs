@@ -22,6 +22,8 @@ pub(super) struct Remembered {
     /// Their keys, the longest kept first.
     turns: VecDeque<Rc<[u8]>>,
     bytes: usize,
+    /// How many customers had asked to be forgotten.
+    erased: usize,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,14 @@ struct Kept {
 }
 
 impl Remembered {
+    /// Lets everything go if more customers asked to be forgotten since: of theirs no byte is to be left, and
+    /// that happens too seldom for a search to pay.
+    pub(super) fn heed(&mut self, erased: usize) {
+        if self.erased != erased {
+            *self = Self { erased, ..Self::default() };
+        }
+    }
+
     /// The answer to the question with this key in this state of the shop, if it is still known.
     pub(super) fn get(&mut self, state: u64, key: &[u8]) -> Option<Bytes> {
         let kept = self.answers.get_mut(key).filter(|kept| kept.state == state)?;
@@ -101,6 +111,18 @@ mod tests {
             bytes(b"tea", &"mug".into()),
             "what was replaced is not counted"
         );
+    }
+
+    #[test]
+    fn once_somebody_is_to_be_forgotten_nothing_is_left() {
+        let mut remembered = Remembered::default();
+        for (erased, known) in [(0, true), (1, false), (1, true)] {
+            remembered.keep(1, b"tea", "cup".into(), 1000);
+            remembered.heed(erased);
+            assert_eq!(remembered.get(1, b"tea").is_some(), known, "{erased}");
+        }
+        remembered.heed(2);
+        assert_eq!((remembered.answers.len(), remembered.turns.len(), remembered.bytes), (0, 0, 0));
     }
 
     #[test]

@@ -40,6 +40,11 @@ impl Customers {
             && (self.erased.contains(customer) || self.erased.contains(&self.keys.stored(customer)))
     }
 
+    /// How many are to be forgotten.
+    pub fn count_erased(&self) -> usize {
+        self.erased.len()
+    }
+
     /// Learns whom other processes were told to forget.
     ///
     /// Errors: the disk.

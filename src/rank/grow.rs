@@ -257,7 +257,7 @@ mod tests {
     proptest! {
         #[test]
         fn rows_are_parted_as_by_partition(rows in prop::collection::vec(0u32..50, 0..40)) {
-            let goes_left = |row: u32| row % 3 == 0;
+            let goes_left = |row: u32| row.is_multiple_of(3);
             let plain = rows.iter().partition(|row| goes_left(**row));
             prop_assert_eq!(parted(rows, goes_left), plain);
         }
