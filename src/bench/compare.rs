@@ -225,7 +225,8 @@ impl<'a> Loaded<'a> {
         let before = self.server.server().cpu_time();
         let slice = load.await?;
         let after = self.server.server().cpu_time();
-        let cpu_s = after.zip(before).map(|(after, before)| (after - before).as_secs_f64());
-        Ok(Figures::of(&slice, cpu_s))
+        // A thread that ends takes its time along: then there is no figure.
+        let used = after.zip(before).and_then(|(after, before)| after.checked_sub(before));
+        Ok(Figures::of(&slice, used.map(|used| used.as_secs_f64())))
     }
 }

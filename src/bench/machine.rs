@@ -38,16 +38,25 @@ pub(super) fn cpu_time(process: u32) -> Option<Duration> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::process::Command;
+    use std::time::Instant;
+
     use super::*;
 
+    /// Another process: threads of this one come and go with other tests.
     #[test]
     fn a_busy_process_uses_cpu_time() {
-        let before = cpu_time(std::process::id()).expect("linux tells");
-        let started = std::time::Instant::now();
-        while started.elapsed() < Duration::from_millis(30) {
-            std::hint::spin_loop();
-        }
-        let used = cpu_time(std::process::id()).expect("linux tells") - before;
+        let mut busy =
+            Command::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("a shell");
+        let started = Instant::now();
+        let used = loop {
+            let used = cpu_time(busy.id()).expect("linux tells");
+            if used > Duration::from_millis(1) || started.elapsed() > Duration::from_secs(60) {
+                break used;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        busy.kill().and_then(|()| busy.wait()).expect("it is ours");
         assert!(used > Duration::from_millis(1), "{used:?}");
     }
 }
