@@ -17,11 +17,11 @@ const HISTORY_SEEDS: usize = 60;
 const SEEDS_BESIDE_OWN: usize = 25;
 /// … and so many where many wait.
 const FEW_SEEDS: usize = 8;
-/// Where many items stand for what is wanted, they share so many entries of each source's lists: the first of
-/// each says most …
-const READ: usize = 1_000;
-/// … but at least so many of each are read.
-const LEAST_READ: usize = 40;
+/// Where many items stand for what is wanted, they share so many entries of each source's lists, the first of each,
+/// and at least so many of each are read: in a cart …
+const OF_CART: (usize, usize) = (1_000, 40);
+/// … and of a past, whose items say less of what is wanted now.
+const OF_PAST: (usize, usize) = (500, 25);
 /// What counts less than this beside the latest item of a visit proposes nothing.
 const FAINT: f32 = 0.01;
 /// Occasions to be bought together that it takes before "hardly ever" means anything.
@@ -43,7 +43,7 @@ pub(super) fn basket(pool: &mut Pool<'_>, due: f32, items: &[&str], history: Opt
     let mut items = known_distinct(pool, items);
     items.iter().for_each(|&item| pool.block(item, Dropped::Asked));
     let arrivals = items.split_off(items.partition_point(|&item| !is_arrival(pool, item)));
-    pool.depth = depth_for(items.len());
+    pool.depth = depth_for(items.len(), OF_CART);
     items.iter().for_each(|&item| look_ahead(pool, item));
     items.iter().for_each(|&item| block_substitutes(pool, item));
     items.iter().for_each(|&item| propose(pool, (item, 1.0)));
@@ -97,7 +97,7 @@ pub(super) fn customer(
         };
         let leanings = history.leanings(&pool.contents.interests, seeds);
         if !exclude_purchased {
-            pool.depth = depth_for(leanings.len());
+            pool.depth = depth_for(leanings.len(), OF_PAST);
         }
         leanings.iter().for_each(|&(item, _)| look_ahead(pool, item));
         leanings.into_iter().for_each(|seed| propose_beside_pulls(pool, seed));
@@ -137,8 +137,8 @@ pub(super) fn spokesmen(pool: &Pool<'_>, item: ItemId) -> Vec<ItemId> {
 }
 
 /// How many entries are read of each list, for so many items.
-fn depth_for(items: usize) -> usize {
-    (READ / items.max(1)).max(LEAST_READ)
+fn depth_for(items: usize, (in_all, least): (usize, usize)) -> usize {
+    (in_all / items.max(1)).max(least)
 }
 
 /// Fetches what will be read of an item's lists: for several items this is done before any is read.
