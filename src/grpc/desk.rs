@@ -73,9 +73,10 @@ impl Desk {
         most_bytes: usize,
         effort: Effort,
     ) -> Result<Bytes> {
-        // Here, so that no remembered answer of somebody who is to be forgotten is given again.
-        asked.customer = asked.customer.filter(|key| !served.snapshot().customers.is_erased(key));
         let now = self.begin(served);
+        // Here, so that no remembered answer of somebody who is to be forgotten is given again; and after what was
+        // remembered has heeded it, so that none is kept anew.
+        asked.customer = asked.customer.filter(|key| !served.snapshot().customers.is_erased(key));
         if most_bytes > 0 {
             write_key(&asked, now, &mut self.key);
             if let Some(answer) = self.remembered.get(served.number, &self.key) {

@@ -64,7 +64,7 @@ pub(super) fn draw(learnt: &mut Learnt, pasts: &Groups, options: &EaseOptions) {
 }
 
 /// One kind of pulls: how they are learnt, where they are, and what they are judged by.
-struct Sort {
+struct Tuning {
     learn: fn(&mut Learnt, &Groups, &EaseOptions),
     exchange: fn(&mut Learnt, &mut Pulls),
     kind: Kind,
@@ -84,7 +84,7 @@ struct Pulls {
 /// new to them; `orders` are those of the rehearsals.
 pub(super) fn tune(rehearsals: &mut [Rehearsal], orders: &[Groups], options: &mut TrainOptions) {
     let base = Weights { bought: 0.0, popular: A_LITTLE, ..Weights::default() };
-    let called = Sort {
+    let called = Tuning {
         learn: call,
         exchange: |learnt, pulls| {
             std::mem::swap(&mut learnt.contents.called, &mut pulls.between_items);
@@ -95,7 +95,7 @@ pub(super) fn tune(rehearsals: &mut [Rehearsal], orders: &[Groups], options: &mu
         start: OF_ORDERS,
     };
     options.called = called.tune(rehearsals, orders, &options.called);
-    let drawn = Sort {
+    let drawn = Tuning {
         learn: draw,
         exchange: |learnt, pulls| {
             std::mem::swap(&mut learnt.contents.drawn, &mut pulls.between_items);
@@ -112,7 +112,7 @@ pub(super) fn tune(rehearsals: &mut [Rehearsal], orders: &[Groups], options: &mu
     options.drawn = drawn.tune(rehearsals, &pasts, &options.drawn);
 }
 
-impl Sort {
+impl Tuning {
     /// Learns these pulls in each rehearsal, as they do best; as the options say, if nobody asks.
     fn tune(
         &self,
