@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cut::{Cut, purchases, scrambled};
+use super::tune::LEAST_CASES;
 use crate::customers::History;
 use crate::events::{Baskets, Event, EventLog, baskets, sessions};
 use crate::ids::{CustomerId, ItemId};
@@ -43,6 +44,10 @@ pub(super) struct Asked {
 
 /// Cases per question, at most.
 const CASES: usize = 5_000;
+/// Half of an order of so many items asks for the other half …
+const LEAST_OF_ORDER: usize = 4;
+/// … and half of a piece of so many: a tenth of all that somebody bought is seldom more.
+const LEAST_OF_PIECE: usize = 2;
 /// A basket asks at most so often what goes with one of its items.
 const PER_BASKET: usize = 4;
 /// What a customer bought later counts so much beside what was in the next basket.
@@ -121,12 +126,13 @@ impl Split {
             let back = split.customer.len();
             split.customer_new.clear(); // the few who came back are not like the others
             split.ask_customers(&pieces, &had);
-            split.customer.truncate(if never_back { usize::MAX } else { back });
+            let nothing_else = never_back && back < LEAST_CASES;
+            split.customer.truncate(if nothing_else { usize::MAX } else { back });
             if split.basket.is_empty() {
                 // Strangers, and who looks at an item, ask about orders: of these there are whole ones.
                 let known = known(&pieces, &had).filter(|(_, customer, _)| customer.is_some());
                 split.basket.extend(known.filter_map(|(piece, customer, items)| {
-                    half(&shuffled(piece, items), customer)
+                    half(&shuffled(piece, items), customer, LEAST_OF_PIECE)
                 }));
             }
         }
@@ -167,10 +173,10 @@ impl Split {
         for (order, customer, items) in known(baskets, had) {
             let shuffled = shuffled(order, items);
             if customer.is_some() {
-                self.basket.extend(half(&shuffled, customer));
+                self.basket.extend(half(&shuffled, customer, LEAST_OF_ORDER));
             }
             // Whoever has not signed in yet asks as a stranger.
-            self.basket_anonymous.extend(half(&shuffled, None));
+            self.basket_anonymous.extend(half(&shuffled, None, LEAST_OF_ORDER));
             for &item in shuffled.iter().take(PER_BASKET) {
                 let rest = items.iter().copied().filter(|other| *other != item);
                 self.related.extend(case(None, vec![item], rest));
@@ -228,10 +234,10 @@ fn shuffled(place: usize, items: &[ItemId]) -> Vec<ItemId> {
     shuffled
 }
 
-/// The first half asks for the other, if there are four at least.
-fn half(shuffled: &[ItemId], customer: Option<CustomerId>) -> Option<Case> {
+/// The first half asks for the other, if there are so many at least.
+fn half(shuffled: &[ItemId], customer: Option<CustomerId>, least: usize) -> Option<Case> {
     let (asked, hidden) = shuffled.split_at(shuffled.len() / 2);
-    let is_enough = shuffled.len() >= 4;
+    let is_enough = shuffled.len() >= least;
     is_enough.then(|| case(customer, asked.to_vec(), hidden.iter().copied())).flatten()
 }
 

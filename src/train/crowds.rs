@@ -21,6 +21,8 @@ const LEAST: usize = 20;
 const ABOVE: f64 = 0.3;
 /// … and so many standard errors.
 const ERRORS: f64 = 6.0;
+/// What newcomers want no more than so many times as often as those before them did, is what one begins with.
+const FAMILIAR: f64 = 1.5;
 /// Equal baskets of so many customers on one day are told …
 const LEAST_ALIKE: usize = 20;
 /// … unless another day has a third of that: a lunch deal sells every day.
@@ -53,7 +55,8 @@ struct Crowd {
     line: String,
 }
 
-/// Items that hardly anybody wants of late but those who have just come.
+/// Items that hardly anybody wants of late but those who have just come, and that those who came before did not want
+/// nearly as often.
 fn newcomers(log: &EventLog) -> Option<Crowd> {
     let since = log.events.last().filter(|_| log.timed)?.at.plus_days(-RECENT_DAYS);
     if log.events.first()?.at > since.plus_days(-RECENT_DAYS) {
@@ -73,14 +76,23 @@ fn newcomers(log: &EventLog) -> Option<Crowd> {
     let active: FxHashSet<_> =
         wanted.iter().map(|&(_, first, customer)| (customer, first)).collect();
     let new = active.iter().filter(|(_, first)| *first > since).count();
-    let mut found = Vec::new();
-    let mut beyond = FxHashSet::default();
-    for customers in wanted.chunk_by(|a, b| a.0 == b.0) {
+    let of_items = wanted.chunk_by(|a, b| a.0 == b.0).filter_map(|customers| {
         let regulars = customers.partition_point(|(_, first, _)| *first <= since);
         let newcomers = customers.len() - regulars;
         let usual = usual_share(customers.len(), newcomers, active.len(), new);
-        if stands_out(customers.len(), newcomers, usual) {
-            found.push((customers.len(), newcomers, customers[0].0));
+        let stands_out = stands_out(customers.len(), newcomers, usual);
+        stands_out.then_some(Wanted { customers, regulars, usual })
+    });
+    let standing_out: Vec<Wanted> = of_items.collect();
+    let before = before(log, since, &standing_out);
+    let ever = came.iter().flatten().filter(|first| **first <= since).count();
+    let mut found = Vec::new();
+    let mut beyond = FxHashSet::default();
+    for Wanted { customers, regulars, usual } in standing_out {
+        let (item, newcomers) = (customers[0].0, customers.len() - regulars);
+        let as_before = before.get(&item).map_or(0.0, |who| who.len() as f64 / ever.max(1) as f64);
+        if newcomers as f64 / new.max(1) as f64 > FAMILIAR * as_before {
+            found.push((customers.len(), newcomers, item));
             let as_usual = (usual / (1.0 - usual) * regulars as f64) as usize;
             let others = customers.iter().skip(regulars + as_usual);
             beyond.extend(others.map(|&(item, _, customer)| (item, customer)));
@@ -104,6 +116,36 @@ fn newcomers(log: &EventLog) -> Option<Crowd> {
             named.join(", ")
         ),
     })
+}
+
+/// An item whose customers of late are newcomers more than is usual.
+struct Wanted<'a> {
+    /// With when they came, the first first.
+    customers: &'a [(ItemId, Timestamp, CustomerId)],
+    /// How many of them were there before.
+    regulars: usize,
+    /// The share of newcomers among the others' customers.
+    usual: f64,
+}
+
+/// Who had wanted these items until then.
+fn before(
+    log: &EventLog,
+    since: Timestamp,
+    items: &[Wanted<'_>],
+) -> FxHashMap<ItemId, FxHashSet<CustomerId>> {
+    let mut before: FxHashMap<ItemId, FxHashSet<CustomerId>> =
+        items.iter().map(|item| (item.customers[0].0, FxHashSet::default())).collect();
+    if items.is_empty() {
+        return before;
+    }
+    let past = log.events.iter().take_while(|event| event.at <= since);
+    for event in past.filter(|event| event.kind != EventKind::Return) {
+        if let (Some(customer), Some(who)) = (event.customer, before.get_mut(&event.item)) {
+            who.insert(customer);
+        }
+    }
+    before
 }
 
 /// The share of newcomers among the customers who do not want the item.

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::tune::LEAST_CASES;
 use crate::events::{Event, EventKind, EventLog, order_of};
-use crate::ids::CustomerId;
+use crate::ids::{CustomerId, ItemId};
 use crate::time::Timestamp;
 
 /// The held-back weeks are at most so many days …
@@ -29,7 +29,8 @@ const MUCH: usize = 10;
 pub(super) struct HeldBack {
     /// Each customer's last order; of orders of nobody, and of customers with no other, a tenth. Else the last weeks.
     pub(super) orders: bool,
-    /// Of what is left, a tenth of what each customer bought.
+    /// Of what is left, a tenth of what each customer bought, in turn the last and one by lot. The last says what
+    /// comes next, but no less in what order a shop shows its things; the lot what they like at all.
     pieces: bool,
 }
 
@@ -46,7 +47,7 @@ pub(super) struct Cut {
     pub(super) never_back: bool,
 }
 
-/// Where an event belongs if orders are held back.
+/// Where an event belongs if orders or pieces are held back.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Past,
@@ -57,11 +58,12 @@ enum Part {
 
 impl HeldBack {
     /// The weeks, unless the log has no times, or times by which hardly any of the customers that came back did so
-    /// in the last weeks: each customer's own clock, numbers of orders put down as days.
+    /// in the last weeks: each customer's own clock, numbers of orders put down as days. Pieces too, where customers
+    /// hardly come back, or have come with all that they like at once.
     pub(super) fn of(log: &EventLog, zone: &TimeZone) -> Self {
         let come_back =
             LazyCell::new(|| orders(log, zone).values().filter(|orders| orders.len() > 1).count());
-        let by_orders = || Self { orders: true, pieces: *come_back < LEAST_CASES };
+        let by_orders = || Self { orders: true, pieces: *come_back < LEAST_CASES || is_at_once(log) };
         let Some(place) = last_weeks(log) else { return by_orders() };
         let (past, later) = log.events.split_at(place);
         let buyers = |events: &[Event]| -> FxHashSet<CustomerId> {
@@ -92,7 +94,11 @@ impl HeldBack {
             None => by_orders(log, nth, zone),
         };
         let (past, pieces) = match self.pieces {
-            true => in_pieces(&past, nth),
+            true => {
+                // Of weeks, what was held back before is not in the log any more.
+                let tenth = if self.orders { nth as usize } else { 0 };
+                in_pieces(&past, &pieces(&past, tenth, nth % 2 == 1))
+            }
             false => (past, log.part(0..0)),
         };
         Cut { past, later, pieces, never_back: self.orders }
@@ -172,14 +178,55 @@ pub(super) fn by_orders(log: &EventLog, nth: u64, zone: &TimeZone) -> (EventLog,
     (only(Part::Past), only(Part::Held))
 }
 
-/// The past without the `nth` tenth of what each customer bought, and that; of what else was done to it nothing.
-fn in_pieces(past: &EventLog, nth: u64) -> (EventLog, EventLog) {
-    let is_held = |event: &Event| {
-        let mine = event.customer.map(|customer| 2 + customer.index());
-        mine.is_some_and(|customer| is_drawn(customer, event.item.index(), nth))
+/// The past without a piece of what each customer bought, and without what came after that; and the pieces. Of what
+/// else was done to their items nothing is left.
+fn in_pieces(past: &EventLog, pieces: &FxHashMap<CustomerId, Piece>) -> (EventLog, EventLog) {
+    let part = |event: &Event| {
+        let piece = event.customer.and_then(|customer| pieces.get(&customer));
+        match piece {
+            Some(piece) if piece.items.contains(&event.item) => match event.kind {
+                EventKind::Purchase => Part::Held,
+                _ => Part::None,
+            },
+            Some(piece) if event.at > piece.last => Part::None,
+            _ => Part::Past,
+        }
     };
-    let is_piece = |event: &Event| is_held(event) && event.kind == EventKind::Purchase;
-    (past.only(|event| !is_held(event)), past.only(is_piece))
+    (past.only(|event| part(event) == Part::Past), past.only(|event| part(event) == Part::Held))
+}
+
+/// Some of what a customer bought.
+struct Piece {
+    items: FxHashSet<ItemId>,
+    /// What came after this would give it away.
+    last: Timestamp,
+}
+
+/// Of each customer's items the `nth` tenth to the last, as they were first bought; within a moment, and everywhere
+/// `by_lot`, chance says what came first.
+fn pieces(past: &EventLog, nth: usize, by_lot: bool) -> FxHashMap<CustomerId, Piece> {
+    let when = |event: &Event| if by_lot { Timestamp(i64::MAX) } else { event.at };
+    let mut bought: Vec<(CustomerId, ItemId, Timestamp)> = purchases(&past.events)
+        .map(|(customer, event)| (customer, event.item, when(event)))
+        .collect();
+    bought.sort_unstable();
+    bought.dedup_by_key(|(customer, item, _)| (*customer, *item));
+    let mut pieces = FxHashMap::default();
+    for mine in bought.chunk_by_mut(|a, b| a.0 == b.0) {
+        let customer = mine[0].0;
+        let chance = |item: usize| scrambled(2 + customer.index(), item);
+        mine.sort_unstable_by_key(|(_, item, at)| (*at, chance(item.index())));
+        // Of 15 items, one or two.
+        let size = (mine.len() + (chance(0) % ONE_IN) as usize) / ONE_IN as usize;
+        let end = mine.len().saturating_sub(nth * size);
+        // The first stays: nobody is asked who was never seen before.
+        let piece = mine[..end].get(end.saturating_sub(size).max(1)..).unwrap_or_default();
+        if let Some((.., last)) = piece.last() {
+            let items = piece.iter().map(|(_, item, _)| *item).collect();
+            pieces.insert(customer, Piece { items, last: *last });
+        }
+    }
+    pieces
 }
 
 fn is_drawn(a: usize, b: usize, nth: u64) -> bool {
