@@ -63,7 +63,8 @@ impl HeldBack {
     pub(super) fn of(log: &EventLog, zone: &TimeZone) -> Self {
         let come_back =
             LazyCell::new(|| orders(log, zone).values().filter(|orders| orders.len() > 1).count());
-        let by_orders = || Self { orders: true, pieces: *come_back < LEAST_CASES || is_at_once(log) };
+        let by_orders =
+            || Self { orders: true, pieces: *come_back < LEAST_CASES || is_at_once(log) };
         let Some(place) = last_weeks(log) else { return by_orders() };
         let (past, later) = log.events.split_at(place);
         let buyers = |events: &[Event]| -> FxHashSet<CustomerId> {
@@ -74,6 +75,11 @@ impl HeldBack {
             return by_orders();
         }
         Self { orders: false, pieces: is_at_once(log) }
+    }
+
+    /// How many ways of holding back take turns.
+    pub(super) fn kinds(self) -> usize {
+        if self.pieces { 2 } else { 1 }
     }
 
     /// What it is, for who looks on.
@@ -359,6 +365,38 @@ mod tests {
     }
 
     #[test]
+    fn a_piece_is_the_last_tenth_of_what_a_customer_bought_and_what_came_after_it_is_not_told() {
+        // Item n on day n, and all of them once more at the end.
+        let line = |customer, item| (Some(customer), item as usize, None, item);
+        let again = (0..50).flat_map(|customer| (0..20).map(move |item| (customer, item)));
+        let lines = (0..20).flat_map(|item| (0..50).map(move |customer| line(customer, item)));
+        let log = log(lines.chain(again.map(|(c, i)| (Some(c), i, None, 99))), true);
+        let items = |nth: usize| {
+            let (past, held) = in_pieces(&log, &pieces(&log, nth, false));
+            let of = |log: &EventLog| log.events.iter().map(|e| e.item.index()).collect::<Vec<_>>();
+            (of(&past), of(&held))
+        };
+        let (past, held) = items(0);
+        assert!(past.iter().all(|item| *item < 18) && held.iter().all(|item| *item >= 18));
+        assert_eq!((past.len(), held.len()), (50 * 18, 50 * 2 * 2), "no item comes again later");
+        let (past, held) = items(2);
+        assert!(past.iter().all(|item| *item < 14));
+        assert!(held.iter().all(|item| (14..16).contains(item)));
+        assert_eq!((past.len(), held.len()), (50 * 14, 50 * 2 * 2));
+    }
+
+    #[test]
+    fn by_lot_a_piece_may_be_anything_and_all_else_is_told() {
+        let lines =
+            (0..20).flat_map(|item| (0..50).map(move |c| (Some(c), item as usize, None, item)));
+        let log = log(lines, true);
+        let (past, held) = in_pieces(&log, &pieces(&log, 0, true));
+        assert_eq!((past.events.len(), held.events.len()), (50 * 18, 50 * 2));
+        let drawn: FxHashSet<ItemId> = held.events.iter().map(|event| event.item).collect();
+        assert!(drawn.len() > 15, "{}", drawn.len());
+    }
+
+    #[test]
     fn what_was_done_to_an_item_held_back_is_not_told_either() {
         let mut log = log([(Some(0), 0, None, 0); 400], false);
         let events = log.events.iter().enumerate().map(|(place, event)| Event {
@@ -367,7 +405,7 @@ mod tests {
             ..*event
         });
         log.events = events.collect();
-        let (past, held) = in_pieces(&log, 0);
+        let (past, held) = in_pieces(&log, &pieces(&log, 0, false));
         assert!(held.events.len() > 5 && held.events.iter().all(|e| e.kind == EventKind::Purchase));
         assert_eq!(past.events.len(), 400 - 2 * held.events.len());
     }

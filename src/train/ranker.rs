@@ -48,59 +48,93 @@ const WAYS: [Way; 3] = [
     (Objective::Lambda, None),
 ];
 
-/// A ranker for each question that it helps: fitted on the cases of the earlier stretches, judged on those
-/// of the latest, which comes first, and then fitted on all.
+/// A ranker for each question that it helps: fitted on the cases of earlier stretches, judged on those of the
+/// `judges` after them (fewer, where too little was asked before), latest first, and then fitted on all.
 pub(super) fn learn_rankers(
     rehearsals: &[Rehearsal],
     blend: &Blend,
     share: Share,
+    judges: usize,
 ) -> (BTreeMap<String, Forest>, BTreeMap<&'static str, Worth>) {
     let (mut rankers, mut worths) = (BTreeMap::new(), BTreeMap::new());
-    let Some((late, early)) = rehearsals.split_first() else { return (rankers, worths) };
     for kind in Kind::ALL {
-        let cases = |rehearsal: &Rehearsal| rehearsal.split.cases(kind).len();
-        if cases(late).min(early.iter().map(cases).sum()) < LEAST_CASES {
+        let judges = judges_of(rehearsals, kind, judges);
+        if judges == 0 {
             continue;
         }
         let most = share.times_to_learn(usual_cases(kind));
-        let late = Lists::of(late, blend, kind, most);
-        let mut sheet = Sheet::new(FEATURES);
-        for stretch in early {
-            let more = Lists::of(stretch, blend, kind, most).sheet();
-            sheet.append(&more).expect("sheets of the same columns");
+        let (mut sheets, mut judged) = (Vec::new(), Vec::new());
+        for stretch in rehearsals {
+            let lists = Lists::of(stretch, blend, kind, most);
+            sheets.push(lists.sheet());
+            if judged.len() < judges {
+                judged.push(lists);
+            }
         }
         let metric = Metric::of_question(kind);
-        let blended = late.judge(metric, None);
-        let judge = |forest: &Forest| late.judge(metric, Some(forest));
-        let (ranked, ways) = best_ways(&sheet, judge);
+        let figure = |forests: &[Option<&Forest>]| figure(&judged, metric, forests);
+        let blended = figure(&vec![None; judges]);
+        let earlier: Vec<Sheet> = (1..=judges).map(|first| together(&sheets[first..])).collect();
+        let judge = |forests: &[Forest]| figure(&forests.iter().map(Some).collect::<Vec<_>>());
+        let (ranked, ways) = best_ways(&earlier, judge);
         let kept = ranked > blended * LEAST_GAIN;
         let trees = if kept { ways.iter().map(|(_, trees)| trees).sum() } else { 0 };
         worths.insert(kind.name(), Worth { blend: blended, ranker: ranked, trees });
         if kept {
-            sheet.append(&late.sheet()).expect("sheets of the same columns");
-            rankers.insert(kind.name().to_owned(), grown(&sheet, &ways));
+            rankers.insert(kind.name().to_owned(), grown(&together(&sheets), &ways));
         }
     }
     (rankers, worths)
 }
 
-/// The ways to learn from the sheet that `judge` finds best, with how many trees each, and how good it finds
-/// them: all together, or where one alone does clearly better, that one.
-fn best_ways(sheet: &Sheet, judge: impl Fn(&Forest) -> f64 + Sync) -> (f64, Vec<(Way, usize)>) {
-    let binned = Binned::new(sheet, BINS);
+/// How many of the latest stretches, up to `most`, have cases enough themselves and before them.
+fn judges_of(rehearsals: &[Rehearsal], kind: Kind, most: usize) -> usize {
+    let cases = |rehearsal: &Rehearsal| rehearsal.split.cases(kind).len();
+    let can_judge = |stretch: &usize| {
+        let earlier: usize = rehearsals[stretch + 1..].iter().map(cases).sum();
+        cases(&rehearsals[*stretch]).min(earlier) >= LEAST_CASES
+    };
+    (0..rehearsals.len().min(most)).take_while(can_judge).count()
+}
+
+fn together(sheets: &[Sheet]) -> Sheet {
+    let mut all = Sheet::new(FEATURES);
+    sheets.iter().for_each(|sheet| all.append(sheet).expect("sheets of the same columns"));
+    all
+}
+
+/// The mean figure of all cases, those of each stretch as its forest orders them.
+fn figure(stretches: &[Lists<'_>], metric: Metric, forests: &[Option<&Forest>]) -> f64 {
+    let each = stretches.iter().zip(forests).map(|(lists, forest)| lists.judge(metric, *forest));
+    let cases: usize = stretches.iter().map(|lists| lists.cases.len()).sum();
+    each.sum::<f64>() / cases.max(1) as f64
+}
+
+/// The ways to learn that `judge` finds best, with how many trees each, and how good it finds them: all together,
+/// or where one alone does clearly better, that one. `judge` is shown a forest learnt from each of the sheets.
+fn best_ways(
+    sheets: &[Sheet],
+    judge: impl Fn(&[Forest]) -> f64 + Sync,
+) -> (f64, Vec<(Way, usize)>) {
+    let binned: Vec<Binned<'_>> = sheets.iter().map(|sheet| Binned::new(sheet, BINS)).collect();
     let try_one = |&way: &Way| {
-        let most = binned.forest(&options(way, TREES[TREES.len() - 1]));
-        let tried = TREES.map(|trees| (judge(&most.first(trees)), trees));
+        let options = options(way, TREES[TREES.len() - 1]);
+        let most: Vec<Forest> = binned.par_iter().map(|sheet| sheet.forest(&options)).collect();
+        let first = |trees| most.iter().map(|forest| forest.first(trees)).collect::<Vec<_>>();
+        let tried = TREES.map(|trees| (judge(&first(trees)), trees));
         let (figure, trees) =
             tried.into_iter().fold((0.0, 0), |a, b| if b.0 > a.0 { b } else { a });
-        (figure, (way, trees), most.first(trees))
+        (figure, (way, trees), first(trees))
     };
-    let each: Vec<(f64, (Way, usize), Forest)> = WAYS.par_iter().map(try_one).collect();
-    let forests: Vec<&Forest> = each.iter().map(|(_, _, forest)| forest).collect();
-    let together = judge(&Forest::together(&forests, sheet));
+    let each: Vec<(f64, (Way, usize), Vec<Forest>)> = WAYS.par_iter().map(try_one).collect();
+    let all_ways = |(nth, sheet): (usize, &Sheet)| {
+        let forests: Vec<&Forest> = each.iter().map(|(_, _, forests)| &forests[nth]).collect();
+        Forest::together(&forests, sheet)
+    };
+    let all_ways = judge(&sheets.iter().enumerate().map(all_ways).collect::<Vec<_>>());
     let alone = each.iter().fold(&each[0], |a, b| if b.0 > a.0 { b } else { a });
-    match together * LEAST_LEAD > alone.0 {
-        true => (together, each.iter().map(|(_, way, _)| *way).collect()),
+    match all_ways * LEAST_LEAD > alone.0 {
+        true => (all_ways, each.iter().map(|(_, way, _)| *way).collect()),
         false => (alone.0, vec![alone.1]),
     }
 }
@@ -186,7 +220,7 @@ impl<'a> Lists<'a> {
         sheet
     }
 
-    /// The mean figure of the lists as they stand, or as the forest orders them.
+    /// The figures of the lists, summed, as they stand or as the forest orders them.
     fn judge(&self, metric: Metric, forest: Option<&Forest>) -> f64 {
         let judged: Vec<f64> = self
             .lists
@@ -209,6 +243,6 @@ impl<'a> Lists<'a> {
                 metric.of(&right, case.truth.len())
             })
             .collect();
-        judged.iter().sum::<f64>() / judged.len().max(1) as f64
+        judged.iter().sum()
     }
 }

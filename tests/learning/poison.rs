@@ -328,6 +328,27 @@ fn a_crowd_of_fake_accounts_gets_into_few_lists_and_is_told() {
 }
 
 #[test]
+fn what_newcomers_have_always_begun_with_is_no_crowd() {
+    // A machine, which everybody buys once and first; who comes back buys what it takes.
+    let rows = |always: bool| {
+        let mut rows = Vec::new();
+        for customer in 0..2_000i64 {
+            let (who, came) = (format!("c{customer}"), customer * DAY / 10);
+            let buys = |item: String, at: i64| bought(&who, &item, at, &format!("{who}-{at}"));
+            if always || customer >= 1_800 {
+                rows.push(buys("machine".to_owned(), came));
+            }
+            let refills = (came..200 * DAY).step_by(30 * DAY as usize);
+            rows.extend(refills.map(|at| buys(format!("refill {}", (customer + at) % 7), at)));
+        }
+        rows
+    };
+    let lines = |always: bool| quietly_learnt(&reading(&rows(always))).1;
+    assert!(lines(true).is_empty(), "{:?}", lines(true));
+    assert!(says(&lines(false), "crowd: ", "machine"), "{:?}", lines(false));
+}
+
+#[test]
 fn who_is_in_a_crowd_is_still_known_by_what_they_bought() {
     let keys = item_keys(&SHOP);
     let pushed = [&*keys[3], &*keys[keys.len() / 2]];
