@@ -224,6 +224,14 @@ pub struct Blend {
     pub session: Weights,
     /// The chance that an item of a basket's answer is bought, by its place: the first place first.
     pub acceptance: Vec<f32>,
+    /// False where hardly anybody buys a thing twice: a customer is offered what is new to them, asked for or not.
+    #[serde(skip_serializing_if = "is_true")]
+    pub again: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 impl Default for Blend {
@@ -284,6 +292,7 @@ impl Default for Blend {
                 ..Weights::default()
             },
             acceptance: Vec::new(),
+            again: true,
         }
     }
 }
@@ -299,6 +308,12 @@ impl Blend {
             Kind::CustomerNew => &self.customer_new,
             Kind::Session => &self.session,
         }
+    }
+
+    /// The kinds that are answered by weights of their own.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
+        let again = self.again;
+        Kind::ALL.into_iter().filter(move |kind| again || *kind != Kind::Customer)
     }
 
     /// The powers of momentum that the questions ask for.

@@ -197,6 +197,15 @@ impl<'a> Query<'a> {
         Self { question, history, limit, terms: Terms::default() }
     }
 
+    /// The query of a customer who may be offered what they bought before, for what is new to them.
+    fn for_what_is_new(&self) -> Option<Self> {
+        let Question::Customer { recent, exclude_purchased: false } = &self.question else {
+            return None;
+        };
+        let question = Question::Customer { recent: recent.clone(), exclude_purchased: true };
+        Some(Query { question, ..self.clone() })
+    }
+
     /// Which kind of question this is, or is most like: what is listed beforehand has nothing to be tuned but what
     /// the objectives weigh.
     pub fn kind(&self) -> Kind {
@@ -223,6 +232,8 @@ pub fn answer(
     query: &Query<'_>,
     scratch: &mut Scratch,
 ) -> Answer {
+    let only_new = (!blend.again).then(|| query.for_what_is_new()).flatten();
+    let query = only_new.as_ref().unwrap_or(query);
     let kind = query.kind();
     let is_listed = listed::is_listed(&query.question);
     let weights = if is_listed { listed::weights() } else { blend.of(kind) };

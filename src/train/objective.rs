@@ -45,7 +45,7 @@ pub(super) fn bend(rehearsal: &Rehearsal, blend: &mut Blend, most_loss: f64) -> 
         ("revenue", Objective::Revenue, all().any(|item| shelf.price(item).is_some())),
         ("margin", Objective::Margin, all().any(|item| shelf.margin(item).is_some())),
     ] {
-        for kind in Kind::ALL.into_iter().filter(|_| is_known) {
+        for kind in blend.kinds().filter(|_| is_known) {
             let cases = some(rehearsal.split.cases(kind), 2 * CASES);
             if !cases.is_empty() {
                 let bent = bent(rehearsal, blend, kind, objective, &cases, most_loss);

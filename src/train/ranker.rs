@@ -57,7 +57,7 @@ pub(super) fn learn_rankers(
     judges: usize,
 ) -> (BTreeMap<String, Forest>, BTreeMap<&'static str, Worth>) {
     let (mut rankers, mut worths) = (BTreeMap::new(), BTreeMap::new());
-    for kind in Kind::ALL {
+    for kind in blend.kinds() {
         let judges = judges_of(rehearsals, kind, judges);
         if judges == 0 {
             continue;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Rehearsal;
 use super::share::{Share, evenly};
 use super::trials::{Metric, Trial, Trials};
+use super::{Learnt, Rehearsal};
 use crate::recommend::{Blend, Kind, SOURCES, Weights};
 
 /// How well one question was answered on the held-out weeks.
@@ -43,14 +43,20 @@ const FIRST_STEPS: [f32; 4] = [0.02, 0.06, 0.2, 0.6];
 /// A weight below this, in units of its source beside the loudest, is as good as none.
 const LEAST_WEIGHT: f32 = 1e-3;
 
+/// Whether customers buy again is told by so many things that they could have bought again …
+const LEAST_CHANCES: usize = 1_000;
+/// … and they hardly do where it was less than this share of them.
+const SELDOM: f64 = 0.01;
+
 /// Tunes every question that has enough cases, on all rehearsals at once; the others keep what they had.
 pub(super) fn tune(
     rehearsals: &[Rehearsal],
     share: Share,
 ) -> (Blend, BTreeMap<&'static str, Score>) {
-    let mut blend = Blend::default();
+    let again = rehearsals.first().is_none_or(|latest| come_again(&latest.learnt));
+    let mut blend = Blend { again, ..Blend::default() };
     let mut scores = BTreeMap::new();
-    for kind in Kind::ALL {
+    for kind in blend.kinds() {
         let cases: usize = rehearsals.iter().map(|r| r.split.cases(kind).len()).sum();
         if cases < LEAST_CASES {
             continue;
@@ -88,6 +94,14 @@ fn starts(kind: Kind, weights: &Weights) -> Vec<Weights> {
         }
         Kind::Session => [0.4, 0.6, 0.8].map(|decay| Weights { decay, ..weights.clone() }).to_vec(),
     }
+}
+
+/// Whether customers with later orders had more than hardly anything twice, or too little is known of that.
+fn come_again(learnt: &Learnt) -> bool {
+    let bought = || learnt.histories.iter().flat_map(|history| &history.bought);
+    let chances = bought().filter(|bought| bought.orders_since_first > 0).count();
+    let again = bought().filter(|bought| bought.times > 1).count();
+    chances < LEAST_CHANCES || again as f64 >= SELDOM * chances as f64
 }
 
 /// Weight of popularity beside a source that is tried alone: enough to fill a list, too little to lead it.

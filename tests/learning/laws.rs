@@ -150,7 +150,7 @@ fn even_blend() -> Blend {
         customer: even.clone(),
         customer_new: even.clone(),
         session: even,
-        acceptance: Vec::new(),
+        ..Blend::default()
     }
 }
 

@@ -10,6 +10,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod again;
 mod content;
 mod embed;
 mod evaluate;
