@@ -74,14 +74,17 @@ pub(super) fn learn_rankers(
         let metric = Metric::of_question(kind);
         let figure = |forests: &[Option<&Forest>]| figure(&judged, metric, forests);
         let blended = figure(&vec![None; judges]);
-        let earlier: Vec<Sheet> = (1..=judges).map(|first| together(&sheets[first..])).collect();
+        let mut earlier: Vec<Sheet> =
+            (1..=judges).map(|first| together(&sheets[first..])).collect();
         let judge = |forests: &[Forest]| figure(&forests.iter().map(Some).collect::<Vec<_>>());
         let (ranked, ways) = best_ways(&earlier, judge);
         let kept = ranked > blended * LEAST_GAIN;
         let trees = if kept { ways.iter().map(|(_, trees)| trees).sum() } else { 0 };
         worths.insert(kind.name(), Worth { blend: blended, ranker: ranked, trees });
         if kept {
-            rankers.insert(kind.name().to_owned(), grown(&together(&sheets), &ways));
+            let mut all = earlier.swap_remove(0); // but for the latest stretch
+            all.append(&sheets[0]).expect("sheets of the same columns");
+            rankers.insert(kind.name().to_owned(), grown(&all, &ways));
         }
     }
     (rankers, worths)
