@@ -76,6 +76,7 @@ pub(super) fn learn_rankers(
         let blended = figure(&vec![None; judges]);
         let mut earlier: Vec<Sheet> =
             (1..=judges).map(|first| together(&sheets[first..])).collect();
+        sheets.truncate(1);
         let judge = |forests: &[Forest]| figure(&forests.iter().map(Some).collect::<Vec<_>>());
         let (ranked, ways) = best_ways(&earlier, judge);
         let kept = ranked > blended * LEAST_GAIN;
