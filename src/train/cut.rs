@@ -77,8 +77,8 @@ impl HeldBack {
         Self { orders: false, pieces: is_at_once(log) }
     }
 
-    /// How many ways of holding back take turns.
-    pub(super) fn kinds(self) -> usize {
+    /// How many ways of holding back take turns: so many stretches in a row speak for all of them.
+    pub(super) fn turns(self) -> usize {
         if self.pieces { 2 } else { 1 }
     }
 
@@ -386,14 +386,31 @@ mod tests {
     }
 
     #[test]
+    fn who_bought_one_thing_keeps_it() {
+        let log = log((0..200).map(|customer| (Some(customer), 0, None, 0)), true);
+        assert!(pieces(&log, 0, false).is_empty() && pieces(&log, 1, true).is_empty());
+        assert_eq!(in_pieces(&log, &FxHashMap::default()).0.events.len(), 200);
+    }
+
+    #[test]
     fn by_lot_a_piece_may_be_anything_and_all_else_is_told() {
         let lines =
             (0..20).flat_map(|item| (0..50).map(move |c| (Some(c), item as usize, None, item)));
         let log = log(lines, true);
         let (past, held) = in_pieces(&log, &pieces(&log, 0, true));
         assert_eq!((past.events.len(), held.events.len()), (50 * 18, 50 * 2));
-        let drawn: FxHashSet<ItemId> = held.events.iter().map(|event| event.item).collect();
+        let items = |log: &EventLog| -> FxHashSet<ItemId> {
+            log.events.iter().map(|event| event.item).collect()
+        };
+        let drawn = items(&held);
         assert!(drawn.len() > 15, "{}", drawn.len());
+        // In turn with the last tenth, in each way of holding back.
+        for orders in [false, true] {
+            let held_back = HeldBack { orders, pieces: true };
+            let cut = |nth| items(&held_back.cut(&log, nth, &TimeZone::UTC).pieces).len();
+            assert!(cut(0) < 5 && cut(2) < 5);
+            assert!(cut(1) > 12 && cut(3) > 12);
+        }
     }
 
     #[test]

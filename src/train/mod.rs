@@ -248,7 +248,7 @@ pub fn learn_tuned(
     watch("tuning the blend");
     let (mut blend, scores) = tune::tune(&rehearsals, share);
     watch("learning to rank");
-    let (rankers, worths) = ranker::learn_rankers(&rehearsals, &blend, share, held_back.kinds());
+    let (rankers, worths) = ranker::learn_rankers(&rehearsals, &blend, share, held_back.turns());
     let cases = Cases::of(&rehearsals);
     rehearsals[0].learnt.contents.rankers = rankers.clone();
     blend.acceptance = objective::acceptance(&rehearsals[0], &blend);
