@@ -72,7 +72,7 @@ pub(super) fn learn_rankers(
             }
         }
         let metric = Metric::of_question(kind);
-        let figure = |forests: &[Option<&Forest>]| figure(&judged, metric, forests);
+        let figure = |forests: &[Option<&Forest>]| mean_figure(&judged, metric, forests);
         let blended = figure(&vec![None; judges]);
         let mut earlier: Vec<Sheet> =
             (1..=judges).map(|first| together(&sheets[first..])).collect();
@@ -108,7 +108,7 @@ fn together(sheets: &[Sheet]) -> Sheet {
 }
 
 /// The mean figure of all cases, those of each stretch as its forest orders them.
-fn figure(stretches: &[Lists<'_>], metric: Metric, forests: &[Option<&Forest>]) -> f64 {
+fn mean_figure(stretches: &[Lists<'_>], metric: Metric, forests: &[Option<&Forest>]) -> f64 {
     let each = stretches.iter().zip(forests).map(|(lists, forest)| lists.judge(metric, *forest));
     let cases: usize = stretches.iter().map(|lists| lists.cases.len()).sum();
     each.sum::<f64>() / cases.max(1) as f64
