@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tonic::service::Routes;
 use tonic_health::ServingStatus::{NotServing, Serving};
 use tracing::{info, warn};
@@ -141,57 +142,49 @@ pub async fn run(
     let door = Door::new(recommendations, rest, options, guard.clone());
     let mut workers = Workers::start(listener, &door, threads)?;
 
-    let loading = counter.clone();
-    let rules = options.rules.clone();
-    let loading = tokio::task::spawn_blocking(move || {
-        let is_current = loading.take_up_any()?;
-        rules.map_or(Ok(0), |file| loading.take_up_rules(&file))?;
-        Ok::<bool, Error>(is_current)
-    });
-    tokio::pin!(shutdown);
-    let is_current = tokio::select! {
-        loaded = loading => {
-            loaded.map_err(|_| Error::Server("loading the index panicked".into()))??
+    let mut upkeep = JoinSet::new();
+    let serving = async {
+        let (loading, rules) = (counter.clone(), options.rules.clone());
+        let loading = tokio::task::spawn_blocking(move || {
+            let is_current = loading.take_up_any()?;
+            rules.map_or(Ok(0), |file| loading.take_up_rules(&file))?;
+            Ok::<bool, Error>(is_current)
+        });
+        let is_current =
+            loading.await.map_err(|_| Error::Server("loading the index panicked".into()))??;
+        let current = health.clone();
+        let tell_current = move |is_served: bool| {
+            let (health, status) = (current.clone(), if is_served { Serving } else { NotServing });
+            async move { health.set_service_status(CURRENT, status).await }
+        };
+        tell_current(is_current).await;
+        health.set_serving::<Service>().await;
+        health.set_service_status("", Serving).await;
+        let every = Duration::from_millis(options.poll_ms.max(10));
+        upkeep.spawn(counter.clone().keep_up(every, tell_current));
+        if let Some(file) = options.rules.clone() {
+            upkeep.spawn(counter.clone().follow_rules(file, every));
         }
-        () = &mut shutdown => return Ok(()), // nothing was served yet
+        upkeep.spawn(guard.keep_up(every));
+        workers.ended().await
     };
-    let current = health.clone();
-    let tell_current = move |is_served: bool| {
-        let (health, status) = (current.clone(), if is_served { Serving } else { NotServing });
-        async move { health.set_service_status(CURRENT, status).await }
-    };
-    tell_current(is_current).await;
-    health.set_serving::<Service>().await;
-    health.set_service_status("", Serving).await;
-    let every = Duration::from_millis(options.poll_ms.max(10));
-    let keeping_up = tokio::spawn(counter.clone().keep_up(every, tell_current));
-    let following = options.rules.clone();
-    let following = following.map(|file| tokio::spawn(counter.clone().follow_rules(file, every)));
-    let guarding = tokio::spawn(guard.keep_up(every));
-
     let ended = tokio::select! {
-        ended = workers.ended() => Some(ended),
-        () = &mut shutdown => None,
+        ended = serving => ended,
+        () = shutdown => Ok(()),
     };
-    keeping_up.abort();
-    guarding.abort();
-    if let Some(following) = following {
-        following.abort();
-    }
-    if let Some(ended) = ended {
-        return ended;
-    }
+    upkeep.shutdown().await;
     info!("stopping: finishing what is in flight");
     health.set_not_serving::<Service>().await;
     health.set_service_status("", NotServing).await;
+    // However it ends: a thread that still held the index when the process goes would leave a copy of it behind.
     workers.stop();
     let grace = Duration::from_millis(options.grace_ms);
-    let ended = tokio::time::timeout(grace, workers.ended()).await.unwrap_or_else(|_| {
+    let drained = tokio::time::timeout(grace, workers.ended()).await.unwrap_or_else(|_| {
         warn!(grace_ms = options.grace_ms, "stopped with connections still open");
         Ok(())
     });
     counter.changing().close();
-    ended
+    ended.and(drained)
 }
 
 type Service = RecommendationServiceServer<Recommendations>;

@@ -19,7 +19,7 @@ const TREES: &str = "sled";
 /// A copy, and the lock that keeps others from sweeping it away.
 #[derive(Debug)]
 pub(super) struct PrivateCopy {
-    folder: TempDir,
+    folder: PathBuf,
     _lock: File,
 }
 
@@ -32,7 +32,7 @@ impl PrivateCopy {
         sweep(&all);
         let folder = TempDir::with_prefix(PREFIX).map_err(Error::io("create", &all))?;
         let lock = locked(folder.path()).map_err(Error::io("lock", folder.path()))?;
-        let copy = Self { folder, _lock: lock };
+        let copy = Self { folder: folder.keep(), _lock: lock };
         fs::create_dir(copy.trees()).map_err(Error::io("create", copy.trees()))?;
         copy_dir(place, &copy.trees())?;
         Ok(copy)
@@ -40,7 +40,22 @@ impl PrivateCopy {
 
     /// Where the trees are.
     pub(super) fn trees(&self) -> PathBuf {
-        self.folder.path().join(TREES)
+        self.folder.join(TREES)
+    }
+}
+
+impl Drop for PrivateCopy {
+    fn drop(&mut self) {
+        remove(&self.folder);
+    }
+}
+
+/// The lock goes last: of whoever is killed on the way, the next one finds it. What can't be removed is another's,
+/// or the next one's to try.
+fn remove(copy: &Path) {
+    let _ = fs::remove_dir_all(copy.join(TREES));
+    if !copy.join(TREES).exists() {
+        let _ = fs::remove_dir_all(copy);
     }
 }
 
@@ -53,13 +68,13 @@ fn locked(folder: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Removes the copies of those who are gone. What can't be removed is another's, or the next one's to try.
+/// Removes the copies of those who are gone.
 fn sweep(all: &Path) {
     for entry in fs::read_dir(all).into_iter().flatten().flatten() {
         let is_copy = entry.file_name().to_string_lossy().starts_with(PREFIX);
         let lock = is_copy.then(|| File::open(entry.path().join(LOCK)).ok()).flatten();
         if lock.is_some_and(|lock| lock.try_lock().is_ok()) {
-            let _ = fs::remove_dir_all(entry.path());
+            remove(&entry.path());
         }
     }
 }

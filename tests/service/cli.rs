@@ -316,6 +316,19 @@ fn what_was_acknowledged_outlives_a_kill_and_ask_knows_it() {
 }
 
 #[test]
+fn a_server_that_can_not_go_on_leaves_nothing_behind() {
+    let (desk, _) = Desk::with_a_shop();
+    let mut server = Serving::start(&desk);
+    desk.write("rules.toml", "[[rules]]\nname = ");
+    // It has loaded a private copy by the time that it reads the rules.
+    let mut second = desk.command(&["serve", "--index", "index", "--listen", "127.0.0.1:0"]);
+    second.env("CARTWRIGHT_SERVE__RULES", "rules.toml");
+    fails(&second.output().expect("the binary can be run"), 1, "rules.toml");
+    assert_eq!(server.told("-TERM").code(), Some(0));
+    desk.is_swept();
+}
+
+#[test]
 fn an_address_in_use_is_a_failure_that_names_it() {
     let (desk, _) = Desk::with_a_shop();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
