@@ -86,9 +86,13 @@ impl HeldBack {
     pub(super) fn name(self) -> &'static str {
         match (self.orders, self.pieces) {
             (false, false) => "the last weeks",
-            (false, true) => "the last weeks, and a tenth of what customers bought before",
+            (false, true) => {
+                "the last weeks, and of what customers bought before a tenth, the last or by lot"
+            }
             (true, false) => "the last order of each customer, and a tenth of the others",
-            (true, true) => "a tenth of the orders, and of what customers bought",
+            (true, true) => {
+                "a tenth of the orders, and of what customers bought, the last or by lot"
+            }
         }
     }
 

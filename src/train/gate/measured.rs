@@ -28,7 +28,10 @@ pub struct Measured {
     pub input: InputFigures,
     /// What was counted and learnt, as in the manifest.
     pub counts: BTreeMap<String, u64>,
-    /// How well each question was answered on held-out weeks.
+    /// What was held back to ask about, in words; as in the manifest, where it stands beside these figures.
+    #[serde(skip)]
+    pub held_back: String,
+    /// How well each question was answered on what was held back.
     pub accuracy: BTreeMap<String, Accuracy>,
     /// Share of items whose related items have evidence, 0 to 1; absent if there is no item.
     pub coverage: Option<f64>,
@@ -64,7 +67,7 @@ pub struct InputFigures {
     pub until: Option<Timestamp>,
 }
 
-/// How well a question was answered on held-out weeks.
+/// How well a question was answered on what was held back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Which figure.
@@ -75,6 +78,13 @@ pub struct Accuracy {
     pub ours: f64,
     /// By popularity alone, 0 to 1.
     pub popularity: f64,
+}
+
+impl Measured {
+    /// True if the accuracies can be compared: with others held back, the questions are harder or easier.
+    pub(super) fn is_asked_as(&self, other: &Self) -> bool {
+        self.held_back == other.held_back
+    }
 }
 
 impl InputFigures {
@@ -130,6 +140,11 @@ fn days(log: &EventLog, until: Timestamp, zone: &TimeZone) -> BTreeMap<String, u
     });
     let all = span.into_iter().flatten().skip(usize::from(days.len() as i64 > DAYS));
     all.map(|day| (day.to_string(), days.get(&day).copied().unwrap_or(0))).collect()
+}
+
+/// What was held back, from what the manifest says of tuning.
+pub(super) fn held_back(learnt: &serde_json::Value) -> String {
+    learnt["held_back"].as_str().unwrap_or_default().to_owned()
 }
 
 impl Accuracy {

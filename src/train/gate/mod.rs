@@ -73,7 +73,7 @@ pub(super) fn judge(arrival: Arrival<'_>, index: &Index, options: &GateOptions) 
         before = &old.input;
     }
     let odd = match &current {
-        Some((_, old)) => chart::causes(&measured.input, &old.input),
+        Some((_, old)) => odd(&measured, old),
         None => chart::odd_days(&measured.input.days).iter().map(ToString::to_string).collect(),
     };
     let failed = checks.iter().any(|check| !check.holds());
@@ -96,7 +96,19 @@ fn current(index: &Index) -> Option<(u64, Measured)> {
         }
     };
     let measured = serde_json::from_value(manifest.gate["measured"].clone()).ok()?;
-    Some((number, measured))
+    Some((number, Measured { held_back: measured::held_back(&manifest.learnt), ..measured }))
+}
+
+/// What stands out beside the current generation, a line each.
+fn odd(new: &Measured, old: &Measured) -> Vec<String> {
+    let mut odd = chart::causes(&new.input, &old.input);
+    if !new.is_asked_as(old) {
+        odd.push(format!(
+            "accuracies are not compared: held back to ask about was {}, and is {}",
+            old.held_back, new.held_back
+        ));
+    }
+    odd
 }
 
 fn measure(arrival: &Arrival<'_>, asker: &mut Asker<'_>) -> Measured {
@@ -105,6 +117,7 @@ fn measure(arrival: &Arrival<'_>, asker: &mut Asker<'_>) -> Measured {
     Measured {
         input: arrival.input.clone(),
         counts: arrival.counts.clone(),
+        held_back: measured::held_back(arrival.how),
         accuracy: Accuracy::all(arrival.how),
         coverage,
         unanswered: unanswered.unwrap_or(0.0),
