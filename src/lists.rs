@@ -43,6 +43,28 @@ impl<T> Lists<T> {
         Self { offsets, entries }
     }
 
+    /// `count` rows of entries that come with the index of their row, each row in the order in which they come;
+    /// `any` entry fills the room until they do.
+    ///
+    /// Panics if an index is not below `count`.
+    pub fn dealt(count: usize, any: T, entries: impl Iterator<Item = (usize, T)> + Clone) -> Self
+    where
+        T: Copy,
+    {
+        let mut offsets = vec![0u64; count + 1];
+        entries.clone().for_each(|(row, _)| offsets[row + 1] += 1);
+        for row in 0..count {
+            offsets[row + 1] += offsets[row];
+        }
+        let mut dealt = vec![any; offsets[count] as usize];
+        let mut next = offsets.clone();
+        for (row, entry) in entries {
+            dealt[next[row] as usize] = entry;
+            next[row] += 1;
+        }
+        Self { offsets, entries: dealt }
+    }
+
     /// Appends the next row.
     pub fn push(&mut self, row: impl IntoIterator<Item = T>) {
         self.entries.extend(row);
@@ -116,5 +138,13 @@ mod tests {
         assert_eq!(lists.row(2), [3]);
         assert!(lists.row(3).is_empty() && lists.row(99).is_empty());
         (0..=3).for_each(|row| lists.touch(row, 1 + row));
+    }
+
+    #[test]
+    fn what_is_dealt_stays_in_order_within_its_row() {
+        let dealt = Lists::dealt(4, 'x', [(2, 'b'), (0, 'z'), (2, 'a'), (0, 'y')].into_iter());
+        let expected: Lists<char> =
+            [vec!['z', 'y'], vec![], vec!['b', 'a'], vec![]].into_iter().collect();
+        assert_eq!(dealt, expected);
     }
 }

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use rayon::prelude::*;
 
 use crate::events::{Event, EventKind, EventLog};
-use crate::ids::{CustomerId, GroupId};
+use crate::ids::GroupId;
 use crate::lists::Lists;
 use crate::time::Timestamp;
 
@@ -93,21 +93,9 @@ pub(super) fn money(event: &Event) -> f32 {
 }
 
 fn by_customer(log: &EventLog) -> Lists<u32> {
-    let count = log.customers.len();
-    let mut offsets = vec![0u64; count + 1];
-    let known = || log.events.iter().zip(0u32..).filter_map(|(e, at)| Some((e.customer?, at)));
-    known().for_each(|(customer, _)| offsets[customer.index() + 1] += 1);
-    for customer in 0..count {
-        offsets[customer + 1] += offsets[customer];
-    }
-    let mut next = offsets.clone();
-    let mut places = vec![0u32; offsets[count] as usize];
-    for (customer, at) in known() {
-        let slot: &mut u64 = &mut next[CustomerId::index(customer)];
-        places[*slot as usize] = at;
-        *slot += 1;
-    }
-    Lists::from_parts(offsets, places)
+    let known = log.events.iter().zip(0u32..);
+    let known = known.filter_map(|(event, at)| Some((event.customer?.index(), at)));
+    Lists::dealt(log.customers.len(), 0, known)
 }
 
 fn orders(log: &EventLog, places: &[u32], zone: &TimeZone) -> Vec<Order> {
@@ -154,7 +142,7 @@ fn order(log: &EventLog, places: impl Iterator<Item = u32>, zone: &TimeZone) -> 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::ids::{DenseId, Interner, ItemId};
+    use crate::ids::{CustomerId, DenseId, Interner, ItemId};
     use std::sync::Arc;
 
     /// A log of purchases: customer, day, order (0 = none), item, price, percent off.

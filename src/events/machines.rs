@@ -5,11 +5,16 @@
 //! nobody else does. A program's rows are set aside, a till's stay. A person's stay too, a wholesaler's not
 //! excepted, whatever they take together: nobody else is looked at.
 
+use std::cell::LazyCell;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use rustc_hash::FxHashMap;
 
 use super::row::Row;
 use super::{Cause, EventKind};
-use crate::ids::{CustomerId, ItemId};
+use crate::ids::{CustomerId, GroupId, ItemId};
+use crate::lists::Lists;
 
 /// So many orders and visits a person may have, whatever others have …
 const LEAST: u32 = 300;
@@ -30,11 +35,12 @@ const HALF_HOUR_MS: i64 = 1_800_000;
 
 /// Sets aside the rows of customers that are programs; `rows` are in order of time.
 pub(super) fn machines(rows: &mut [Row], notes: &mut Vec<String>) {
-    let busy = busy(rows);
+    let numbers = Numbers::of_occasions(rows);
+    let busy = busy(rows, &numbers);
     if busy.customers.is_empty() {
         return;
     }
-    let occasions = Occasions::of(rows, &busy);
+    let occasions = Occasions::of(rows, &busy, &numbers);
     let mut programs = Vec::new();
     for &(customer, times) in &busy.customers {
         let usual = busy.usual;
@@ -71,31 +77,56 @@ struct Busy {
     usual: u32,
 }
 
-fn busy(rows: &[Row]) -> Busy {
-    let mut by_customer: FxHashMap<CustomerId, (u32, u64)> = FxHashMap::default();
+fn busy(rows: &[Row], numbers: &Numbers) -> Busy {
+    let last = rows.iter().filter_map(|row| row.customer).max();
+    let mut by_customer = vec![(0_u32, u32::MAX); last.map_or(0, |last| last.index() + 1)];
     for (customer, row) in rows.iter().filter_map(|row| Some((row.customer?, row))) {
-        let occasion = occasion(row);
-        let (times, last) = by_customer.entry(customer).or_insert((0, u64::MAX));
+        let occasion = numbers.of(row);
+        let (times, last) = &mut by_customer[customer.index()];
         *times += u32::from(*last != occasion);
         *last = occasion;
     }
-    let mut times: Vec<u32> = by_customer.values().map(|(times, _)| *times).collect();
+    let mut times: Vec<u32> = by_customer.iter().map(|&(times, _)| times).collect();
+    times.retain(|&times| times > 0);
     times.sort_unstable();
     let usual = times.len().checked_sub(1 + times.len().div_ceil(100)).map_or(0, |at| times[at]);
     let bound = LEAST.max(usual.saturating_mul(TIMES_USUAL));
-    let found = by_customer.into_iter().map(|(customer, (times, _))| (customer, times));
-    let mut customers: Vec<_> = found.filter(|&(_, times)| times > bound).collect();
-    customers.sort_unstable();
+    let found = by_customer.iter().enumerate();
+    let customers = found
+        .filter(|(_, (times, _))| *times > bound)
+        .map(|(index, &(times, _))| (CustomerId::new(index), times))
+        .collect();
     Busy { customers, usual }
 }
 
-/// The order or visit that a row is part of.
-fn occasion(row: &Row) -> u64 {
-    const MOMENTS: u64 = 1 << 63; // above all orders
-    match row.group() {
-        Some(group) => group.index() as u64,
-        None => MOMENTS | (row.at.0 / HALF_HOUR_MS) as u64,
+/// Numbers of the orders and visits that rows are part of.
+struct Numbers {
+    /// How many have a number of their own.
+    groups: u32,
+    /// The first of the half hours that are visits beside these.
+    first: i64,
+}
+
+impl Numbers {
+    /// For rows in order of time.
+    fn of_occasions(rows: &[Row]) -> Self {
+        let last = rows.iter().filter_map(Row::group).max();
+        let groups = last.map_or(0, |last| last.index() as u32 + 1);
+        Self { groups, first: rows.first().map_or(0, half_hour) }
     }
+
+    fn of(&self, row: &Row) -> u32 {
+        match row.group() {
+            Some(group) => group.index() as u32,
+            // Later than any clock goes, they are one.
+            None => u32::try_from(half_hour(row) - self.first)
+                .map_or(u32::MAX, |since| self.groups.saturating_add(since)),
+        }
+    }
+}
+
+fn half_hour(row: &Row) -> i64 {
+    row.at.0 / HALF_HOUR_MS
 }
 
 type Pair = (ItemId, ItemId);
@@ -113,31 +144,45 @@ struct Occasions {
 }
 
 impl Occasions {
-    fn of(rows: &[Row], busy: &Busy) -> Self {
-        let is_busy =
-            |customer: CustomerId| busy.customers.binary_search_by_key(&customer, |c| c.0).is_ok();
-        let mut by_owner: FxHashMap<CustomerId, Vec<Vec<ItemId>>> = FxHashMap::default();
-        let mut others = Vec::new();
-        for (owner, items) in orders(rows) {
-            match owner.filter(|&owner| is_busy(owner)) {
-                Some(owner) => by_owner.entry(owner).or_default().push(items),
-                None => others.push(items),
-            }
-        }
-        let of_busy = |(owner, orders): (CustomerId, Vec<Vec<ItemId>>)| {
-            let looked_at: Vec<_> = evenly(&orders).collect();
-            (owner, (looked_at.iter().flat_map(|items| pairs(items)).collect(), looked_at.len()))
+    fn of(rows: &[Row], busy: &Busy, numbers: &Numbers) -> Self {
+        let taken = Taken::of(rows, numbers);
+        let is_busy = |&owner: &usize| {
+            let listed = |customer| busy.customers.binary_search_by_key(&customer, |c| c.0).is_ok();
+            taken.customer(owner).is_some_and(listed)
         };
-        let busy: FxHashMap<_, (Vec<Pair>, usize)> = by_owner.into_iter().map(of_busy).collect();
-        let sample: Vec<Pair> = evenly(&others).flat_map(|items| pairs(items)).collect();
-        let wanted = busy.values().flat_map(|(pairs, _)| pairs).chain(&sample);
-        let mut held: FxHashMap<Pair, u32> = wanted.map(|&pair| (pair, 0)).collect();
-        for pair in others.iter().flat_map(|items| pairs(items)) {
-            if let Some(count) = held.get_mut(&pair) {
-                *count += 1;
+        let (of_busy, of_others): (Vec<usize>, Vec<usize>) = (0..taken.owners()).partition(is_busy);
+        let by_customer = |owner: usize| {
+            let orders = taken.orders(owner);
+            let looked_at = orders.iter().step_by(step(orders.len()));
+            let pairs: Vec<Pair> = looked_at.clone().flat_map(|order| pairs(order)).collect();
+            Some((taken.customer(owner)?, (pairs, looked_at.len())))
+        };
+        let busy: FxHashMap<_, _> = of_busy.into_iter().filter_map(by_customer).collect();
+
+        let counts = of_others.par_iter().map(|&owner| taken.orders(owner).len());
+        let counts: Vec<usize> = counts.collect();
+        let others = counts.iter().sum();
+        let mut sample = Vec::new();
+        let mut next = 0; // of the orders still to come, the first to be looked at
+        for (&owner, count) in of_others.iter().zip(counts) {
+            let orders = LazyCell::new(|| taken.orders(owner));
+            while next < count {
+                sample.extend(pairs(&orders[next]));
+                next += step(others);
             }
+            next -= count;
         }
-        Self { busy, sample, held, others: others.len() }
+        let wanted = busy.values().flat_map(|(pairs, _)| pairs).chain(&sample);
+        let held: FxHashMap<Pair, AtomicU32> =
+            wanted.map(|&pair| (pair, AtomicU32::new(0))).collect();
+        of_others.par_iter().for_each(|&owner| {
+            let orders = taken.orders(owner);
+            for count in orders.iter().flat_map(|order| pairs(order)).filter_map(|p| held.get(&p)) {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let held = held.into_iter().map(|(pair, count)| (pair, count.into_inner())).collect();
+        Self { busy, sample, held, others }
     }
 
     /// Of the pairs in a busy customer's orders, the share that is usual, and what it is in others' orders;
@@ -158,19 +203,44 @@ impl Occasions {
     }
 }
 
-/// Orders and visits that are not too large, with whose they are: distinct items, ascending.
-fn orders(rows: &[Row]) -> Vec<(Option<CustomerId>, Vec<ItemId>)> {
-    let mut lines: Vec<(Option<CustomerId>, u64, ItemId)> = rows
-        .iter()
-        .filter(|row| row.is_live() && row.kind != EventKind::Return)
-        .filter(|row| row.customer.is_some() || row.group().is_some())
-        .map(|row| (row.customer, occasion(row), row.item))
-        .collect();
-    lines.sort_unstable();
-    lines.dedup();
-    let orders = lines.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
-    let orders = orders.filter(|order| order.len() <= LARGEST);
-    orders.map(|order| (order[0].0, order.iter().map(|line| line.2).collect())).collect()
+/// What was taken, owner by owner: first the orders and visits of nobody, one by one, then the customers'.
+struct Taken {
+    lines: Lists<(u32, ItemId)>,
+    /// The first owner that is a customer.
+    customers: usize,
+}
+
+impl Taken {
+    fn of(rows: &[Row], numbers: &Numbers) -> Self {
+        let nobodys = rows.iter().filter(|row| row.customer.is_none());
+        let customers = nobodys.filter_map(Row::group).max().map_or(0, |last| last.index() + 1);
+        let owner = |row: &Row| match row.customer {
+            Some(customer) => Some(customers + customer.index()),
+            None => row.group().map(GroupId::index),
+        };
+        let owners = rows.iter().filter_map(owner).max().map_or(0, |last| last + 1);
+        let is_looked_at = |row: &&Row| row.is_live() && row.kind != EventKind::Return;
+        let line = |row: &Row| Some((owner(row)?, (numbers.of(row), row.item)));
+        let lines = rows.iter().filter(is_looked_at).filter_map(line);
+        Self { lines: Lists::dealt(owners, (0, ItemId::FIRST), lines), customers }
+    }
+
+    fn owners(&self) -> usize {
+        self.lines.len()
+    }
+
+    fn customer(&self, owner: usize) -> Option<CustomerId> {
+        owner.checked_sub(self.customers).map(CustomerId::new)
+    }
+
+    /// Those that are not too large: distinct items, ascending.
+    fn orders(&self, owner: usize) -> Vec<Vec<ItemId>> {
+        let mut lines = self.lines.row(owner).to_vec();
+        lines.sort_unstable();
+        lines.dedup();
+        let orders = lines.chunk_by(|a, b| a.0 == b.0).filter(|order| order.len() <= LARGEST);
+        orders.map(|order| order.iter().map(|line| line.1).collect()).collect()
+    }
 }
 
 /// The pairs of an order; of one that holds a single item, that.
@@ -181,6 +251,7 @@ fn pairs(items: &[ItemId]) -> impl Iterator<Item = Pair> {
     single.into_iter().chain(together)
 }
 
-fn evenly<T>(all: &[T]) -> impl Iterator<Item = &T> {
-    all.iter().step_by(all.len().div_ceil(LOOKED_AT).max(1))
+/// Of so many orders, every how manyth is looked at.
+fn step(orders: usize) -> usize {
+    orders.div_ceil(LOOKED_AT).max(1)
 }
