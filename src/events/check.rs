@@ -59,10 +59,7 @@ pub(super) fn checked(
         start = end;
     }
     settle(&mut rows, account);
-    // Most logs are in order already, and sorting takes half as much memory again.
-    if !rows.is_sorted_by_key(|row| row.at) {
-        rows.par_sort_by_key(|row| row.at);
-    }
+    sort(&mut rows);
     if timed {
         check_clocks(&mut rows, now(), notes);
     }
@@ -104,6 +101,29 @@ pub(super) fn titles(
         }
     }
     best.into_iter().map(|place| place.map(|(_, title)| title)).collect()
+}
+
+/// In order of time; file order within a moment. It is places that are sorted, a tenth of the rows' memory: to
+/// sort the rows themselves takes as much again.
+fn sort(rows: &mut [Row]) {
+    if rows.is_sorted_by_key(|row| row.at) {
+        return; // as most logs are
+    }
+    let count = u32::try_from(rows.len()).expect("fewer than 2^32 rows");
+    let mut order: Vec<u32> = (0..count).collect();
+    order.par_sort_by_key(|&place| rows[place as usize].at);
+    for start in 0..rows.len() {
+        // Along the cycle of those that take each other's places.
+        let mut to = start;
+        while order[to] as usize != to {
+            let from = std::mem::replace(&mut order[to], to as u32) as usize;
+            if from == start {
+                break;
+            }
+            rows.swap(to, from);
+            to = from;
+        }
+    }
 }
 
 /// Takes out the rows that have a fate, and counts them.
@@ -296,6 +316,33 @@ fn say_duplicates(account: &Account, notes: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn rows_are_sorted_by_time_and_stay_in_order_within_a_moment() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for moments in [1, 40, 2_000] {
+            let row = |index| Row {
+                at: Timestamp(random.i64(0..moments)),
+                customer: None,
+                item: ItemId::new(index),
+                order: None,
+                session: None,
+                title: None,
+                kind: EventKind::View,
+                quantity: 1.0,
+                unit_price: None.into(),
+                discount_percent: 0,
+                fate: None,
+            };
+            let mut rows: Vec<Row> = (0..1_000).map(row).collect();
+            let told = |rows: &[Row]| -> Vec<_> { rows.iter().map(|r| (r.at, r.item)).collect() };
+            let mut expected = told(&rows);
+            expected.sort_unstable();
+            sort(&mut rows);
+            assert_eq!(told(&rows), expected);
+        }
+    }
 
     #[test]
     fn a_star_at_either_end_of_a_pattern_stands_for_anything() {
