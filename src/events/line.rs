@@ -2,15 +2,17 @@
 
 use std::fmt;
 
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+
+use super::keys::{Keys, Known, Look, Named};
 use super::kinds::{Meaning, Words};
 use super::roles::{
     CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES, SESSION, TIMESTAMP,
     TITLE, UNIT_PRICE,
 };
-use super::row::{Row, TitleId};
+use super::row::Row;
 use super::{Cause, EventKind, ReadOptions};
 use crate::Result;
-use crate::ids::{CustomerId, DenseId, GroupId, Interner, ItemId};
 use crate::tables::{
     Batch, Clock, Content, DateOrder, FileColumns, NumberStyle, Table, detect, is_absent,
 };
@@ -18,63 +20,8 @@ use crate::time::Timestamp;
 
 /// Longer keys are broken rows.
 const MAX_KEY_BYTES: usize = 1024;
-
-/// All keys and titles met so far, in the order of first sight.
-#[derive(Default)]
-pub(super) struct Keys {
-    pub(super) items: Interner<ItemId>,
-    pub(super) customers: Interner<CustomerId>,
-    /// Orders as `o…` and sessions as `s…`, so that an order and a session of the same key stay apart.
-    pub(super) groups: Interner<GroupId>,
-    pub(super) titles: Interner<TitleId>,
-    last_order: Memo<GroupId>,
-    last_session: Memo<GroupId>,
-    last_customer: Memo<CustomerId>,
-    scratch: String,
-}
-
-/// The key that was looked up last: neighbouring lines often share customer and order.
-struct Memo<Id>(String, Option<Id>);
-
-impl<Id> Default for Memo<Id> {
-    fn default() -> Self {
-        Self(String::new(), None)
-    }
-}
-
-impl<Id: DenseId> Memo<Id> {
-    fn or_look_up(&mut self, key: &str, look_up: impl FnOnce(&str) -> Id) -> Id {
-        match self.1 {
-            Some(id) if self.0 == key => id,
-            _ => {
-                key.clone_into(&mut self.0);
-                *self.1.insert(look_up(key))
-            }
-        }
-    }
-}
-
-impl Keys {
-    fn customer(&mut self, key: &str) -> CustomerId {
-        self.last_customer.or_look_up(key, |key| self.customers.intern(key))
-    }
-
-    fn order(&mut self, key: &str) -> GroupId {
-        self.last_order.or_look_up(key, |key| marked(&mut self.groups, &mut self.scratch, 'o', key))
-    }
-
-    fn session(&mut self, key: &str) -> GroupId {
-        self.last_session
-            .or_look_up(key, |key| marked(&mut self.groups, &mut self.scratch, 's', key))
-    }
-}
-
-fn marked(groups: &mut Interner<GroupId>, scratch: &mut String, mark: char, key: &str) -> GroupId {
-    scratch.clear();
-    scratch.push(mark);
-    scratch.push_str(key);
-    groups.intern(scratch)
-}
+/// With fewer lines at a time, threads cost more than they bring.
+const LEAST_LINES: usize = 256;
 
 /// Why a line gives no row.
 pub(super) struct Aside {
@@ -164,8 +111,24 @@ impl<'a> FileReader<'a> {
         })
     }
 
-    /// The row that line `line` of `batch` says.
-    pub(super) fn row(&self, batch: &Batch, line: usize, keys: &mut Keys) -> Result<Row, Aside> {
+    /// What each line of `batch` says, in their order.
+    pub(super) fn rows<'b>(
+        &'b self,
+        batch: &'b Batch,
+        keys: &'b mut Keys,
+    ) -> impl Iterator<Item = Result<Row, Aside>> {
+        let lines = (0..batch.len()).into_par_iter().with_min_len(LEAST_LINES);
+        let lines = lines.map_init(|| keys.look(), |look, line| self.said(batch, line, look));
+        let lines: Vec<_> = lines.collect();
+        lines.into_iter().map(|said| Ok(said?.row(keys)))
+    }
+
+    fn said<'b>(
+        &'b self,
+        batch: &'b Batch,
+        line: usize,
+        look: &mut Look<'_, 'b>,
+    ) -> Result<Said<'b>, Aside> {
         let line = Line { reader: self, batch, row: line };
         let kind = line.kind()?;
         let item = line.key(ITEM)?.ok_or(Cause::NoItem)?;
@@ -179,19 +142,43 @@ impl<'a> FileReader<'a> {
         let quantity = line.number(QUANTITY)?.unwrap_or(1.0);
         let (unit_price, discount_percent) = line.money(quantity)?;
         let title = line.text(TITLE).map(String::from_utf8_lossy);
-        Ok(Row {
-            at,
-            customer: customer.map(|key| keys.customer(key)),
-            item: keys.items.intern(item),
-            order: order.map(|key| keys.order(key)),
-            session: session.map(|key| keys.session(key)),
-            title: title.map(|title| keys.titles.intern(&title)),
-            kind,
-            quantity: quantity as f32,
-            unit_price: unit_price.map(|price| price as f32).into(),
-            discount_percent,
+        let named = Named {
+            item: look.item(item),
+            customer: customer.map(|key| look.customer(key)),
+            order: order.map(|key| look.order(key)),
+            session: session.map(|key| look.session(key)),
+            title: title.map(|title| look.title(title)),
+        };
+        Ok(Said { named, at, kind, quantity, unit_price, discount_percent })
+    }
+}
+
+/// What a line says.
+struct Said<'a> {
+    named: Named<'a>,
+    at: Timestamp,
+    kind: EventKind,
+    quantity: f64,
+    unit_price: Option<f64>,
+    discount_percent: u8,
+}
+
+impl Said<'_> {
+    fn row(self, keys: &mut Keys) -> Row {
+        let Known { item, customer, order, session, title } = keys.learn(self.named);
+        Row {
+            at: self.at,
+            customer,
+            item,
+            order,
+            session,
+            title,
+            kind: self.kind,
+            quantity: self.quantity as f32,
+            unit_price: self.unit_price.map(|price| price as f32).into(),
+            discount_percent: self.discount_percent,
             fate: None,
-        })
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod baskets;
 mod bursts;
 mod check;
 mod delivered;
+mod keys;
 mod kinds;
 mod line;
 mod log;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::account::FileAccount;
 use super::check::{self, Names};
 use super::delivered::Delivered;
+use super::keys::Keys;
 use super::kinds::Words;
-use super::line::{Aside, FileReader, Keys, Offence};
+use super::line::{Aside, FileReader, Offence};
 use super::row::Row;
 use super::{Account, Cause, Event, EventKind, EventLog, ReadOptions};
 use crate::ids::{DenseId, GroupId, Interner};
@@ -117,9 +118,9 @@ impl<'a> Intake<'a> {
                     problem: broken.problem.clone(),
                 });
             }
-            for row in 0..batch.len() {
+            for row in reader.rows(batch, &mut self.keys) {
                 file.read += 1;
-                match reader.row(batch, row, &mut self.keys) {
+                match row {
                     Ok(row) => {
                         bought |= row.customer.is_some() || row.order.is_some();
                         self.rows.push(row);
