@@ -13,8 +13,9 @@
 //! A million items on two shared cores: at first opened in 4.9 to 10 s, and 4.2 GB. Three quarters of that were the
 //! system clearing fresh pages, so room is made once for as much as the manifest says (lists that grow touch three
 //! times as many), and sled, which keeps every large value that it has read however small its cache, is opened
-//! anew between them: 2.5 to 4.6 s and 2.3 GB, 1.6 of them the entries; 6 to 8 s where the disk is read first. An
-//! answer costs two to three times what it does among 10,000 items: what it touches is in none of the caches.
+//! anew between them; transparent huge pages took 6.3 s instead of 3.6. Now 3.5 to 4.0 s and 2.3 GB, 1.6 of them the
+//! entries; 8 s where the disk is read first. An answer costs two to three times what it does among 10,000 items:
+//! what it touches is in none of the caches.
 
 #![allow(clippy::print_stdout, reason = "a bench reports on stdout")]
 
