@@ -251,7 +251,7 @@ fn pairs(items: &[ItemId]) -> impl Iterator<Item = Pair> {
     single.into_iter().chain(together)
 }
 
-/// Of so many orders, every how manyth is looked at.
+/// Of so many orders, one in how many is looked at.
 fn step(orders: usize) -> usize {
     orders.div_ceil(LOOKED_AT).max(1)
 }
