@@ -233,7 +233,8 @@ impl Taken {
         owner.checked_sub(self.customers).map(CustomerId::new)
     }
 
-    /// Those that are not too large: distinct items, ascending.
+    /// Those that are not too large: distinct items, ascending. Made anew for who looks: with all of them kept, reading
+    /// took a quarter more memory.
     fn orders(&self, owner: usize) -> Vec<Vec<ItemId>> {
         let mut lines = self.lines.row(owner).to_vec();
         lines.sort_unstable();
