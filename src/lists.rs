@@ -90,18 +90,6 @@ impl<T> Lists<T> {
         }
     }
 
-    /// Reads a little of each line of the cache that the row's first `depth` entries fill: memory fetches many
-    /// rows at once faster than one after the other, so who is about to walk along some touches all first.
-    pub fn touch(&self, index: usize, depth: usize)
-    where
-        T: Copy,
-    {
-        const CACHE_LINE: usize = 64;
-        let entries = self.row(index).iter().take(depth);
-        let lines = entries.step_by((CACHE_LINE / size_of::<T>()).max(1));
-        lines.for_each(|entry| _ = std::hint::black_box(*entry));
-    }
-
     /// All rows, in order.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[T]> {
         self.offsets.windows(2).map(|span| &self.entries[span[0] as usize..span[1] as usize])
@@ -126,6 +114,15 @@ impl<T, Row: IntoIterator<Item = T>> FromIterator<Row> for Lists<T> {
     }
 }
 
+/// Reads a little of each line of the cache that a row's first `depth` entries fill: memory fetches many rows at
+/// once faster than one after the other, so who is about to walk along some touches all first.
+pub fn touch<T: Copy>(row: &[T], depth: usize) {
+    const CACHE_LINE: usize = 64;
+    let entries = row.iter().take(depth);
+    let lines = entries.step_by((CACHE_LINE / size_of::<T>()).max(1));
+    lines.for_each(|entry| _ = std::hint::black_box(*entry));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +134,7 @@ mod tests {
         assert_eq!(lists.rows().map(<[i32]>::to_vec).collect::<Vec<_>>(), rows);
         assert_eq!(lists.row(2), [3]);
         assert!(lists.row(3).is_empty() && lists.row(99).is_empty());
-        (0..=3).for_each(|row| lists.touch(row, 1 + row));
+        (0..=3).for_each(|row| touch(lists.row(row), 1 + row));
     }
 
     #[test]

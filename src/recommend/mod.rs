@@ -240,8 +240,13 @@ pub fn answer(
     let brief = (query.terms.effort == Effort::Brief && !is_listed).then(|| weights.brief());
     let weights = brief.as_ref().unwrap_or(weights);
     let (acting, gate) = terms_of(contents, query, &mut scratch.sieves);
-    let mut pool = gather(contents, gate, weights, query, scratch);
+    let mut pool = Pool::new(contents, gate, weights, scratch);
+    gather(&mut pool, weights, query);
     let mut scored = pool.scored(weights);
+    if scored.len() < ENOUGH * query.limit && pool.listen_closely() {
+        gather(&mut pool, weights, query);
+        scored = pool.scored(weights);
+    }
     let ranker = contents.rankers.get(kind.name()).filter(|_| !is_listed && brief.is_none());
     if let Some(ranker) = ranker.filter(|ranker| ranker.columns() == FEATURES) {
         let (first, rest) = ranking::parted(scored, SHORTLIST);
@@ -314,6 +319,10 @@ fn terms_of<'a>(
     (acting, gate)
 }
 
+/// So many candidates for each place of the answer, what is popular in the shop among them, are enough: with fewer,
+/// what is said quietly is heard as well.
+const ENOUGH: usize = 3;
+
 /// So many of the blend's best are put in order by the ranker.
 const SHORTLIST: usize = 100;
 
@@ -334,7 +343,8 @@ pub fn shortlist(
     scratch: &mut Scratch,
 ) -> Shortlist {
     let (_, gate) = terms_of(contents, query, &mut scratch.sieves);
-    let mut pool = gather(contents, gate, weights, query, scratch);
+    let mut pool = Pool::new(contents, gate, weights, scratch);
+    gather(&mut pool, weights, query);
     let (first, _) = ranking::parted(pool.scored(weights), SHORTLIST);
     let features = shortlist_features(&pool, query, &first);
     Shortlist { items: first.into_iter().map(|(item, _)| item).collect(), features }
@@ -368,7 +378,8 @@ pub fn gathered(
     scratch: &mut Scratch,
 ) -> Gathered {
     let (_, gate) = terms_of(contents, query, &mut scratch.sieves);
-    let mut pool = gather(contents, gate, weights, query, scratch);
+    let mut pool = Pool::new(contents, gate, weights, scratch);
+    gather(&mut pool, weights, query);
     let mut gathered = Gathered::default();
     pool.for_each(|item, says| {
         gathered.items.push(item);
@@ -378,30 +389,22 @@ pub fn gathered(
 }
 
 /// Every candidate for the query, from every source that is listened to.
-fn gather<'a>(
-    contents: &'a Contents,
-    gate: Gate<'a>,
-    weights: &Weights,
-    query: &Query<'_>,
-    scratch: &'a mut Scratch,
-) -> Pool<'a> {
-    let mut pool = Pool::new(contents, gate, weights, scratch);
+fn gather(pool: &mut Pool<'_>, weights: &Weights, query: &Query<'_>) {
     match &query.question {
-        Question::Related { item } => sources::related(&mut pool, item),
-        Question::Basket { items } => sources::basket(&mut pool, weights.due, items, query.history),
+        Question::Related { item } => sources::related(pool, item),
+        Question::Basket { items } => sources::basket(pool, weights.due, items, query.history),
         Question::Customer { recent, exclude_purchased } => {
             let (history, effort) = (query.history, query.terms.effort);
-            sources::customer(&mut pool, weights, recent, history, *exclude_purchased, effort);
+            sources::customer(pool, weights, recent, history, *exclude_purchased, effort);
         }
         Question::Trending { window, category, by } => {
-            listed::trending(&mut pool, *window, category, *by, query.limit);
-            return pool;
+            listed::trending(pool, *window, category, *by, query.limit);
+            return;
         }
         Question::Again => {
-            listed::again(&mut pool, query.history, query.limit);
-            return pool;
+            listed::again(pool, query.history, query.limit);
+            return;
         }
     }
     pool.add_popular(query.limit);
-    pool
 }

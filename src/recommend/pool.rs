@@ -7,10 +7,17 @@ use super::line::{Line, is_far};
 use super::ranking::Scored;
 use super::sieve::{Condition, Sieves};
 use super::terms::{Dropped, Ledger};
+use crate::customers::Foreseen;
+use crate::embed::{Neighbour, Pull};
 use crate::ids::ItemId;
 use crate::index::Contents;
+use crate::lists;
 use crate::rules::Rule;
 use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch};
+
+/// Of the lists of many items, what a source says less loudly than a tenth of what it says most loudly is not read.
+/// It hardly ever decides anything, and is most of what there is.
+const AUDIBLE: f32 = 0.1;
 
 /// One item that was proposed, or kept out: as much as fits into one line of the cache, since a question
 /// about many items touches thousands of these over and over. What is seldom asked for stands in [`Aside`].
@@ -67,6 +74,41 @@ pub(super) enum Origin {
     Told(Evidence),
 }
 
+/// An entry of a source's list: an item, and what the source says of it.
+pub(super) trait Said: Copy {
+    fn said(&self) -> (ItemId, f32);
+}
+
+impl Said for Rule {
+    fn said(&self) -> (ItemId, f32) {
+        (self.item, self.score)
+    }
+}
+
+impl Said for Pull {
+    fn said(&self) -> (ItemId, f32) {
+        (self.item, self.weight)
+    }
+}
+
+impl Said for Neighbour {
+    fn said(&self) -> (ItemId, f32) {
+        (self.item, self.cosine)
+    }
+}
+
+impl Said for Foreseen {
+    fn said(&self) -> (ItemId, f32) {
+        (self.item, self.weight)
+    }
+}
+
+impl Said for (ItemId, f32) {
+    fn said(&self) -> (ItemId, f32) {
+        *self
+    }
+}
+
 /// Memory that one thread reuses for all its answers: which slot an item has, and the slots in use.
 #[derive(Debug, Default)]
 pub struct Scratch {
@@ -108,6 +150,12 @@ pub(super) struct Pool<'a> {
     weights: [f32; SOURCES],
     /// So many entries of each row are read: its best come first.
     pub(super) depth: usize,
+    /// What a source says less loudly than this share of what it says most loudly isn't read.
+    audible: f32,
+    /// What each source says most loudly, as far as it was looked ahead.
+    loudest: [f32; SOURCES],
+    /// Whether something was said too quietly.
+    missed: bool,
     scratch: &'a mut Scratch,
 }
 
@@ -128,6 +176,17 @@ impl Scratch {
         let place = taken(&mut self.places, &mut self.used, item);
         self.items[place] = item;
         place
+    }
+
+    /// Forgets all candidates.
+    fn clear(&mut self) {
+        let Self { places, slots, items, asides, used, origins, arrivals, .. } = self;
+        items[..*used].iter().for_each(|item| places[item.index()] = 0);
+        slots[..*used].fill(Slot::FREE);
+        asides[..*used].fill(Aside::default());
+        *used = 0;
+        origins.clear();
+        arrivals.clear();
     }
 
     fn used(&self) -> impl Iterator<Item = (&Slot, &Aside)> {
@@ -152,13 +211,7 @@ impl Drop for Pool<'_> {
         if is_far(self.walked, self.gate.shelf) {
             self.gate.must_hold.iter().for_each(|held| self.scratch.sieves.want_passing(held));
         }
-        let Scratch { places, slots, items, asides, used, origins, .. } = &mut *self.scratch;
-        items[..*used].iter().for_each(|item| places[item.index()] = 0);
-        slots[..*used].fill(Slot::FREE);
-        asides[..*used].fill(Aside::default());
-        *used = 0;
-        origins.clear();
-        self.scratch.arrivals.clear();
+        self.scratch.clear();
     }
 }
 
@@ -179,8 +232,24 @@ impl<'a> Pool<'a> {
             walked: 0,
             weights: weights.by_source(),
             depth: usize::MAX,
+            audible: AUDIBLE,
+            loudest: [0.0; SOURCES],
+            missed: false,
             scratch,
         }
+    }
+
+    /// Forgets all candidates, so that they are gathered anew, with what is said quietly. False, and nothing else, if
+    /// nothing was missed.
+    pub(super) fn listen_closely(&mut self) -> bool {
+        let missed = std::mem::take(&mut self.missed);
+        if missed {
+            self.scratch.clear();
+            self.ledger = Ledger::default();
+            self.loudest = [0.0; SOURCES];
+            (self.walked, self.audible) = (0, 0.0);
+        }
+        missed
     }
 
     /// Whether the source is listened to at all.
@@ -282,9 +351,9 @@ impl<'a> Pool<'a> {
     }
 
     /// The same for a row of a list: as many of its entries as are read.
-    pub(super) fn admit_row(&mut self, row: &[Rule]) {
-        let row = &row[..row.len().min(self.depth)];
-        row.iter().for_each(|rule| self.admit(rule.item));
+    pub(super) fn admit_row(&mut self, source: Source, row: &[Rule], weight: f32) {
+        let read = self.heard(source, row, weight);
+        row[..read].iter().for_each(|rule| self.admit(rule.item));
     }
 
     /// Marks those of the items that are candidates, so that [`Pool::is_marked`] answers at once.
@@ -303,32 +372,51 @@ impl<'a> Pool<'a> {
 
     /// Adds to what the source says of the item; the largest contribution is remembered as the evidence.
     pub(super) fn add(&mut self, source: Source, item: ItemId, says: f32, evidence: Evidence) {
-        self.add_row(source, Origin::Told(evidence), &[(item, says)], |said| *said);
+        self.add_row(source, Origin::Told(evidence), &[(item, says)], 1.0);
     }
 
-    /// The same for a row of a list: as many of its entries as are read.
+    /// The same for a row of a list, its loudest first: as many of its entries as are read, times a weight.
     #[inline]
-    pub(super) fn add_row<T>(
+    pub(super) fn add_row<T: Said>(
         &mut self,
         source: Source,
         origin: Origin,
         row: &[T],
-        said: impl Fn(&T) -> (ItemId, f32),
+        weight: f32,
     ) {
         let origin = self.origin(origin);
-        let weight = self.weights[source as usize];
-        let row = &row[..row.len().min(self.depth)];
+        let counts = self.weights[source as usize];
+        let row = &row[..self.heard(source, row, weight)];
         self.scratch.make_room(row.len());
         let Scratch { places, slots, items, used, .. } = &mut *self.scratch;
         let (places, slots, items) = (&mut places[..], &mut slots[..], &mut items[..]);
         let mut count = *used;
-        for entry in row {
-            let (item, says) = said(entry);
+        for (item, says) in row.iter().map(T::said) {
             let place = taken(places, &mut count, item);
             items[place] = item;
-            slots[place].add(source, says, weight, origin);
+            slots[place].add(source, weight * says, counts, origin);
         }
         *used = count;
+    }
+
+    /// Fetches what will be read of a row, and hears how loud its first entry is. Of several rows, all are looked
+    /// ahead at before any is read.
+    pub(super) fn look_ahead<T: Said>(&mut self, source: Source, row: &[T], weight: f32) {
+        if let Some((_, says)) = row.first().map(T::said) {
+            let loudest = &mut self.loudest[source as usize];
+            *loudest = loudest.max(weight * says);
+        }
+        lists::touch(row, self.depth);
+    }
+
+    /// How many entries of a row are read.
+    #[inline]
+    fn heard<T: Said>(&mut self, source: Source, row: &[T], weight: f32) -> usize {
+        let within = &row[..row.len().min(self.depth)];
+        let least = self.audible * self.loudest[source as usize];
+        let heard = within.partition_point(|entry| weight * entry.said().1 >= least);
+        self.missed |= heard < within.len();
+        heard
     }
 
     /// The number of what contributions are made of.

@@ -87,7 +87,15 @@ pub(super) fn reordered(
 
 /// The better of two comes first; ties fall to the lower id.
 pub(super) fn better(a: &Scored, b: &Scored) -> std::cmp::Ordering {
-    b.1.total_cmp(&a.1).then(a.0.cmp(&b.0))
+    worth(b).cmp(&worth(a))
+}
+
+/// The larger the better, as one number: comparing numbers takes no branch, which sorting is all about.
+fn worth(&(item, score): &Scored) -> u64 {
+    let bits = score.to_bits();
+    // In the order of `f32::total_cmp`: what is negative turned around, and below what isn't.
+    let ordered = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+    u64::from(ordered) << 32 | u64::from(!(item.index() as u32))
 }
 
 #[cfg(test)]

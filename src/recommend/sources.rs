@@ -7,6 +7,8 @@ use super::terms::{Dropped, Effort};
 use crate::customers::{Bought, History};
 use crate::ids::ItemId;
 use crate::index::Contents;
+use crate::lists::Lists;
+use crate::rules::Rule;
 
 /// An item that stands for what is wanted, and how much it counts.
 type Seed = (ItemId, f32);
@@ -44,7 +46,7 @@ pub(super) fn basket(pool: &mut Pool<'_>, due: f32, items: &[&str], history: Opt
     items.iter().for_each(|&item| pool.block(item, Dropped::Asked));
     let arrivals = items.split_off(items.partition_point(|&item| !is_arrival(pool, item)));
     pool.depth = depth_for(items.len(), OF_CART);
-    items.iter().for_each(|&item| look_ahead(pool, item));
+    items.iter().for_each(|&item| look_ahead(pool, (item, 1.0)));
     items.iter().for_each(|&item| block_substitutes(pool, item));
     items.iter().for_each(|&item| propose(pool, (item, 1.0)));
     arrivals.iter().for_each(|&item| stand_ins(pool, (item, 1.0)));
@@ -99,7 +101,7 @@ pub(super) fn customer(
         if !exclude_purchased {
             pool.depth = depth_for(leanings.len(), OF_PAST);
         }
-        leanings.iter().for_each(|&(item, _)| look_ahead(pool, item));
+        leanings.iter().for_each(|&seed| look_ahead_beside_pulls(pool, seed));
         leanings.into_iter().for_each(|seed| propose_beside_pulls(pool, seed));
         drawn(pool, history);
         foreseen(pool, history);
@@ -141,21 +143,28 @@ fn depth_for(items: usize, (in_all, least): (usize, usize)) -> usize {
     (in_all / items.max(1)).max(least)
 }
 
-/// Fetches what will be read of an item's lists: for several items this is done before any is read.
-fn look_ahead(pool: &Pool<'_>, item: ItemId) {
-    let Contents { bought, collected, viewed, called, neighbours, .. } = pool.contents;
-    let (row, depth) = (item.index(), pool.depth);
-    bought.lists.touch(row, depth);
-    for (source, rules) in [(Source::Collected, collected), (Source::Viewed, viewed)] {
-        if pool.listens_to(source) {
-            rules.lists.touch(row, depth);
+/// Looks ahead at all that [`propose`] reads.
+fn look_ahead(pool: &mut Pool<'_>, seed: Seed) {
+    look_ahead_beside_pulls(pool, seed);
+    let (by, weight) = seed;
+    if pool.listens_to(Source::Drawn) {
+        pool.look_ahead(Source::Drawn, pool.contents.drawn.row(by.index()), weight);
+    }
+}
+
+/// Looks ahead at all that [`propose_beside_pulls`] reads.
+fn look_ahead_beside_pulls(pool: &mut Pool<'_>, (with, weight): Seed) {
+    let (contents, row) = (pool.contents, with.index());
+    for (source, rules) in rules_of(contents) {
+        if pool.listens_to(source) || source == Source::Bought {
+            pool.look_ahead(source, rules.row(row), weight);
         }
     }
     if pool.listens_to(Source::Called) {
-        called.touch(row, depth);
+        pool.look_ahead(Source::Called, contents.called.row(row), weight);
     }
     if pool.listens_to(Source::Similar) {
-        neighbours.touch(row, depth);
+        pool.look_ahead(Source::Similar, contents.neighbours.row(row), weight);
     }
 }
 
@@ -164,9 +173,8 @@ fn propose(pool: &mut Pool<'_>, seed: Seed) {
     propose_beside_pulls(pool, seed);
     let (by, weight) = seed;
     if pool.listens_to(Source::Drawn) {
-        let (origin, pulls) =
-            (Origin::List(Source::Drawn, by), pool.contents.drawn.row(by.index()));
-        pool.add_row(Source::Drawn, origin, pulls, |pull| (pull.item, weight * pull.weight));
+        let origin = Origin::List(Source::Drawn, by);
+        pool.add_row(Source::Drawn, origin, pool.contents.drawn.row(by.index()), weight);
     }
 }
 
@@ -185,43 +193,40 @@ fn drawn(pool: &mut Pool<'_>, history: &History) {
 /// no need to read on.
 fn foreseen(pool: &mut Pool<'_>, history: &History) {
     if pool.listens_to(Source::Foreseen) {
-        let origin = Origin::Told(Evidence::Foreseen);
-        let foreseen = &history.foreseen;
-        pool.add_row(Source::Foreseen, origin, foreseen, |next| (next.item, next.weight));
+        pool.add_row(Source::Foreseen, Origin::Told(Evidence::Foreseen), &history.foreseen, 1.0);
     }
 }
 
 /// What goes with one seed, but for pulls between customers' items: of a past, they are summed up already.
 fn propose_beside_pulls(pool: &mut Pool<'_>, (with, weight): Seed) {
     pool.add_arrivals(with, weight);
-    let Contents { bought, collected, viewed, next, called, neighbours, .. } = pool.contents;
-    let row = with.index();
-    if !pool.listens_to(Source::Bought) {
-        pool.admit_row(bought.lists.row(row));
-    }
-    let rules_of = [
-        (Source::Bought, bought.lists.row(row)),
-        (Source::Collected, collected.lists.row(row)),
-        (Source::Viewed, viewed.lists.row(row)),
-        (Source::Next, next.row(row)),
-    ];
-    for (source, rules) in rules_of {
+    let (contents, row) = (pool.contents, with.index());
+    for (source, rules) in rules_of(contents) {
         if pool.listens_to(source) {
-            let origin = Origin::List(source, with);
-            pool.add_row(source, origin, rules, |rule| (rule.item, weight * rule.score));
+            pool.add_row(source, Origin::List(source, with), rules.row(row), weight);
+        } else if source == Source::Bought {
+            pool.admit_row(source, rules.row(row), weight);
         }
     }
     if pool.listens_to(Source::Called) {
-        let (origin, pulls) = (Origin::List(Source::Called, with), called.row(row));
-        pool.add_row(Source::Called, origin, pulls, |pull| (pull.item, weight * pull.weight));
+        let origin = Origin::List(Source::Called, with);
+        pool.add_row(Source::Called, origin, contents.called.row(row), weight);
     }
     if pool.listens_to(Source::Similar) {
-        let near = neighbours.row(row);
-        // The nearest come first.
-        let near = &near[..near.partition_point(|near| near.cosine > 0.0)];
         let origin = Origin::List(Source::Similar, with);
-        pool.add_row(Source::Similar, origin, near, |near| (near.item, weight * near.cosine));
+        pool.add_row(Source::Similar, origin, contents.neighbours.row(row), weight);
     }
+}
+
+/// The sources that are rules.
+fn rules_of(contents: &Contents) -> [(Source, &Lists<Rule>); 4] {
+    let Contents { bought, collected, viewed, next, .. } = contents;
+    [
+        (Source::Bought, &bought.lists),
+        (Source::Collected, &collected.lists),
+        (Source::Viewed, &viewed.lists),
+        (Source::Next, next),
+    ]
 }
 
 /// Keeps out what would be bought instead of an item: close to it or looked at together with it, not of another

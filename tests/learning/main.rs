@@ -20,6 +20,7 @@ mod hot;
 mod input;
 mod laws;
 mod poison;
+mod quiet;
 mod rank;
 mod rare;
 mod real;

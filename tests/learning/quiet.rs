@@ -1,0 +1,92 @@
+//! Of the lists of several items, what a source says too quietly is left unread: unless too little else is there.
+
+use std::sync::{Arc, LazyLock};
+
+use cartwright::catalog::Item;
+use cartwright::filter::Filter;
+use cartwright::ids::{Interner, ItemId};
+use cartwright::index::Contents;
+use cartwright::lists::Lists;
+use cartwright::recommend::{
+    Answer, Blend, Kind, Query, Question, Scratch, Source, Terms, answer, gathered,
+};
+use cartwright::rules::{Rule, Rules};
+use cartwright::trends::Trends;
+
+/// Two items to ask about, …
+const ASKED: usize = 2;
+/// … so many that go with the first of them, some more than others, …
+const LOUD: usize = 40;
+/// … and so many that hardly go with the second.
+const QUIET: usize = 40;
+const ALL: usize = ASKED + LOUD + QUIET;
+
+static SHOP: LazyLock<Contents> = LazyLock::new(|| {
+    let mut keys = Interner::<ItemId>::new();
+    (0..ALL).for_each(|number| _ = keys.intern(&format!("i{number}")));
+    let rule = |number: usize, score: f32| Rule { item: ItemId::new(number), together: 5, score };
+    let loud = (0..LOUD).map(|n| rule(ASKED + n, 1.0 - n as f32 / 50.0)).collect();
+    let quiet = (0..QUIET).map(|n| rule(ASKED + LOUD + n, 0.09 - n as f32 / 1_000.0)).collect();
+    let mut lists: Vec<Vec<Rule>> = vec![loud, quiet];
+    lists.resize(ALL, Vec::new());
+    let lists: Lists<Rule> = lists.into_iter().collect();
+    let item = |number: usize| Item {
+        brand: Some(if is_quiet(number) { "quiet" } else { "loud" }.into()),
+        ..Item::default()
+    };
+    let mut contents = Contents::default();
+    contents.keys = Arc::new(keys);
+    contents.items = Arc::new((0..ALL).map(item).collect());
+    contents.bought =
+        Rules { groups: 1_000, item_groups: vec![10; ALL], lists, ..Rules::default() };
+    contents.viewed = Rules { item_groups: vec![0; ALL], ..Rules::default() };
+    contents.trends = Trends { momentum: vec![1.0; ALL], ..Trends::default() };
+    contents.finish()
+});
+
+fn is_quiet(number: usize) -> bool {
+    number >= ASKED + LOUD
+}
+
+fn ask(question: Question<'_>, limit: usize, filter: &str) -> Answer {
+    let filter = Filter::parse(filter, &SHOP.shelf).expect("a filter");
+    let terms = Terms { filter: Some(&filter), ..Terms::default() };
+    let query = Query { question, history: None, limit, terms };
+    answer(&SHOP, &Blend::default(), &query, &mut Scratch::default())
+}
+
+fn basket() -> Question<'static> {
+    Question::Basket { items: vec!["i0", "i1"] }
+}
+
+/// How many of the answer's items are bought with one that was asked about, and how many of these are quiet.
+fn heard(answer: &Answer) -> (usize, usize) {
+    let told = answer.recommendations.iter().filter(|r| r.source == Source::BoughtTogether);
+    (told.clone().count(), told.filter(|r| is_quiet(r.item.index())).count())
+}
+
+#[test]
+fn what_is_said_quietly_is_no_candidate() {
+    let weights = Blend::default();
+    let query = Query::new(basket(), None, 5);
+    let weights = weights.of(Kind::BasketAnonymous);
+    let items = gathered(&SHOP, weights, &query, &mut Scratch::default()).items;
+    assert_eq!(items.len(), LOUD);
+    assert!(!items.iter().any(|item| is_quiet(item.index())));
+}
+
+#[test]
+fn what_is_said_quietly_is_heard_where_little_else_is_there() {
+    assert_eq!(heard(&ask(basket(), 10, "brand != \"none\"")), (10, 0));
+    let long = ask(basket(), 60, "brand != \"none\"");
+    assert_eq!(heard(&long), (60, 20), "the loud ones are too few for this answer");
+    let first_quiet = long.recommendations.iter().position(|r| is_quiet(r.item.index()));
+    assert_eq!(first_quiet, Some(LOUD), "and come first");
+    assert_eq!(heard(&ask(basket(), 5, "brand = \"quiet\"")), (5, 5), "only they may be answered");
+}
+
+#[test]
+fn of_one_item_all_is_heard() {
+    assert_eq!(heard(&ask(Question::Related { item: "i1" }, 5, "brand != \"none\"")), (5, 5));
+    assert_eq!(heard(&ask(Question::Basket { items: vec!["i1"] }, 5, "brand != \"none\"")), (5, 5));
+}
