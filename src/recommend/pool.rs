@@ -402,11 +402,13 @@ impl<'a> Pool<'a> {
     /// Fetches what will be read of a row, and hears how loud its first entry is. Of several rows, all are looked
     /// ahead at before any is read.
     pub(super) fn look_ahead<T: Said>(&mut self, source: Source, row: &[T], weight: f32) {
-        if let Some((_, says)) = row.first().map(T::said) {
-            let loudest = &mut self.loudest[source as usize];
-            *loudest = loudest.max(weight * says);
-        }
-        lists::touch(row, self.depth);
+        let Some((_, says)) = row.first().map(T::said) else { return };
+        let loudest = &mut self.loudest[source as usize];
+        *loudest = loudest.max(weight * says);
+        let least = self.audible * *loudest;
+        let ahead = lists::cache_lines(&row[..row.len().min(self.depth)]);
+        let is_heard = |entry: &&T| weight * std::hint::black_box(*entry).said().1 >= least;
+        ahead.take_while(is_heard).for_each(drop);
     }
 
     /// How many entries of a row are read.
