@@ -45,7 +45,8 @@ impl Config {
                 return Err(Error::Config(format!("there is no file {}", path.display())));
             }
             Some(path) => Toml::file_exact(path),
-            None => Toml::file(DEFAULT_FILE),
+            // Not `file`, which would go on looking in the folders above.
+            None => Toml::file_exact(DEFAULT_FILE),
         };
         // Two underscores lead from a section to its knob; a variable without them is none of ours.
         let environment =

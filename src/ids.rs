@@ -11,6 +11,9 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use rustc_hash::FxBuildHasher;
 
+/// Length of a key of the shop, bytes, at most: in files and in requests.
+pub const MAX_KEY_BYTES: usize = 1_000;
+
 macro_rules! dense_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -3,6 +3,7 @@
 use super::arrival::Newcomers;
 use super::ask::Audience;
 use super::fields::{Fields, Person};
+use crate::catalog::Shelf;
 use crate::customers::{Buyer, Clientele, Due, EventKind, History, Profile, Rfm, RfmSegment};
 use crate::customers::{LostBy, Stage, Standing, date};
 use crate::error::{Error, Result, Violation};
@@ -28,6 +29,7 @@ pub struct Pick {
 #[derive(Clone, Debug)]
 pub struct Picker<'a> {
     contents: &'a Contents,
+    shelf: &'a Shelf,
     clientele: &'a Clientele,
     rule: Rule,
 }
@@ -56,18 +58,24 @@ const DISCOUNT_TIMES: f32 = 1.5;
 const DISCOUNT_MORE: f32 = 0.15;
 
 impl<'a> Picker<'a> {
-    /// A picker for `audience`.
+    /// A picker for `audience`, which shows nothing that is not on the shelf.
     ///
     /// Errors: there is no such segment; the condition makes no sense ([`Error::InvalidRequest`]).
     pub fn new(
         contents: &'a Contents,
+        shelf: &'a Shelf,
         clientele: &'a Clientele,
         audience: &Audience,
     ) -> Result<Self> {
+        let may_show = |item: &&ItemId| shelf.absence(**item).is_none();
         let rule = match audience {
             Audience::NewArrival { items } => {
-                let newcomers = Newcomers::of(contents, clientele, items);
-                Rule::Arrival(newcomers, items.clone())
+                let items: Vec<ItemId> = items.iter().filter(may_show).copied().collect();
+                Rule::Arrival(Newcomers::of(contents, clientele, &items), items)
+            }
+            Audience::Interest { from_days, to_days } if from_days > to_days => {
+                let description = format!("must be at least {from_days}, as `from_days` is");
+                return Err(invalid("to_days", format!("{description}, and is {to_days}")));
             }
             Audience::Interest { from_days, to_days } => Rule::Interest(*from_days, *to_days),
             Audience::ReorderDue { within_days } => Rule::Due(*within_days),
@@ -86,12 +94,17 @@ impl<'a> Picker<'a> {
                 Rule::Where(filter.bind(None))
             }
         };
-        Ok(Self { contents, clientele, rule })
+        Ok(Self { contents, shelf, clientele, rule })
     }
 
     /// True if [`pick`](Self::pick) looks at the past too.
     pub fn needs_history(&self) -> bool {
         matches!(self.rule, Rule::Arrival(..) | Rule::Interest(..) | Rule::Due(_))
+    }
+
+    /// Whether the item can be offered.
+    fn may_show(&self, item: ItemId) -> bool {
+        self.shelf.absence(item).is_none()
     }
 
     /// The customer with this profile and past, if they are in the audience.
@@ -101,12 +114,14 @@ impl<'a> Picker<'a> {
             Rule::Arrival(newcomers, items) => self.arrival(newcomers, items, history?),
             Rule::Interest(from, to) => self.interest(*from, *to, buyer, history?),
             Rule::Due(within) => self.due(*within, history?),
-            Rule::AtRisk => at_risk(buyer?, self.clientele.lost_by),
-            Rule::WinBack(least) => win_back(profile, buyer?, *least),
+            Rule::AtRisk => self.at_risk(buyer?),
+            Rule::WinBack(least) => self.win_back(profile, buyer?, *least),
             Rule::Second => self.second(profile, buyer?),
             Rule::Discount(least) => self.discount(buyer?, *least),
-            Rule::Rfm(name) => scored_by_value(buyer?, |b| b.rfm.segment() == *name, name.name()),
-            Rule::Segment(at) => scored_by_value(
+            Rule::Rfm(name) => {
+                self.scored_by_value(buyer?, |b| b.rfm.segment() == *name, name.name())
+            }
+            Rule::Segment(at) => self.scored_by_value(
                 buyer?,
                 |buyer| buyer.segment == Some(*at),
                 &self.clientele.segments.groups.get(*at as usize)?.name,
@@ -136,6 +151,7 @@ impl<'a> Picker<'a> {
         let wanted = history.glances.iter().filter(|glance| {
             let days = now.days_since(glance.at);
             matches!(glance.kind, EventKind::Cart | EventKind::Favorite)
+                && self.may_show(glance.item)
                 && days >= f64::from(from)
                 && days <= f64::from(to) + 1.0
         });
@@ -174,6 +190,7 @@ impl<'a> Picker<'a> {
     pub fn due_within(&self, within: u32, history: &History) -> Vec<Due> {
         let mut due = self.contents.recurrence.due(history, self.contents.now);
         due.retain(|due| due.days_since + within as f32 >= DUE_FROM * due.usual_days);
+        due.retain(|due| self.may_show(due.item));
         due
     }
 
@@ -188,7 +205,8 @@ impl<'a> Picker<'a> {
             "bought once, {} days ago; second purchases come within {:.0}",
             buyer.rfm.recency_days, self.clientele.rhythm.second_days
         );
-        let items = goes_with.iter().take(ITEMS).map(|rule| rule.item).collect();
+        let items = goes_with.iter().map(|rule| rule.item).filter(|item| self.may_show(*item));
+        let items = items.take(ITEMS).collect();
         Some(plain(comes_back(buyer) * left.max(0.0).sqrt(), &reason, items))
     }
 
@@ -199,49 +217,57 @@ impl<'a> Picker<'a> {
             100.0 * share,
             100.0 * self.clientele.discount_share
         );
-        (least > 0.0 && share >= least).then(|| plain(share.into(), &reason, favourites(buyer)))
+        (least > 0.0 && share >= least)
+            .then(|| plain(share.into(), &reason, self.favourites(buyer)))
+    }
+
+    fn at_risk(&self, buyer: &Buyer) -> Option<Pick> {
+        let value = buyer.worth?.lifetime.expected;
+        let score = f64::from(buyer.churn.value_at_risk);
+        let percent = 100.0 * buyer.churn.lost;
+        let reason = match self.clientele.lost_by {
+            LostBy::Alive => format!("{percent:.0} % likely lost, lifetime value {value:.2}"),
+            LostBy::Return => format!(
+                "an order is {percent:.0} % less likely than right after the latest, {} days ago; lifetime value \
+             {value:.2}",
+                buyer.rfm.recency_days
+            ),
+        };
+        (score > 0.0).then(|| plain(score, &reason, self.favourites(buyer)))
+    }
+
+    fn win_back(&self, profile: &Profile, buyer: &Buyer, least: f32) -> Option<Pick> {
+        let Rfm { total, orders, recency_days, .. } = buyer.rfm;
+        if profile.lifecycle.stage != Stage::Churned || total < least {
+            return None;
+        }
+        let reason = format!("{orders} orders for {total:.2}, the last {recency_days} days ago");
+        Some(plain(total.into(), &reason, self.favourites(buyer)))
+    }
+
+    fn scored_by_value(
+        &self,
+        buyer: &Buyer,
+        belongs: impl Fn(&Buyer) -> bool,
+        name: &str,
+    ) -> Option<Pick> {
+        let reason = || {
+            let Rfm { orders, total, recency_days, .. } = buyer.rfm;
+            format!("{name}: {orders} orders for {total:.2}, the last {recency_days} days ago")
+        };
+        belongs(buyer).then(|| plain(buyer.rfm.total.into(), &reason(), self.favourites(buyer)))
+    }
+
+    /// What the customer likes most, of what can be offered.
+    fn favourites(&self, buyer: &Buyer) -> Vec<ItemId> {
+        let items = buyer.preferences.favourites.iter().map(|favourite| favourite.item);
+        items.filter(|item| self.may_show(*item)).collect()
     }
 }
 
 /// Probability of an order within four weeks.
 fn comes_back(buyer: &Buyer) -> f64 {
     1.0 - f64::from(buyer.churn.probability)
-}
-
-fn at_risk(buyer: &Buyer, lost_by: LostBy) -> Option<Pick> {
-    let value = buyer.worth?.lifetime.expected;
-    let score = f64::from(buyer.churn.value_at_risk);
-    let percent = 100.0 * buyer.churn.lost;
-    let reason = match lost_by {
-        LostBy::Alive => format!("{percent:.0} % likely lost, lifetime value {value:.2}"),
-        LostBy::Return => format!(
-            "an order is {percent:.0} % less likely than right after the latest, {} days ago; lifetime value \
-             {value:.2}",
-            buyer.rfm.recency_days
-        ),
-    };
-    (score > 0.0).then(|| plain(score, &reason, favourites(buyer)))
-}
-
-fn win_back(profile: &Profile, buyer: &Buyer, least: f32) -> Option<Pick> {
-    let Rfm { total, orders, recency_days, .. } = buyer.rfm;
-    if profile.lifecycle.stage != Stage::Churned || total < least {
-        return None;
-    }
-    let reason = format!("{orders} orders for {total:.2}, the last {recency_days} days ago");
-    Some(plain(total.into(), &reason, favourites(buyer)))
-}
-
-fn scored_by_value(buyer: &Buyer, belongs: impl Fn(&Buyer) -> bool, name: &str) -> Option<Pick> {
-    let reason = || {
-        let Rfm { orders, total, recency_days, .. } = buyer.rfm;
-        format!("{name}: {orders} orders for {total:.2}, the last {recency_days} days ago")
-    };
-    belongs(buyer).then(|| plain(buyer.rfm.total.into(), &reason(), favourites(buyer)))
-}
-
-fn favourites(buyer: &Buyer) -> Vec<ItemId> {
-    buyer.preferences.favourites.iter().map(|favourite| favourite.item).collect()
 }
 
 fn plain(score: f64, reason: &str, items: Vec<ItemId>) -> Pick {

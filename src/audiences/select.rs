@@ -5,6 +5,7 @@ use blake2::{Blake2b, Digest};
 
 use super::ask::Audience;
 use super::pick::{Pick, Picker, day_text};
+use crate::catalog::Shelf;
 use crate::customers::Profile;
 use crate::error::{Error, Result, Violation};
 use crate::index::Snapshot;
@@ -42,11 +43,12 @@ impl Chosen {
     }
 }
 
-/// The audience of a generation, best first, then by name.
+/// The audience of a generation, best first, then by name. Nothing is shown that is not on the shelf.
 ///
 /// Errors: the audience makes no sense here; the share is none; the disk.
 pub fn select(
     snapshot: &Snapshot,
+    shelf: &Shelf,
     audience: &Audience,
     selection: &Selection,
 ) -> Result<Vec<Chosen>> {
@@ -57,7 +59,7 @@ pub fn select(
         }]));
     }
     let clientele = snapshot.customers.clientele()?;
-    let picker = Picker::new(&snapshot.contents, &clientele, audience)?;
+    let picker = Picker::new(&snapshot.contents, shelf, &clientele, audience)?;
     let mut chosen = Vec::new();
     for entry in snapshot.customers.profiles() {
         let (customer, profile) = entry?;

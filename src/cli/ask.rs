@@ -56,7 +56,7 @@ enum Asked {
     },
     /// What would this customer want? Or all of them, into a file?
     Customer {
-        /// The customer; leave it out for a visitor who is not known
+        /// The customer; for a visitor who is not known, `--recent` alone
         #[arg(required_unless_present_any = ["recent", "all"])]
         key: Option<String>,
         /// Every customer of the index

@@ -8,8 +8,11 @@ use clap::Args;
 use super::output::{align_right, print, table, thousands};
 use crate::audiences::{Audience, Chosen, NAMES, Person, Selection, select};
 use crate::customers::Clientele;
+use crate::error::Error;
+use crate::grpc;
 use crate::ids::ItemId;
 use crate::index::{Contents, Index, Snapshot};
+use crate::live;
 use crate::tables::{Column, write};
 
 /// Picks customers for one message, each with a score, a reason and the items to show.
@@ -67,7 +70,9 @@ const SHOWN: usize = 20;
 
 impl AudienceCommand {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let snapshot = Snapshot::open_current(&Index::at(&self.index))?;
+        let index = Index::at(&self.index);
+        let snapshot = Snapshot::open_current(&index)?;
+        let shelf = grpc::shelf_with(&snapshot.contents, live::read(index.root())?.items)?;
         let audience = self.audience(&snapshot.contents)?;
         let campaign = self.campaign.clone().unwrap_or_else(|| audience.name().to_owned());
         let selection = Selection {
@@ -76,7 +81,7 @@ impl AudienceCommand {
             campaign,
             salt: self.salt.clone(),
         };
-        let chosen = select(&snapshot, &audience, &selection)?;
+        let chosen = select(&snapshot, &shelf, &audience, &selection)?;
         match &self.out {
             None => show(&snapshot.contents, &chosen),
             Some(path) => {
@@ -96,13 +101,14 @@ impl AudienceCommand {
     }
 
     fn audience(&self, contents: &Contents) -> anyhow::Result<Audience> {
+        let name = &self.name;
         let argument = || {
-            self.argument.clone().with_context(|| {
-                format!("{} needs a word more: cartwright audience {} '…'", self.name, self.name)
+            self.argument.clone().ok_or_else(|| {
+                Error::Config(format!("{name} needs a word more: cartwright audience {name} '…'"))
             })
         };
-        if self.argument.is_some() && !matches!(self.name.as_str(), "segment" | "where") {
-            bail!("{} takes no further word", self.name);
+        if self.argument.is_some() && !matches!(name.as_str(), "segment" | "where") {
+            bail!(Error::Config(format!("{name} takes no further word")));
         }
         Ok(match self.name.as_str() {
             "new-arrival" => Audience::NewArrival { items: self.items(contents)? },
@@ -120,7 +126,7 @@ impl AudienceCommand {
 
     fn items(&self, contents: &Contents) -> anyhow::Result<Vec<ItemId>> {
         if self.item.is_empty() {
-            bail!("new-arrival needs --item KEY…");
+            bail!(Error::Config("new-arrival needs --item KEY…".into()));
         }
         let known = |key: &String| {
             contents.keys.get(key).with_context(|| {

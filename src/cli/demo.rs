@@ -81,18 +81,26 @@ impl Demo {
         let address = listener.local_addr()?;
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let options = config.serve.clone();
-        let server = tokio::spawn(async move {
+        let mut server = tokio::spawn(async move {
             let shutdown = async {
                 let _ = stopped.await;
             };
             grpc::run(listener, index, &options, shutdown).await
         });
         let signal = told_to_stop()?;
-        let asked = self.ask(shop, &format!("http://{address}"), place).await;
-        if asked.is_ok() && !self.once {
-            print(format!("Serving on {address} until Ctrl-C."))?;
-            signal.await;
-        }
+        let asking = async {
+            self.ask(shop, &format!("http://{address}"), place).await?;
+            if !self.once {
+                print(format!("Serving on {address} until Ctrl-C."))?;
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        };
+        let asked = tokio::select! {
+            asked = asking => asked,
+            () = signal => Ok(()),
+            ended = &mut server => return Ok(ended.context("the server panicked")??),
+        };
         let _ = stop.send(());
         server.await.context("the server panicked")??;
         asked

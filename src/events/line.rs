@@ -13,13 +13,12 @@ use super::roles::{
 use super::row::Row;
 use super::{Cause, EventKind, ReadOptions};
 use crate::Result;
+use crate::ids::MAX_KEY_BYTES;
 use crate::tables::{
     Batch, Clock, Content, DateOrder, FileColumns, NumberStyle, Table, detect, is_absent,
 };
 use crate::time::Timestamp;
 
-/// Longer keys are broken rows.
-const MAX_KEY_BYTES: usize = 1024;
 /// With fewer lines at a time, threads cost more than they bring.
 const LEAST_LINES: usize = 256;
 

@@ -45,7 +45,7 @@ impl AudienceService for Audiences {
         let (audience, selection) = checked(&served.snapshot().contents, request.into_inner())?;
         let chosen = aside({
             let served = served.clone();
-            move || select(served.snapshot(), &audience, &selection)
+            move || select(served.snapshot(), &served.shelf, &audience, &selection)
         });
         let members: Iter<_> = tokio_stream::iter(chosen.await?);
         let members = members.map(move |one| Ok(member(&served.snapshot().contents, &one)));

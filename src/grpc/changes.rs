@@ -216,11 +216,13 @@ pub fn shelf_with(contents: &Contents, kept: Vec<(String, Overlay)>) -> Result<S
     }
 }
 
-/// What is kept of each item, laid over what the generation's catalogue says of it.
+/// What is kept of each item, laid over what the generation's catalogue says of it. What is kept of an item that has
+/// not come yet makes no item.
 fn changes(contents: &Contents, kept: &[(String, Overlay)]) -> Result<Vec<Change>> {
     kept.iter()
-        .map(|(key, overlay)| {
-            let trained = contents.keys.get(key);
+        .map(|(key, overlay)| (key, overlay, contents.keys.get(key)))
+        .filter(|(_, overlay, trained)| trained.is_some() || overlay.is_listed())
+        .map(|(key, overlay, trained)| {
             let listing = overlay.over(trained.map(|item| &contents.items[item.index()]))?;
             let near = match trained {
                 Some(_) => Vec::new(),

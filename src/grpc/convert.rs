@@ -4,7 +4,7 @@ use super::pb;
 use crate::catalog::Shelf;
 use crate::customers::EventKind;
 use crate::error::{Error, Result, Violation};
-use crate::ids::{CategoryId, ItemId};
+use crate::ids::{CategoryId, ItemId, MAX_KEY_BYTES};
 use crate::index::Contents;
 use crate::recommend::{
     Association, Dropped, Ledger, Objective, PriceBand, Question, Reason, Recommendation, RuleAct,
@@ -20,8 +20,6 @@ const DEFAULT_LIMIT: usize = 10;
 pub const MAX_BASKET_LINES: usize = 1_000;
 /// Items of a visit, at most.
 pub const MAX_RECENT: usize = 1_000;
-/// Length of a key of the shop, bytes, at most.
-pub const MAX_KEY_BYTES: usize = 1_000;
 
 /// A checked request: the question, whose past is to be looked up, and how long the answer may be.
 #[derive(Debug, PartialEq)]

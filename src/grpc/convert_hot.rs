@@ -1,9 +1,10 @@
 //! Requests for what is hot, for what is due again, and for a whole page → questions, checked.
 
-use super::convert::{Asked, Check, MAX_KEY_BYTES, Wishes, wishes_of};
+use super::convert::{Asked, Check, Wishes, wishes_of};
 use super::pb;
 use super::pb::page_placement::Question as Placed;
 use crate::error::{Error, Result, Violation};
+use crate::ids::MAX_KEY_BYTES;
 use crate::recommend::{Question, TrendingBy, Window};
 
 /// Placements of a page, at most.

@@ -44,7 +44,7 @@ mod served_pb {
 }
 
 pub use changes::shelf_with;
-pub use convert::{MAX_BASKET_LINES, MAX_KEY_BYTES, MAX_LIMIT, MAX_RECENT};
+pub use convert::{MAX_BASKET_LINES, MAX_LIMIT, MAX_RECENT};
 pub use convert::{ledger, limit, reason, reply};
 pub use convert_hot::MAX_PLACEMENTS;
 pub use guard::may_listen;

@@ -154,19 +154,13 @@ impl Index {
     }
 
     /// Takes a generation away, out of its place first: one that is half removed is none.
-    fn remove(&self, number: u64) -> Result<()> {
+    pub(super) fn remove(&self, number: u64) -> Result<()> {
         let place = self.generation_dir(number);
         let aside = self.generations_dir().join(format!("{BUILDING}removed-{number:06}"));
         fault::pass("prune.rename", || fs::rename(&place, &aside))
             .map_err(Error::io("rename", &place))?;
         fault::pass("prune.remove", || fs::remove_dir_all(&aside))
             .map_err(Error::io("remove", &aside))
-    }
-
-    /// Removes all generations before this one.
-    pub(super) fn remove_before(&self, number: u64) -> Result<()> {
-        let mut earlier = self.numbers()?.into_iter().filter(|&earlier| earlier < number);
-        earlier.try_for_each(|earlier| self.remove(earlier))
     }
 
     fn numbers(&self) -> Result<Vec<u64>> {

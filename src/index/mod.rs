@@ -29,7 +29,7 @@ pub use contents::{Contents, Momentum};
 pub use customers::Customers;
 pub use generations::{Generation, Index, Keep};
 pub use keys::{CustomerKeys, Erased, SECRET};
-pub use manifest::{FORMAT, Manifest, TreeDigest};
+pub use manifest::{ERASURES, FORMAT, Manifest, TreeDigest};
 pub use opened::Opened;
 pub use read::{Snapshot, Verified};
 pub use write::{Built, Description, People, TrainingLock};

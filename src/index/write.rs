@@ -16,7 +16,7 @@ use super::codec::{
 };
 use super::generations::{BUILDING, CURRENT, Index, Keep};
 use super::keys::CustomerKeys;
-use super::manifest::{Digester, Manifest, TreeDigest, digest_of};
+use super::manifest::{Digester, ERASURES, Manifest, TreeDigest, digest_of};
 use super::read::Trees;
 use super::{Contents, FORMAT, MANIFEST, MANIFEST_DIGEST, SLED};
 use crate::customers::{Clientele, History, Profile};
@@ -212,11 +212,18 @@ fn bytes_below(folder: &Path) -> Result<u64> {
 }
 
 impl TrainingLock {
-    /// Removes every generation before this one: they still know customers who are to be forgotten.
+    /// Removes the generations before this one that may still know customers who are to be forgotten: those that were
+    /// trained before the last of them asked.
     ///
     /// Errors: the disk.
-    pub fn drop_earlier(&self, generation: u64) -> Result<()> {
-        self.index.remove_before(generation)
+    pub fn drop_those_who_know_more(&self, than: &Manifest) -> Result<()> {
+        let erasures = |manifest: &Manifest| manifest.counts.get(ERASURES).copied().unwrap_or(0);
+        for earlier in self.index.list()?.into_iter().filter(|g| g.number < than.generation) {
+            if earlier.manifest.map_or(true, |earlier| erasures(&earlier) < erasures(than)) {
+                self.index.remove(earlier.number)?;
+            }
+        }
+        Ok(())
     }
 }
 

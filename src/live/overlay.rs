@@ -57,6 +57,12 @@ impl Overlay {
         overlay
     }
 
+    /// Whether the shop has listed the item, or taken it off again. Its stock and whether it is hidden may be told of
+    /// what nobody has listed yet.
+    pub fn is_listed(&self) -> bool {
+        self.fields.contains_key("deleted")
+    }
+
     /// Lays `later` over this.
     pub fn and(mut self, later: Self) -> Self {
         if later.fields.contains_key(ATTRIBUTES) {

@@ -118,6 +118,14 @@ mod tests {
     }
 
     #[test]
+    fn scores_are_in_the_order_of_all_numbers() {
+        let scores = [f32::INFINITY, 2.0, 1e-40, 0.0, -0.0, -1e-40, -0.5, -7.0, f32::NEG_INFINITY];
+        assert_eq!(places(&best(scored(&scores), 9)), (0..9).collect::<Vec<_>>());
+        let upside_down: Vec<f32> = scores.iter().rev().copied().collect();
+        assert_eq!(places(&best(scored(&upside_down), 9)), (0..9).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
     fn one_in_ten_is_new_to_the_customer_even_if_all_old_ones_score_higher() {
         let scores: Vec<f32> = (0..30).map(|i| 30.0 - i as f32).collect();
         let side = |item: ItemId| if item.index() < 20 { Side::One } else { Side::Other };

@@ -108,7 +108,7 @@ pub enum Reason {
         count: u32,
         /// Days of the window; 0 is all of the log.
         window_days: u32,
-        /// Stands in because too little rises.
+        /// Stands in because too little rises, or the category that was asked for is not known.
         fallback: bool,
     },
     /// It sells better than it used to.
@@ -123,7 +123,7 @@ pub enum Reason {
         at_least: f32,
         /// Days of the window.
         window_days: u32,
-        /// It may have risen by chance alone.
+        /// Stands in: it may have risen by chance alone, or the category that was asked for is not known.
         fallback: bool,
     },
     /// It came after the index was trained, or shortly before.

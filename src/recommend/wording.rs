@@ -81,7 +81,7 @@ impl Reason {
             Self::ThisVisit => "looked at in this visit".to_owned(),
             Self::Selling { category, count, window_days, fallback } => {
                 let place = category.map_or("the shop", |c| contents.categories.path(c));
-                let stands_in = if *fallback { ", standing in: too little rises" } else { "" };
+                let stands_in = if *fallback { STANDS_IN } else { "" };
                 let customers = plural(*count, "customer");
                 format!(
                     "sells best in {place}: {count} {customers}{}{stands_in}",
@@ -89,10 +89,10 @@ impl Reason {
                 )
             }
             Self::Rising { count, expected, at_least, window_days, fallback, .. } => {
-                let perhaps = if *fallback { ", which may be chance" } else { "" };
+                let stands_in = if *fallback { STANDS_IN } else { "" };
                 let customers = plural(*count, "customer");
                 format!(
-                    "rising: {count} {customers}{}, {expected:.1} expected: at least {at_least:.1}× its usual rate{perhaps}",
+                    "rising: {count} {customers}{}, {expected:.1} expected: at least {at_least:.1}× its usual rate{stands_in}",
                     in_window(*window_days),
                 )
             }
@@ -123,6 +123,9 @@ impl Reason {
         }
     }
 }
+
+/// What is hot where too little rises, or may rise by chance only; or of the shop where the category is not known.
+const STANDS_IN: &str = ", standing in for what was asked for";
 
 /// 0 is all of the log.
 fn in_window(days: u32) -> String {

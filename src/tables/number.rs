@@ -11,21 +11,15 @@ pub enum NumberStyle {
 }
 
 impl NumberStyle {
-    /// Decided once for a column: a comma is decimal if some value has one that can't part thousands.
-    pub fn of<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Self {
-        let decimal_comma = |value: &[u8]| match value.iter().rposition(|&byte| byte == b',') {
-            Some(at) => {
-                let digits =
-                    value[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-                let commas = value.iter().filter(|&&byte| byte == b',').count();
-                commas == 1 && digits != 3 && !value[at..].contains(&b'.')
-            }
-            None => false,
-        };
-        if values.any(decimal_comma) { Self::Comma } else { Self::Point }
+    /// Decided once for a column, by what most of its values that leave no doubt write.
+    pub fn of<'a>(values: impl Iterator<Item = &'a [u8]>) -> Self {
+        let marks = values.filter_map(|value| decimal_mark(std::str::from_utf8(value).ok()?));
+        let balance: i64 = marks.map(|mark| if mark == ',' { 1 } else { -1 }).sum();
+        if balance > 0 { Self::Comma } else { Self::Point }
     }
 
-    /// The finite number that `text` writes; a currency sign, spaces and thousands' marks are let pass.
+    /// The finite number that `text` writes; a currency sign, spaces and thousands' marks are let pass. The column's
+    /// style says what is meant where the text alone leaves doubt, as `1,234` does.
     pub fn read(self, text: &[u8]) -> Option<f64> {
         let text = std::str::from_utf8(text).ok()?;
         let plain = match self {
@@ -37,15 +31,34 @@ impl NumberStyle {
 
     fn read_dressed(self, text: &str) -> Option<f64> {
         let dress = |c: char| c.is_whitespace() || matches!(c, '$' | '€' | '£' | '¥' | '\'' | '%');
+        let decimal = decimal_mark(text).unwrap_or(match self {
+            Self::Point => '.',
+            Self::Comma => ',',
+        });
         let mut plain = String::with_capacity(text.len());
         for letter in text.chars().filter(|&letter| !dress(letter)) {
-            match (self, letter) {
-                (Self::Point, ',') | (Self::Comma, '.') => {}
-                (Self::Comma, ',') => plain.push('.'),
+            match letter {
+                '.' | ',' if letter == decimal => plain.push('.'),
+                '.' | ',' => {}
                 _ => plain.push(letter),
             }
         }
         plain.parse().ok()
+    }
+}
+
+/// What parts the decimals of a number, where the text itself says so: of two marks the later does, and a single one
+/// that is not followed by three digits.
+fn decimal_mark(text: &str) -> Option<char> {
+    let is_mark = |c: char| matches!(c, '.' | ',');
+    let at = text.rfind(is_mark)?;
+    let mark = if text[at..].starts_with(',') { ',' } else { '.' };
+    let mut before = text[..at].chars().filter(|&c| is_mark(c)).peekable();
+    let is_alone = before.peek().is_none();
+    let digits = text[at + 1..].chars().take_while(char::is_ascii_digit).count();
+    match is_alone {
+        true => (digits != 3).then_some(mark),
+        false => before.all(|other| other != mark).then_some(mark),
     }
 }
 
@@ -59,8 +72,26 @@ mod tests {
         assert_eq!(style(&["1,234", "7"]), NumberStyle::Point);
         assert_eq!(style(&["1,234.50"]), NumberStyle::Point);
         assert_eq!(style(&["7", "1.234,50"]), NumberStyle::Comma);
+        assert_eq!(
+            style(&["3.50", "4.00", "9,75"]),
+            NumberStyle::Point,
+            "one does not outvote two"
+        );
         assert_eq!(NumberStyle::Point.read("£1,234.50".as_bytes()), Some(1234.5));
         assert_eq!(NumberStyle::Comma.read("1.234,50 €".as_bytes()), Some(1234.5));
+        for (text, point, comma) in [
+            ("9,75", 9.75_f64, 9.75_f64),
+            ("3.50", 3.5, 3.5),
+            ("1.234,5", 1234.5, 1234.5),
+            ("1,234.567", 1234.567, 1234.567),
+            ("1,234,567", 1_234_567.0, f64::NAN),
+            ("1,234", 1234.0, 1.234),
+            ("1.234", 1.234, 1234.0),
+        ] {
+            let read = |style: NumberStyle| style.read(text.as_bytes()).unwrap_or(f64::NAN);
+            assert_eq!(read(NumberStyle::Point).to_bits(), point.to_bits(), "{text}");
+            assert_eq!(read(NumberStyle::Comma).to_bits(), comma.to_bits(), "{text}");
+        }
         for hostile in ["", "abc", "nan", "inf", "1e999", "--1", "\u{0}"] {
             assert_eq!(NumberStyle::Point.read(hostile.as_bytes()), None, "{hostile:?}");
         }

@@ -54,7 +54,7 @@ use crate::error::{Error, Result};
 use crate::events::{CustomerAttributes, EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
 use crate::index::{
-    CustomerKeys, Description, Erased, Index, Keep, Manifest, People, TrainingLock,
+    CustomerKeys, Description, ERASURES, Erased, Index, Keep, Manifest, People, TrainingLock,
 };
 use crate::recommend::Kind;
 use crate::rules::Groups;
@@ -162,10 +162,13 @@ pub fn train(
     let built = lock.build(&learnt.contents, &people)?;
     watch("comparing it with the current generation");
     let input = InputFigures::of(&quiet, &reading.account, &reading.columns, &time_zone);
-    let (counts, bytes) = (learnt.counts(&quiet), built.bytes()?);
+    let (mut counts, bytes) = (learnt.counts(&quiet), built.bytes()?);
     let arrival = Arrival { learnt: &learnt, input, counts: &counts, how: &how, bytes };
     let verdict = gate::judge(arrival, index, &options.gate)?;
     watch("publishing");
+    if !erased.is_empty() {
+        counts.insert(ERASURES.to_owned(), erased.len() as u64);
+    }
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(learnt.notes());
     notes.extend(verdict.notes());
@@ -184,9 +187,7 @@ pub fn train(
     };
     let keep = Keep { count: options.keep_generations, days: options.keep_days };
     let manifest = built.publish(description, keep)?;
-    if !erased.is_empty() {
-        lock.drop_earlier(manifest.generation)?;
-    }
+    lock.drop_those_who_know_more(&manifest)?;
     Ok(manifest)
 }
 

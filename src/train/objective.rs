@@ -65,7 +65,8 @@ fn power_of(blend: &mut Blend, kind: Kind, objective: Objective) -> &mut f32 {
     }
 }
 
-/// The best power by every other case, with what it costs and brings by the cases between them.
+/// The best power by every other case, with what it costs and brings by the cases between them; none if these say that
+/// it costs too much, or brings nothing.
 fn bent(
     rehearsal: &Rehearsal,
     blend: &Blend,
@@ -83,12 +84,12 @@ fn bent(
     let (choosing, telling): (Vec<&Case>, Vec<&Case>) = (every_other(0), every_other(1));
     let plain = reached(0.0, &choosing);
     let tried = POWERS.map(|power| reached(power, &choosing).beside(plain, power));
-    let allowed = tried.into_iter().filter(|bent| bent.relevance_lost <= most_loss);
-    let best = allowed.max_by(|a, b| a.value_gained.total_cmp(&b.value_gained));
-    match best.filter(|best| best.value_gained > 0.0) {
-        Some(Bent { power, .. }) => reached(power, &telling).beside(reached(0.0, &telling), power),
-        None => Bent::default(),
-    }
+    let is_worth_it = |bent: &Bent| bent.relevance_lost <= most_loss && bent.value_gained > 0.0;
+    let best = tried.into_iter().filter(is_worth_it);
+    let best = best.max_by(|a, b| a.value_gained.total_cmp(&b.value_gained));
+    let told =
+        |best: Bent| reached(best.power, &telling).beside(reached(0.0, &telling), best.power);
+    best.map(told).filter(is_worth_it).unwrap_or_default()
 }
 
 /// How good answers are, and what the right ones among them are worth.

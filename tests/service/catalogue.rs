@@ -97,6 +97,30 @@ fn asked(place: &Place) -> String {
 }
 
 #[tokio::test]
+async fn what_is_said_of_an_item_that_nobody_has_listed_waits_until_it_comes() {
+    let place = shop();
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let inventory =
+        vec![pb::Inventory { item_id: "later".into(), stock: Some(3), price: Some(2.5) }];
+    for _ in 0..2 {
+        let request = pb::SetInventoryRequest { inventory: inventory.clone() };
+        let reply = clients.catalog.set_inventory(request).await.expect("kept").into_inner();
+        assert_eq!(reply.unknown_item_ids, ["later"]);
+    }
+    assert_eq!(clients.get("later").await.expect_err("not yet").code(), Code::NotFound);
+    let item = pb::CatalogItem {
+        item_id: "later".into(),
+        title: "Later".into(),
+        ..Default::default()
+    };
+    clients.upsert(vec![item], &["title"]).await.expect("kept");
+    let listed = clients.get("later").await.expect("it has come");
+    assert_eq!((listed.stock, listed.price), (Some(3), Some(2.5)));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_change_counts_at_once_and_outlives_the_server_and_the_next_generation() {
     let place = shop();
     let item = asked(&place);

@@ -183,6 +183,26 @@ fn the_demo_answers_with_reasons_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_demo_whose_server_can_not_start_says_why() {
+    let desk = Desk::new();
+    desk.write("cartwright.toml", "[serve]\nrules = \"none.toml\"\n");
+    let size = ["--customers", "300", "--items", "60", "--days", "60"];
+    fails(&desk.run(&[&["demo", "--once"][..], &size].concat()), 1, "none.toml");
+    desk.is_swept();
+}
+
+#[test]
+fn settings_are_those_of_the_folder_and_not_of_one_above() {
+    let desk = Desk::new();
+    desk.write("cartwright.toml", "[nonsense]\nx = 1\n");
+    let list = ["index", "list", "--index", "index"];
+    fails(&desk.run(&list), 2, "nonsense");
+    std::fs::create_dir(desk.path("below")).expect("the folder can be written");
+    let below = desk.command(&list).current_dir(desk.path("below")).output();
+    assert!(!text(&below.expect("the binary can be run").stderr).contains("nonsense"));
+}
+
+#[test]
 fn the_demo_keeps_its_shop_and_index_where_it_is_told_to() {
     let desk = Desk::new();
     let size = ["--customers", "300", "--items", "60", "--days", "60"];

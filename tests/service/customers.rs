@@ -241,6 +241,44 @@ async fn who_is_erased_is_gone_at_once_and_after_the_next_training_from_every_by
     assert!(customers.get_customer(named(PERSON)).await.is_err());
     assert!(customers.get_customer(named("c1")).await.is_ok());
     server.stop().await;
+
+    let numbers = || index.list().expect("readable").iter().map(|g| g.number).collect::<Vec<_>>();
+    assert_eq!(numbers(), [3], "those who knew the customer are gone");
+    publish(&index, &folder.path().join("events.csv"), None).expect("the night after");
+    assert_eq!(numbers(), [3, 4], "and those who never did can be gone back to");
+}
+
+#[tokio::test]
+async fn an_audience_is_shown_nothing_that_can_not_be_had() {
+    let (_folder, index) = shop();
+    let server = Server::ready(&index).await;
+    let channel = server.channel().await;
+    let mut client = AudienceServiceClient::new(channel.clone());
+    let audiences = || {
+        [
+            Audience::Interest(pb::Interest::default()),
+            Audience::ReorderDue(pb::ReorderDue { within_days: 30 }),
+            Audience::AtRisk(pb::Plain {}),
+            Audience::NewArrival(pb::NewArrival { item_ids: vec!["i4".into(), "i5".into()] }),
+        ]
+    };
+    let mut hidden = std::collections::BTreeSet::from(["i4".to_owned()]);
+    for audience in audiences() {
+        let before = members(&mut client, audience, 0.0).await;
+        let shown = before.iter().find_map(|member| member.item_ids.first());
+        hidden.insert(shown.expect("something is shown").clone());
+    }
+    let request = pb::HideItemsRequest { item_ids: hidden.iter().cloned().collect() };
+    let mut catalog = pb::catalog_service_client::CatalogServiceClient::new(channel);
+    catalog.hide_items(request).await.expect("kept");
+    for audience in audiences() {
+        for member in members(&mut client, audience, 0.0).await {
+            assert!(!member.item_ids.iter().any(|item| hidden.contains(item)), "{member:?}");
+            let names = |item: &String| member.reason.split(' ').any(|word| word == item);
+            assert!(!member.reason.contains("usually") || !hidden.iter().any(names), "{member:?}");
+        }
+    }
+    server.stop().await;
 }
 
 fn cartwright(folder: &Path, arguments: &[&str], secret: Option<&str>) -> std::process::Output {
