@@ -45,8 +45,9 @@ impl Config {
                 return Err(Error::Config(format!("there is no file {}", path.display())));
             }
             Some(path) => Toml::file_exact(path),
-            // Not `file`, which would go on looking in the folders above.
-            None => Toml::file_exact(DEFAULT_FILE),
+            // Not `Toml::file`, which would go on looking in the folders above.
+            None if Path::new(DEFAULT_FILE).is_file() => Toml::file_exact(DEFAULT_FILE),
+            None => Toml::string(""),
         };
         // Two underscores lead from a section to its knob; a variable without them is none of ours.
         let environment =

@@ -109,11 +109,8 @@ async fn what_is_said_of_an_item_that_nobody_has_listed_waits_until_it_comes() {
         assert_eq!(reply.unknown_item_ids, ["later"]);
     }
     assert_eq!(clients.get("later").await.expect_err("not yet").code(), Code::NotFound);
-    let item = pb::CatalogItem {
-        item_id: "later".into(),
-        title: "Later".into(),
-        ..Default::default()
-    };
+    let item =
+        pb::CatalogItem { item_id: "later".into(), title: "Later".into(), ..Default::default() };
     clients.upsert(vec![item], &["title"]).await.expect("kept");
     let listed = clients.get("later").await.expect("it has come");
     assert_eq!((listed.stock, listed.price), (Some(3), Some(2.5)));
