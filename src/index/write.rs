@@ -14,7 +14,7 @@ use super::codec::{
     BLOCK, Entry, direction_blocks, encode_history, encode_profile, list_blocks, vector_blocks,
     with_checksum,
 };
-use super::generations::{BUILDING, CURRENT, Index, Keep};
+use super::generations::{BUILDING, CURRENT, Generation, Index, Keep};
 use super::keys::CustomerKeys;
 use super::manifest::{Digester, ERASURES, Manifest, TreeDigest, digest_of};
 use super::read::Trees;
@@ -218,9 +218,11 @@ impl TrainingLock {
     /// Errors: the disk.
     pub fn drop_those_who_know_more(&self, than: &Manifest) -> Result<()> {
         let erasures = |manifest: &Manifest| manifest.counts.get(ERASURES).copied().unwrap_or(0);
-        for earlier in self.index.list()?.into_iter().filter(|g| g.number < than.generation) {
-            if earlier.manifest.map_or(true, |earlier| erasures(&earlier) < erasures(than)) {
-                self.index.remove(earlier.number)?;
+        let now = erasures(than);
+        let earlier = self.index.list()?.into_iter().filter(|g| g.number < than.generation);
+        for Generation { number, manifest, .. } in earlier.filter(|_| now > 0) {
+            if manifest.map_or(true, |manifest| erasures(&manifest) < now) {
+                self.index.remove(number)?;
             }
         }
         Ok(())
