@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 /// The format that this program writes and reads.
 pub const FORMAT: u32 = 6;
 
-/// The count of the customers who had asked to be forgotten when a generation was trained; absent where nobody had.
+/// The count of keys, shop's own and hashed, of customers who had asked to be forgotten when a generation was trained;
+/// absent where nobody had.
 pub const ERASURES: &str = "erasures";
 
 /// `manifest.json`: everything about a generation that is not an answer.
