@@ -13,11 +13,12 @@
 //! new: 114. All lists touched before the first is walked: 94. At most 1,000 entries of each kind of list, shared
 //! among the lines: 81; the trainer finds customers' and baskets' answers as good or a little better so.
 //!
-//! Later, with more sources and a ranker (CPU of a whole request in `cartwright bench serve`, one run each): nothing read
-//! of what a source says less loudly than a tenth of what it says most loudly, 105 → 85, or 65 where the blend then
-//! does as well as a ranker and none is kept; for a customer who is asked for what is new, 229 → 120 without the network.
-//! On four windows of that log answers are worse or better by up to 1.6 %, on average as good; a twentieth is as good
-//! and saves half of that. A ranker for the best 50 rather than 100 saves 10 more, and costs 1 % of what is new: not done.
+//! Later, with more sources and a ranker (CPU of a whole request in `cartwright bench serve`, one run each): nothing
+//! read of what a source says less loudly than a tenth of what it says most loudly, 105 → 85, or 65 where the blend
+//! then does as well as a ranker and none is kept; for a customer who is asked for what is new, 229 → 120 without the
+//! network. On four windows of that log answers are worse or better by up to 1.6 %, on average as good; a twentieth is
+//! as good and saves half of that. A ranker for the best 50 rather than 100 saves 10 more, and costs 1 % of what is
+//! new: not done.
 
 use cartwright::customers::History;
 use cartwright::demo::{Shop, ShopOptions, make};

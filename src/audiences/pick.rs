@@ -67,10 +67,11 @@ impl<'a> Picker<'a> {
         clientele: &'a Clientele,
         audience: &Audience,
     ) -> Result<Self> {
-        let may_show = |item: &&ItemId| shelf.absence(**item).is_none();
         let rule = match audience {
             Audience::NewArrival { items } => {
-                let items: Vec<ItemId> = items.iter().filter(may_show).copied().collect();
+                let items = items.iter().copied();
+                let items: Vec<ItemId> =
+                    items.filter(|item| shelf.absence(*item).is_none()).collect();
                 Rule::Arrival(Newcomers::of(contents, clientele, &items), items)
             }
             Audience::Interest { from_days, to_days } if from_days > to_days => {

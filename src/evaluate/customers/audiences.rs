@@ -7,6 +7,7 @@ use super::{Beside, CustomerCase, CustomerReport};
 use crate::audiences::{Audience, Picker};
 use crate::catalog::Item;
 use crate::customers::Buyer;
+use crate::error::Result;
 use crate::events::EventKind;
 use crate::ids::ItemId;
 
@@ -44,6 +45,10 @@ pub(super) struct Picks {
     new_items: usize,
 }
 
+fn picker<'a>(case: &CustomerCase<'a>, audience: &Audience) -> Result<Picker<'a>> {
+    Picker::new(case.contents, &case.contents.shelf, case.clientele, audience)
+}
+
 impl Picks {
     pub(super) fn add(&mut self, case: &CustomerCase<'_>) {
         self.windows += 1;
@@ -55,11 +60,7 @@ impl Picks {
     /// Pairs of customer and item whose time has come, beside the pairs bought last, and most often.
     fn reorder_due(&mut self, case: &CustomerCase<'_>) {
         let audience = Audience::ReorderDue { within_days: DUE_DAYS };
-        let Ok(picker) =
-            Picker::new(case.contents, &case.contents.shelf, case.clientele, &audience)
-        else {
-            return;
-        };
+        let Ok(picker) = picker(case, &audience) else { return };
         let came = bought_after(case, DUE_DAYS);
         let [mut ours, mut latest, mut often]: [Vec<Picked>; 3] = Default::default();
         for (customer, _) in buyers(case) {
@@ -83,11 +84,7 @@ impl Picks {
     /// Customers with something in the cart, best first, beside all of them.
     fn interest(&mut self, case: &CustomerCase<'_>) {
         let audience = Audience::Interest { from_days: 3, to_days: 10 };
-        let Ok(picker) =
-            Picker::new(case.contents, &case.contents.shelf, case.clientele, &audience)
-        else {
-            return;
-        };
+        let Ok(picker) = picker(case, &audience) else { return };
         let came = bought_after(case, INTEREST_DAYS);
         let mut all: Vec<Picked> = Vec::new();
         for (customer, profile) in case.profiles.iter().enumerate() {
@@ -113,11 +110,7 @@ impl Picks {
         let came = bought_after(case, case.days);
         for &item in &fresh {
             let audience = Audience::NewArrival { items: vec![item] };
-            let Ok(picker) =
-                Picker::new(case.contents, &case.contents.shelf, case.clientele, &audience)
-            else {
-                return;
-            };
+            let Ok(picker) = picker(case, &audience) else { return };
             let score = |customer: usize| {
                 let profile = &case.profiles[customer];
                 Some(picker.pick(profile, Some(&case.histories[customer]))?.score)
