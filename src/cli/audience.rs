@@ -151,7 +151,7 @@ fn show(contents: &Contents, chosen: &[Chosen]) -> anyhow::Result<()> {
     }
     align_right(&mut rows, &[1]);
     print(rows)?;
-    print(format!("{} customers in all; --out FILE writes them", thousands(chosen.len() as u64)))
+    print(format!("{} customers chosen; --out FILE writes them", thousands(chosen.len() as u64)))
 }
 
 /// What an audience's file says of each customer.
