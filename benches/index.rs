@@ -148,6 +148,8 @@ fn customers(count: usize) -> (Interner<CustomerId>, Vec<History>) {
             orders_ago: 1,
             orders_since_first: 1,
             lately: 0.0,
+            units: 1.0,
+            last_units: 1.0,
         };
         let bought: Vec<Bought> = items.into_iter().map(bought).collect();
         History { orders: bought.len() as u32, bought, ..History::default() }

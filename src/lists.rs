@@ -1,5 +1,7 @@
 //! One short list per dense id, all in one flat array.
 
+use std::ops::Range;
+
 /// `lists.row(i)` is the list of the id with index `i`; memory is one entry array and one offset per row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lists<T> {
@@ -84,9 +86,15 @@ impl<T> Lists<T> {
     /// The entries of row `index`; empty beyond the last row.
     #[inline]
     pub fn row(&self, index: usize) -> &[T] {
+        &self.entries[self.span(index)]
+    }
+
+    /// Where row `index` lies in [`Self::entries`]; empty beyond the last row.
+    #[inline]
+    pub fn span(&self, index: usize) -> Range<usize> {
         match self.offsets.get(index..index + 2) {
-            Some(span) => &self.entries[span[0] as usize..span[1] as usize],
-            None => &[],
+            Some(span) => span[0] as usize..span[1] as usize,
+            None => 0..0,
         }
     }
 

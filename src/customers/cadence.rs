@@ -1,4 +1,4 @@
-//! How soon people come back for an item.
+//! How soon people come back for an item, and how much of it they take.
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -9,7 +9,7 @@ use crate::events::Baskets;
 use crate::ids::ItemId;
 use crate::time::Timestamp;
 
-/// How often and how soon an item is bought again by those who bought it.
+/// How often and how soon an item is bought again by those who bought it, and how much of it at once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cadence {
     /// Per item: share of its purchases that were not the buyer's first, shrunk to the shop's share.
@@ -18,6 +18,9 @@ pub struct Cadence {
     /// Per item: days usually between two purchases by the same customer (geometric mean, shrunk to
     /// the shop's); 0 if hardly anybody came back for it.
     pub usual_days: Vec<f32>,
+    /// Per item: units in an order that holds it (mean over all orders, also of nobody known); 0 if there
+    /// is none.
+    pub usual_units: Vec<f32>,
     /// How likely a purchase becomes as the usual time passes.
     pub due: DueCurve,
 }
@@ -70,6 +73,7 @@ impl Cadence {
                 .map(|t| ((t.again() + PRIOR * overall) / (f64::from(t.bought) + PRIOR)) as f32)
                 .collect(),
             usual_days: items.iter().map(|t| t.usual_days(shop_log_gap)).collect(),
+            usual_units: usual_units(baskets, item_count),
             due: DueCurve::default(),
         };
         if timed {
@@ -168,6 +172,16 @@ impl Cadence {
             }
         }
     }
+}
+
+fn usual_units(baskets: &Baskets, item_count: usize) -> Vec<f32> {
+    let mut items = vec![(0.0f64, 0u32); item_count];
+    for (item, &units) in baskets.items.entries().iter().zip(&baskets.units) {
+        let (sum, orders) = &mut items[item.index()];
+        *sum += f64::from(units);
+        *orders += 1;
+    }
+    items.into_iter().map(|(sum, orders)| (sum / f64::from(orders.max(1))) as f32).collect()
 }
 
 /// One item's purchases by known customers.
@@ -278,9 +292,9 @@ mod tests {
         for (customer, every) in every.iter().enumerate() {
             for order in 0..orders {
                 let extra = (order == 0).then(|| ItemId::new(1));
-                baskets.items.push(std::iter::once(ItemId::new(0)).chain(extra));
-                baskets.customers.push(Some(CustomerId::new(customer)));
-                baskets.at.push(Timestamp(0).plus_days(order * every));
+                let items = std::iter::once(ItemId::new(0)).chain(extra);
+                let at = Timestamp(0).plus_days(order * every);
+                baskets.push(Some(CustomerId::new(customer)), at, items.map(|item| (item, 1.0)));
             }
         }
         baskets
@@ -314,9 +328,9 @@ mod tests {
             for order in 0..24 {
                 let filler = ItemId::new(1 + (order as usize + customer) % 5);
                 let due = (order % 4 == 0).then(|| ItemId::new(0));
-                baskets.items.push(due.into_iter().chain([filler]));
-                baskets.customers.push(Some(CustomerId::new(customer)));
-                baskets.at.push(Timestamp(0).plus_days(order * 7));
+                let items = due.into_iter().chain([filler]).map(|item| (item, 1.0));
+                let at = Timestamp(0).plus_days(order * 7);
+                baskets.push(Some(CustomerId::new(customer)), at, items);
             }
         }
         let cadence = Cadence::learn(&baskets, 6, true, &HistoryOptions::default());

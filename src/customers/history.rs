@@ -29,6 +29,10 @@ pub struct Bought {
     pub orders_since_first: u32,
     /// Orders that held it, each counting a fifth less with every later order.
     pub lately: f32,
+    /// Units of it, in all of them.
+    pub units: f32,
+    /// Units of it in the latest.
+    pub last_units: f32,
 }
 
 /// One item that all the customer has and looked at speaks for.
@@ -122,6 +126,7 @@ impl Bought {
         let (first, last) = (at, at);
         let (times, orders_ago, orders_since_first) = (0, 0, 0);
         let (strength, usual_days, lately) = (0.0, 0.0, 0.0);
+        let (units, last_units) = (0.0, 0.0);
         Self {
             item,
             times,
@@ -132,6 +137,8 @@ impl Bought {
             orders_ago,
             orders_since_first,
             lately,
+            units,
+            last_units,
         }
     }
 }
@@ -184,7 +191,7 @@ fn bought(
         let at = baskets.at[order];
         let orders_ago = orders.end - 1 - order;
         let weight = options.decay(orders_ago, now.days_since(at)) as f32;
-        for &item in baskets.items.row(order) {
+        for (item, units) in baskets.lines(order) {
             let fresh = Bought { orders_since_first: orders_ago as u32, ..Bought::never(item, at) };
             let entry = items.entry(item).or_insert(fresh);
             entry.times += 1;
@@ -192,6 +199,8 @@ fn bought(
             entry.strength += weight;
             entry.orders_ago = orders_ago as u32;
             entry.lately += LATELY.powi(orders_ago.min(1_000) as i32);
+            entry.units += units;
+            entry.last_units = units;
         }
     }
     let mut list: Vec<Bought> = items

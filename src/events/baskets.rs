@@ -5,6 +5,7 @@ use rayon::slice::ParallelSliceMut;
 
 use super::{Baskets, Event, EventKind, EventLog};
 use crate::ids::{CustomerId, DenseId, ItemId};
+use crate::time::Timestamp;
 
 /// The baskets of a log: its purchases by order id, else by customer and day in the shop's `zone`.
 ///
@@ -23,18 +24,45 @@ pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
         (customer.map_or(usize::MAX, DenseId::index), first)
     });
     let mut baskets = Baskets::default();
-    let mut items: Vec<ItemId> = Vec::new();
+    let mut bought: Vec<(ItemId, f32)> = Vec::new();
     for order in orders {
         let (customer, _, first) = order[0];
-        items.clear();
-        items.extend(order.iter().map(|&(_, _, index)| log.events[index as usize].item));
-        items.sort_unstable();
-        items.dedup();
-        baskets.items.push(items.iter().copied());
-        baskets.customers.push(customer);
-        baskets.at.push(log.events[first as usize].at);
+        let events = order.iter().map(|&(_, _, place)| &log.events[place as usize]);
+        bought.clear();
+        bought.extend(events.map(|event| (event.item, event.quantity)));
+        bought.sort_by_key(|&(item, _)| item);
+        bought.dedup_by(|more, kept| {
+            let is_same = more.0 == kept.0;
+            kept.1 += if is_same { more.1 } else { 0.0 };
+            is_same
+        });
+        baskets.push(customer, log.events[first as usize].at, bought.iter().copied());
     }
     baskets
+}
+
+impl Baskets {
+    /// Appends one; what was `bought` ascends by item, and comes with its units.
+    pub(crate) fn push(
+        &mut self,
+        customer: Option<CustomerId>,
+        at: Timestamp,
+        bought: impl IntoIterator<Item = (ItemId, f32)>,
+    ) {
+        let Self { items, units, .. } = self;
+        items.push(bought.into_iter().map(|(item, of_it)| {
+            units.push(of_it);
+            item
+        }));
+        self.customers.push(customer);
+        self.at.push(at);
+    }
+
+    /// What a basket holds, and how many units of it.
+    pub fn lines(&self, basket: usize) -> impl Iterator<Item = (ItemId, f32)> {
+        let items = self.items.row(basket).iter().copied();
+        items.zip(self.units[self.items.span(basket)].iter().copied())
+    }
 }
 
 /// What makes purchases one basket: the shop's order (or session) id, else the day in the shop's zone.

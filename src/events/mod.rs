@@ -79,6 +79,8 @@ pub struct Event {
 pub struct Baskets {
     /// Items of each basket, ascending and distinct.
     pub items: Lists<ItemId>,
+    /// Of each entry of `items`, the units bought, > 0.
+    pub units: Vec<f32>,
     /// Whose it was.
     pub customers: Vec<Option<CustomerId>>,
     /// When it was first added to.

@@ -116,6 +116,8 @@ impl Entry for Bought {
         self.orders_ago.put(out);
         self.orders_since_first.put(out);
         self.lately.put(out);
+        self.units.put(out);
+        self.last_units.put(out);
     }
     fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
         Some(Self {
@@ -128,6 +130,8 @@ impl Entry for Bought {
             orders_ago: Entry::get(bytes)?,
             orders_since_first: Entry::get(bytes)?,
             lately: Entry::get(bytes)?,
+            units: Entry::get(bytes)?,
+            last_units: Entry::get(bytes)?,
         })
     }
 }
@@ -379,6 +383,8 @@ mod tests {
                 orders_ago: times,
                 orders_since_first: times * 3,
                 lately: strength / 2.0,
+                units: usual_days * 2.0,
+                last_units: usual_days / 2.0,
             },
         );
         let drawn = (0usize..1000, 0f32..9.0, 0usize..1000).prop_map(|(item, weight, by)| Drawn {

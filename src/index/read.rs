@@ -274,6 +274,7 @@ impl Loader<'_> {
         }
         contents.cadence.return_rate = self.vector_of("cadence.return_rate", count)?;
         contents.cadence.usual_days = self.vector_of("cadence.usual_days", count)?;
+        contents.cadence.usual_units = self.vector_of("cadence.usual_units", count)?;
         let due = self.vector::<f32>("cadence.due")?;
         contents.cadence.due =
             DueCurve::from_factors(&due).ok_or_else(|| self.trees.damaged("cadence.due"))?;

@@ -333,6 +333,7 @@ impl TreeWriter<'_> {
         self.lists("trends.by_category", &trends.by_category)?;
         self.vector("cadence.return_rate", &cadence.return_rate)?;
         self.vector("cadence.usual_days", &cadence.usual_days)?;
+        self.vector("cadence.usual_units", &cadence.usual_units)?;
         self.vector("cadence.due", cadence.due.factors())?;
         self.hot(contents)?;
         let interests = contents.interests;

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// Numbers per candidate: what each source says, and then what is known of the item and of the customer with it.
 pub const FEATURES: usize = SOURCES + OTHERS + AFFINITIES;
-const OTHERS: usize = 27;
+const OTHERS: usize = 32;
 /// The column with the blend's score as a share of the best candidate's: the blend's order.
 pub const RELATIVE_BLEND_COLUMN: usize = SOURCES + 1;
 
@@ -57,6 +57,13 @@ impl<'a> Features<'a> {
     /// Orders from one that held it to the next.
     fn orders_between(&self, bought: &Bought) -> f32 {
         (bought.orders_since_first + 1) as f32 / bought.times.max(1) as f32
+    }
+
+    /// How much of what was bought last should be used up by now, at the rate at which it is bought; 1.0 = all
+    /// of it.
+    fn used_up(&self, bought: &Bought, days_since: f32) -> f32 {
+        let days = self.contents.now.days_since(bought.first) as f32;
+        days_since * bought.units / (days + 1.0) / bought.last_units
     }
 
     /// Appends the numbers of one candidate. NaN means that there is none.
@@ -112,12 +119,73 @@ impl<'a> Features<'a> {
                     bought.times as f32 / (bought.orders_since_first + 1) as f32,
                     bought.orders_ago as f32 / self.orders_between(bought),
                     bought.times as f32 / self.orders.max(1.0),
+                    bought.last_units,
+                    cadence.usual_units[index],
+                    bought.last_units / cadence.usual_units[index],
+                    bought.last_units / (bought.units / bought.times as f32),
+                    self.used_up(bought, days_since),
                 ]);
             }
             None => {
                 out.extend([0.0, 0.0, f32::NAN, f32::NAN, f32::NAN, f32::NAN, 0.0]);
                 out.extend([f32::NAN, 0.0, 0.0, f32::NAN, 0.0]);
+                out.extend([f32::NAN; 5]);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customers::Cadence;
+    use crate::time::DAY_MS;
+    use crate::trends::Trends;
+
+    /// What the ranker is told last of an item of which a customer had `units` in two orders, days 0 and 10, as of
+    /// day 20.
+    fn told_of_units(units: f32, last_units: f32) -> [f32; 5] {
+        let contents = Contents {
+            now: Timestamp(20 * DAY_MS),
+            timed: true,
+            trends: Trends {
+                momentum: vec![1.0],
+                share: vec![1.0],
+                recent_buyers: vec![1],
+                latest_momentum: vec![1.0],
+                idle_days: vec![10.0],
+                ..Trends::default()
+            },
+            cadence: Cadence {
+                return_rate: vec![0.0],
+                usual_days: vec![0.0],
+                usual_units: vec![4.0],
+                ..Cadence::default()
+            },
+            ..Contents::default()
+        };
+        let last = Timestamp(10 * DAY_MS);
+        let never = Bought::never(ItemId::new(0), Timestamp(0));
+        let bought = vec![Bought { times: 2, last, units, last_units, ..never }];
+        let history = History { bought, orders: 2, ..History::default() };
+        let question = Question::Customer { recent: vec![], exclude_purchased: false };
+        let features = Features::new(&contents, &Query::new(question, Some(&history), 10), 1.0);
+        let mut row = Vec::new();
+        features.of(ItemId::new(0), &[0.0; SOURCES], 1.0, 0, &mut row);
+        assert_eq!(row.len(), FEATURES);
+        *row.last_chunk().expect("there are five at least")
+    }
+
+    #[test]
+    fn who_took_much_last_time_has_some_of_it_left() {
+        let [last, usual, of_usual, of_own, used_up] = told_of_units(8.0, 2.0);
+        assert_eq!((last, usual, of_usual, of_own), (2.0, 4.0, 0.5, 0.5));
+        assert!(
+            (1.5..2.0).contains(&used_up),
+            "8 units in 20 days, and 2 since 10 days: {used_up}"
+        );
+        let [last, usual, of_usual, of_own, used_up] = told_of_units(8.0, 6.0);
+        assert_eq!((last, usual, of_usual, of_own), (6.0, 4.0, 1.5, 1.5));
+        assert!((0.5..0.7).contains(&used_up), "{used_up}");
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use cartwright::catalog;
+use cartwright::customers::{Cadence, HistoryOptions, histories};
 use cartwright::events::{Cause, Event, EventKind, ReadOptions, Reading, baskets, read, sessions};
 use cartwright::{Error, Result};
 use proptest::prelude::*;
@@ -486,6 +487,28 @@ fn a_sorted_file_whose_first_thousand_dates_are_unclear_is_read_by_its_later_one
     let reading = read_csv(&format!("customer_id,item_id,date\n{rows}c,j,13/02/2024\n")).unwrap();
     assert_eq!(reading.log.events[0].at.to_string(), "2024-02-01T00:00:00Z");
     assert!(reading.notes.is_empty(), "{:?}", reading.notes);
+}
+
+#[test]
+fn units_of_an_item_add_up_in_an_order_and_over_all_that_a_customer_had() {
+    let reading = read_csv(
+        "customer_id,item_id,timestamp,order_id,quantity\n\
+         1,a,2024-01-01,A,2\n1,b,2024-01-01,A,1\n1,a,2024-01-01,A,3\n1,a,2024-01-09,B,4\n,a,2024-01-10,C,3\n",
+    )
+    .unwrap();
+    let log = &reading.log;
+    let [a, b] = ["a", "b"].map(|key| log.items.get(key).unwrap());
+    let baskets = baskets(log, &ReadOptions::default().zone().unwrap());
+    let lines = |basket| baskets.lines(basket).collect::<Vec<_>>();
+    assert_eq!([0, 1, 2].map(lines), [vec![(a, 5.0), (b, 1.0)], vec![(a, 4.0)], vec![(a, 3.0)]]);
+
+    let options = HistoryOptions::default();
+    let cadence = Cadence::learn(&baskets, log.items.len(), log.timed, &options);
+    assert_eq!([a, b].map(|item| cadence.usual_units[item.index()]), [4.0, 1.0]);
+    let now = log.events.last().unwrap().at;
+    let past = histories(log, &baskets, &cadence, now, &options).remove(0);
+    let units = |item| past.bought(item).map(|bought| (bought.units, bought.last_units));
+    assert_eq!([a, b].map(units), [Some((9.0, 4.0)), Some((1.0, 1.0))]);
 }
 
 #[test]

@@ -129,9 +129,8 @@ mod tests {
     {
         let mut baskets = Baskets::default();
         let mut order = |day: i64, item: usize, customer: Option<usize>| {
-            baskets.items.push([ItemId::new(item)]);
-            baskets.customers.push(customer.map(CustomerId::new));
-            baskets.at.push(Timestamp(0).plus_days(day));
+            let at = Timestamp(0).plus_days(day);
+            baskets.push(customer.map(CustomerId::new), at, [(ItemId::new(item), 1.0)]);
         };
         // Item 0 sells every fourth day; item 1 in the last month only; item 2 before it only; item 3 to strangers.
         (0..100).step_by(4).for_each(|day| order(day, 0, Some(1)));

@@ -197,9 +197,9 @@ mod tests {
         for customer in 0..customers {
             for order in 0..orders {
                 let extra = (order == 0).then(|| ItemId::new(1));
-                baskets.items.push(std::iter::once(ItemId::new(0)).chain(extra));
-                baskets.customers.push(Some(CustomerId::new(customer as usize)));
-                baskets.at.push(Timestamp(0).plus_days(customer % every + order * every));
+                let items = std::iter::once(ItemId::new(0)).chain(extra).map(|item| (item, 1.0));
+                let at = Timestamp(0).plus_days(customer % every + order * every);
+                baskets.push(Some(CustomerId::new(customer as usize)), at, items);
             }
         }
         baskets
