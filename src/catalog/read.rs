@@ -232,12 +232,24 @@ pub fn read(paths: &[PathBuf], options: &CatalogOptions) -> Result<CatalogReadin
         read_file(&path, options, &zone, &mut reading)?;
     }
     reading.account.items = reading.catalog.len() as u64;
-    for (column, values) in &reading.account.dropped {
-        reading.notes.push(format!(
-            "{values} values of column {column} could not be read, and were dropped"
-        ));
-    }
+    let told = reading.account.lines();
+    reading.notes.extend(told);
     Ok(reading)
+}
+
+impl CatalogAccount {
+    /// What the user should know of rows and values that are not used.
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let rows = [
+            (self.no_item, "have no item, and are left out"),
+            (self.replaced, "are of an item that comes again further down: its last row counts"),
+        ];
+        let rows = rows.into_iter().filter(|(rows, _)| *rows > 0);
+        let values = self.dropped.iter().map(|(column, values)| {
+            format!("{values} values of column {column} could not be read, and were dropped")
+        });
+        rows.map(|(rows, why)| format!("catalogue: {rows} rows {why}")).chain(values)
+    }
 }
 
 fn read_file(
@@ -293,6 +305,12 @@ fn read_file(
             path.display(),
             first_offence.unwrap_or_default()
         )));
+    }
+    if let Some(first) = first_offence {
+        reading.notes.push(format!(
+            "{}: {unreadable} rows can't be read, and are left out; the first: {first}",
+            path.display()
+        ));
     }
     Ok(())
 }

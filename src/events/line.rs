@@ -15,7 +15,7 @@ use super::{Cause, EventKind, ReadOptions};
 use crate::Result;
 use crate::ids::MAX_KEY_BYTES;
 use crate::tables::{
-    Batch, Clock, Content, DateOrder, FileColumns, NumberStyle, Table, detect, is_absent,
+    Batch, Clock, DateOrder, FileColumns, NumberStyle, Table, detect, is_absent, outline,
 };
 use crate::time::Timestamp;
 
@@ -35,7 +35,7 @@ impl From<Cause> for Aside {
     }
 }
 
-/// What is wrong with a line. It never holds a customer's, order's or session's key.
+/// What is wrong with a line. It never holds a customer's, order's or session's key, nor what may be one.
 #[derive(Debug)]
 pub(super) struct Offence {
     pub(super) line: u64,
@@ -274,12 +274,12 @@ impl<'a> Line<'a> {
     }
 
     fn unexpected(self, role: usize, expected: &str, came: &[u8]) -> Aside {
-        let came: String = String::from_utf8_lossy(came).chars().take(40).collect();
-        debug_assert!(
-            ROLES[role].content != Content::PrivateText,
-            "a customer's key is never quoted"
-        );
-        self.offence(role, &format!("expected {expected}, got {came:?}"))
+        let is_word = came.iter().all(|byte| byte.is_ascii_alphabetic() || b" _-".contains(byte));
+        let came = match role == EVENT_TYPE && is_word {
+            true => format!("{:?}", String::from_utf8_lossy(came)),
+            false => format!("what is written like {:?}", outline(came)),
+        };
+        self.offence(role, &format!("expected {expected}, got {came}"))
     }
 
     fn offence(self, role: usize, problem: &str) -> Aside {

@@ -139,6 +139,13 @@ impl<'a> Intake<'a> {
             self.rows[first..].iter_mut().for_each(|row| row.kind = EventKind::View);
         }
         self.refuse_if_unreadable(&file, &offences)?;
+        if let Some(first) = offences.first() {
+            self.notes.push(format!(
+                "{}: {} rows can't be read, and are left out; the first: {first}",
+                path.display(),
+                file.unreadable
+            ));
+        }
         if file.read == 0 {
             self.notes.push(format!("{}: a header and no rows", path.display()));
         } else {

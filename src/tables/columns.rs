@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{Clock, DateOrder, NumberStyle, Table};
@@ -140,22 +141,15 @@ impl Detected {
         let looked_for: Vec<String> = wanted()
             .map(|(role, _)| format!("{} (or {})", role.name, role.aliases.concat().join(", ")))
             .collect();
-        let headerless = if looks_like_data(table) {
-            " The first line looks like data: does the file lack its header line?"
-        } else {
-            ""
-        };
+        let is_foreign = self.columns.iter().all(Vec::is_empty);
+        let has_digit = |name: &String| name.contains(|letter: char| letter.is_ascii_digit());
+        let is_headless = looks_like_data(table) || is_foreign && table.names.iter().any(has_digit);
         Err(Error::Input(format!(
-            "{}: no column for {}. Looked for {}. The file has: {}.{headerless} \
-             To name the column by hand: --map {}=COLUMN",
+            "{}: no column for {}. Looked for {}; {} To name the column by hand: --map {}=COLUMN",
             table.path.display(),
             names.join(" or "),
             looked_for.join("; "),
-            if headerless.is_empty() {
-                listed(&table.names)
-            } else {
-                format!("{} columns", table.names.len())
-            },
+            there_are(table, is_headless),
             names[0],
         )))
     }
@@ -196,9 +190,9 @@ fn mapped<'a>(
             ([one], _) | ([], [one]) => mapped.insert(role.as_str(), *one),
             ([], []) => {
                 return Err(Error::Input(format!(
-                    "{}: --map {role}={column}: no such column; the file has: {}",
+                    "{}: --map {role}={column}: no such column; {}",
                     table.path.display(),
-                    listed(&table.names)
+                    there_are(table, looks_like_data(table))
                 )));
             }
             _ => return Err(tie(table, role, &alike)),
@@ -273,7 +267,7 @@ fn fit(table: &Table, content: Content, column: usize) -> f64 {
             present().filter(|value| style.read(value).is_some()).count()
         }
         Content::Moment => {
-            let clock = Clock::of(present(), DateOrder::of(present()), &jiff::tz::TimeZone::UTC);
+            let clock = Clock::of(present(), DateOrder::of(present()), &TimeZone::UTC);
             present().filter(|value| clock.read(value).is_some()).count()
         }
     };
@@ -316,6 +310,17 @@ fn masked(key: &str) -> String {
     }
 }
 
+/// How a field is written that can't be read, with 9 for every digit and x for every letter: where columns are
+/// shifted, it may be a customer's key.
+pub fn outline(field: &[u8]) -> String {
+    let outlined = |letter: char| match letter {
+        _ if letter.is_numeric() => '9',
+        _ if letter.is_alphabetic() => 'x',
+        _ => letter,
+    };
+    String::from_utf8_lossy(field).chars().take(40).map(outlined).collect()
+}
+
 /// A name without case, spaces, `_`, `-` and `.`.
 fn plain(name: &str) -> String {
     let letters = name.chars().filter(|letter| !letter.is_whitespace() && !"_-.".contains(*letter));
@@ -329,8 +334,25 @@ fn listed(names: &[String]) -> String {
     }
 }
 
+/// The file's columns, unless their names are somebody's first event, who is not to be named.
+fn there_are(table: &Table, is_headless: bool) -> String {
+    if is_headless {
+        return format!(
+            "the file has {} columns, and its first line looks like data: does it lack its header line?",
+            table.names.len()
+        );
+    }
+    format!("the file has: {}.", listed(&table.names))
+}
+
 fn looks_like_data(table: &Table) -> bool {
-    let numbers =
-        table.names.iter().filter(|name| NumberStyle::Point.read(name.as_bytes()).is_some());
-    table.names.iter().any(String::is_empty) || numbers.count() > 0
+    let is_value = |name: &String| {
+        let text = name.as_bytes();
+        let one = || std::iter::once(text);
+        name.is_empty()
+            || name.contains('@')
+            || NumberStyle::Point.read(text).is_some()
+            || Clock::of(one(), DateOrder::of(one()), &TimeZone::UTC).read(text).is_some()
+    };
+    table.names.iter().any(is_value)
 }

@@ -22,16 +22,20 @@ pub(super) fn names(path: &Path) -> Result<Vec<String>> {
         match serde_json::from_slice::<std::collections::BTreeMap<String, IgnoredAny>>(&lines.line)
         {
             Ok(object) => names.extend(object.into_keys()),
-            Err(error) => problem = problem.or(Some(error)),
+            Err(error) => problem = problem.or(Some(broken(&error))),
         }
     }
     match problem {
-        Some(error) if names.is_empty() => Err(Error::Input(format!(
-            "{}: no JSON object in the first lines: {error}",
-            path.display()
-        ))),
+        Some(problem) if names.is_empty() => {
+            Err(Error::Input(format!("{}: in the first lines: {problem}", path.display())))
+        }
         _ => Ok(names.into_iter().collect()),
     }
+}
+
+/// Where a line is no object; the error's own text may quote a value.
+fn broken(error: &serde_json::Error) -> String {
+    format!("expected a JSON object, broken at column {}", error.column())
 }
 
 /// The objects of a file.
@@ -58,12 +62,7 @@ impl JsonRows {
             }
             match self.object() {
                 Ok(()) => batch.push(self.number, self.values.iter().map(String::as_bytes)),
-                Err(error) => {
-                    // The error's own text may quote a value: only its place is told.
-                    let problem =
-                        format!("expected a JSON object, broken at column {}", error.column());
-                    batch.push_broken(self.number, 1, problem);
-                }
+                Err(error) => batch.push_broken(self.number, 1, broken(&error)),
             }
         }
         Ok(true)

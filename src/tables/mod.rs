@@ -19,7 +19,9 @@ mod text;
 mod write;
 
 pub use batch::{Batch, Broken};
-pub use columns::{Content, Detected, FileColumns, Role, RoleColumn, Why, detect, is_absent};
+pub use columns::{
+    Content, Detected, FileColumns, Role, RoleColumn, Why, detect, is_absent, outline,
+};
 pub use files::list_files;
 pub use moment::{Clock, DateOrder, time_zone};
 pub use number::NumberStyle;

@@ -123,7 +123,9 @@ pub fn train(
     let Input { reading, catalog, time_zone, attributes, customers, config } = input;
     let called = CustomerKeys::from_environment(customers.hash_keys)?;
     let erased = Erased::of(index)?;
+    let read = reading.log.events.len();
     let (mut log, attributes) = people::named(reading.log, attributes, &called, &erased);
+    let forgotten = read - log.events.len();
     if log.events.is_empty() {
         return Err(Error::Input(format!(
             "there is nothing to learn from: {} rows were read, and none could be used",
@@ -170,6 +172,11 @@ pub fn train(
         counts.insert(ERASURES.to_owned(), erased.len() as u64);
     }
     let mut notes = [reading.notes, catalog.notes].concat();
+    if forgotten > 0 {
+        notes.push(format!(
+            "erasures: {forgotten} events of customers who asked to be forgotten are left out"
+        ));
+    }
     notes.extend(learnt.notes());
     notes.extend(verdict.notes());
     notes.extend(crowds);

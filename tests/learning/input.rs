@@ -277,6 +277,8 @@ fn broken_rows_are_counted_and_too_many_refuse_the_file_with_line_and_column() {
     let reading = read_csv(&format!("{HEADER}\n{good}{bad}")).unwrap();
     assert_eq!(set_aside(&reading), [(Cause::Unreadable, 3), (Cause::UnknownEventType, 1)]);
     assert_adds_up(&reading);
+    let told = "4 rows can't be read, and are left out; the first: line 42: expected 7 columns";
+    assert!(reading.notes.iter().any(|note| note.contains(told)), "{:?}", reading.notes);
 
     let refused = read_csv(&format!("{HEADER}\nc,i,2024-01-01,view,,1,\n{bad}")).unwrap_err();
     assert_eq!(refused.exit_code(), 3);
@@ -285,9 +287,10 @@ fn broken_rows_are_counted_and_too_many_refuse_the_file_with_line_and_column() {
         "4 of 5 rows",
         "line 3: expected 7 columns, got 4",
         "line 4, column timestamp: expected a moment",
-        "\"yesterday\"",
+        "\"xxxxxxxxx\"",
         "line 5, column event_type",
-        "line 6, column quantity: expected a number, got \"many\"",
+        "got \"dance\"",
+        "line 6, column quantity: expected a number, got what is written like \"xxxx\"",
     ] {
         assert!(message.contains(expected), "{expected} in {message}");
     }
@@ -334,6 +337,34 @@ fn a_message_never_holds_a_customers_key() {
     let shown = format!("{:?} {:?}", reading.columns, reading.notes);
     assert!(shown.contains("s…7 (7 characters)") && !shown.contains("secret7"), "{shown}");
     assert!(!shown.contains("order7"), "{shown}");
+}
+
+#[test]
+fn a_message_holds_no_customers_key_where_columns_are_shifted_or_the_header_is_missing() {
+    for shifted in [
+        "i,2024-01-01,purchase,secret7,1,2,",
+        "c,i,secret7,purchase,o,1,2",
+        "c,i,2024-01-01,purchase,o,secret7,2",
+        "c,i,2024-01-01,purchase,o,1,secret@7",
+    ] {
+        let refused = read_csv(&format!("{HEADER}\n{shifted}\n")).unwrap_err().to_string();
+        assert!(refused.contains("line 2"), "{refused}");
+        assert!(!refused.contains("secret"), "{refused}");
+    }
+    for headless in
+        ["secret7,i,2024-01-01\nc,i,2024-01-01\n", "secret7,i\nc,i\n", "secret@home,i\nc,i\n"]
+    {
+        let refused = read_csv(headless).unwrap_err().to_string();
+        assert!(refused.contains("does it lack its header line?"), "{refused}");
+        assert!(!refused.contains("secret"), "{refused}");
+    }
+    let lines = b"{\"customer_id\": \"secret7\"\n";
+    let refused = read_bytes("a.jsonl", lines, &ReadOptions::default()).unwrap_err().to_string();
+    assert!(refused.contains("expected a JSON object"), "{refused}");
+    assert!(!refused.contains("secret"), "{refused}");
+    // A header in other words is told, so that it can be mapped.
+    let refused = read_csv("Kunde,Artikel\nc,i\n").unwrap_err().to_string();
+    assert!(refused.contains("the file has: Kunde, Artikel."), "{refused}");
 }
 
 #[test]
@@ -564,6 +595,9 @@ fn a_catalogue_keeps_a_row_whose_price_is_bad_and_what_it_does_not_know_as_attri
     let account = &reading.account;
     assert_eq!((account.read, account.items, account.replaced, account.no_item), (4, 2, 1, 1));
     assert_eq!(account.dropped, BTreeMap::from([("Price".into(), 1), ("Launch Date".into(), 1)]));
+    for told in ["1 rows have no item", "its last row counts", "values of column Price"] {
+        assert!(reading.notes.iter().any(|note| note.contains(told)), "{:?}", reading.notes);
+    }
 }
 
 fn assert_adds_up(reading: &Reading) {

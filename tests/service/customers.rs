@@ -232,7 +232,9 @@ async fn who_is_erased_is_gone_at_once_and_after_the_next_training_from_every_by
     let mut customers = CustomerServiceClient::new(server.channel().await);
     assert!(customers.get_customer(named(PERSON)).await.is_err(), "a restart brings nobody back");
     server.stop().await;
-    publish(&index, &folder.path().join("events.csv"), None).expect("the next training");
+    let manifest = publish(&index, &folder.path().join("events.csv"), None).expect("published");
+    let told = |note: &String| note.starts_with("erasures: ") && note.contains("are left out");
+    assert!(manifest.notes.iter().any(told), "{:?}", manifest.notes);
     assert_eq!(holding(index.root(), PERSON), 0, "no byte of the key is left");
     assert_eq!(holding(index.root(), "person-to-be-forgotten"), 0);
     assert!(holding(index.root(), "c119") > 0, "the others are still there");
