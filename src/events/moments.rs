@@ -4,14 +4,16 @@ use super::Cause;
 use super::row::Row;
 use crate::time::{DAY_MS, Timestamp};
 
+/// What an export writes where it knows no moment.
+const EPOCH: Timestamp = Timestamp(0);
 /// Clocks and time zones differ by less than this.
 const AHEAD_MS: i64 = DAY_MS;
 /// A log of fewer rows says nothing of what is far from the rest of it.
 const LEAST_ROWS: usize = 200;
-/// The rows of a clock that was reset are one in so many, at most …
-const ONE_IN: usize = 100;
-/// … and so far before all others.
+/// The rows of a clock that was reset are so far before all others …
 const LONG_BEFORE_MS: i64 = 365 * DAY_MS;
+/// … and one in so many, at most, or all of the very moment from which clocks count.
+const ONE_IN: usize = 100;
 
 /// The moment after which nothing can have happened.
 pub(super) fn now() -> Timestamp {
@@ -36,18 +38,27 @@ pub(super) fn check_clocks(rows: &mut [Row], now: Timestamp, notes: &mut Vec<Str
             rows[first_ahead..].iter_mut().for_each(fate);
         }
     }
-    if let Some(old) = long_before(&rows[..first_ahead]) {
+    let rows = &mut rows[..first_ahead];
+    if let Some((old, stay)) = long_before(rows) {
         let (first, next) = (rows[0].at, rows[old].at);
+        let what = if stay { "they stay: if a clock was wrong, set after" } else { "set aside" };
         notes.push(format!(
-            "clocks: {old} rows, from {first} on, are from long before the others, which begin at {next}; set aside"
+            "clocks: {old} rows, from {first} on, are from long before the others, which begin at {next}; {what}"
         ));
-        rows[..old].iter_mut().for_each(|row| row.fate = Some(Cause::LongBefore));
+        if !stay {
+            rows[..old].iter_mut().for_each(|row| row.fate = Some(Cause::LongBefore));
+        }
     }
 }
 
-/// How many of the first rows are few, and far before those behind them.
-fn long_before(rows: &[Row]) -> Option<usize> {
-    let few = if rows.len() < LEAST_ROWS { 0 } else { rows.len() / ONE_IN };
+/// How many of the first rows are no more than half of all and far before those behind them, and whether they are
+/// so many, and of such moments, that they may well be right.
+fn long_before(rows: &[Row]) -> Option<(usize, bool)> {
+    let most = if rows.len() < LEAST_ROWS { 0 } else { rows.len() / 2 };
     let gap = |&old: &usize| rows[old].at.0.saturating_sub(rows[old - 1].at.0) >= LONG_BEFORE_MS;
-    (1..=few).rev().find(gap)
+    let below = |most: usize| (1..=most).rev().find(gap);
+    let untold = rows.iter().take_while(|row| row.at == EPOCH).count();
+    let untold = Some(untold).filter(|rows| (1..=most).contains(rows)).filter(gap);
+    let wrong = below(most.min(rows.len() / ONE_IN)).or(untold);
+    wrong.map(|old| (old, false)).or_else(|| below(most).map(|old| (old, true)))
 }

@@ -28,8 +28,8 @@ pub struct Clock {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Writing {
-    /// So many milliseconds per unit.
-    Epoch { unit_ms: f64 },
+    /// So many milliseconds per unit, and so many of them at a typical moment of the column.
+    Epoch { unit_ms: f64, typical_ms: f64 },
     /// `20101201` or `20101201082600`.
     Compact,
     /// Everything with marks between the numbers.
@@ -50,7 +50,9 @@ impl Clock {
             Writing::Compact
         } else if numbers.len() * 2 > values.len() {
             numbers.sort_by(f64::total_cmp);
-            Writing::Epoch { unit_ms: epoch_unit_ms(numbers[numbers.len() / 2].abs()) }
+            let typical = numbers[numbers.len() / 2];
+            let unit_ms = epoch_unit_ms(typical);
+            Writing::Epoch { unit_ms, typical_ms: typical * unit_ms }
         } else {
             Writing::Marked { day_first: order.day_first() }
         };
@@ -61,7 +63,7 @@ impl Clock {
     /// The moment that `text` writes, or none if it isn't one of the column's kind.
     pub fn read(&self, text: &[u8]) -> Option<Timestamp> {
         match self.writing {
-            Writing::Epoch { unit_ms } => epoch(text, unit_ms),
+            Writing::Epoch { unit_ms, typical_ms } => epoch(number(text)?, unit_ms, typical_ms),
             Writing::Compact => self.place(compact(text)?),
             Writing::Marked { day_first } => self.place(marked(text, day_first)?),
         }
@@ -127,9 +129,10 @@ fn number(text: &[u8]) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-/// Seconds up to the year 5138, then milliseconds, microseconds, nanoseconds: each 1000 times more.
-fn epoch_unit_ms(typical: f64) -> f64 {
-    match typical {
+/// Milliseconds per unit: seconds up to the year 5138, then milliseconds, microseconds, nanoseconds, each 1000
+/// times more.
+fn epoch_unit_ms(number: f64) -> f64 {
+    match number.abs() {
         t if t < 1e11 => 1e3,
         t if t < 1e14 => 1.0,
         t if t < 1e17 => 1e-3,
@@ -137,8 +140,12 @@ fn epoch_unit_ms(typical: f64) -> f64 {
     }
 }
 
-fn epoch(text: &[u8], unit_ms: f64) -> Option<Timestamp> {
-    let ms = (number(text)? * unit_ms).floor();
+/// In the unit of the column, unless in the number's own it is about as typical as the others: exports of two
+/// systems in one column.
+fn epoch(number: f64, unit_ms: f64, typical_ms: f64) -> Option<Timestamp> {
+    let own_ms = number * epoch_unit_ms(number);
+    let is_typical = (0.5..2.0).contains(&(own_ms / typical_ms));
+    let ms = if is_typical { own_ms } else { number * unit_ms }.floor();
     let years = days(*YEARS.start(), 1, 1) as f64..days(YEARS.end() + 1, 1, 1) as f64;
     years.contains(&(ms / DAY_MS as f64)).then_some(Timestamp(ms as i64))
 }
@@ -431,8 +438,12 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_of_an_epoch_is_the_columns_not_the_rows() {
-        let read = read_in("UTC", &["1291191960000", "1291191960000", "5"]);
+    fn the_unit_of_an_epoch_is_the_columns_unless_a_row_is_of_another_system() {
+        let read = read_in("UTC", &["1291191960000", "1291191960000", "5", "1291191960"]);
         assert_eq!(read[2].as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(read[3], read[0]);
+        let read = read_in("UTC", &["1291191960", "1291191961", "1291191960000", "0"]);
+        assert_eq!(read[2], read[0]);
+        assert_eq!(read[3].as_deref(), Some("1970-01-01T00:00:00Z"));
     }
 }

@@ -384,6 +384,16 @@ fn a_clock_that_went_wrong_is_found_and_said() {
     assert!(says(&skewed.notes, "clocks: 7 rows are in the future", "2099-01-01"));
     assert!(says(&skewed.notes, "clocks: 5 rows, from 1970-01-02", "set aside"));
     assert_eq!(skewed.log.events, reading(&SHOP).log.events);
+    // So many that one in ten has no moment, or is of a shop before this one.
+    let none: Vec<Row> = SHOP.iter().step_by(10).map(|row| Row { at: 0, ..row.clone() }).collect();
+    let untold = reading(&[SHOP.clone(), none].concat());
+    assert_eq!(untold.log.events, reading(&SHOP).log.events);
+    assert!(says(&untold.notes, "clocks: ", "set aside"), "{:?}", untold.notes);
+    let older = |row: &Row| Row { at: row.at - 900 * DAY, ..row.clone() };
+    let older: Vec<Row> = SHOP.iter().step_by(10).map(older).collect();
+    let two = reading(&[SHOP.clone(), older].concat());
+    assert_eq!(set_aside(&two, Cause::LongBefore), 0, "{:?}", two.notes);
+    assert!(says(&two.notes, "clocks: ", "they stay"), "{:?}", two.notes);
     // A clock of this machine that is behind all of them.
     let later = 40 * 365 * DAY;
     let all: Vec<Row> = SHOP.iter().map(|row| Row { at: row.at + later, ..row.clone() }).collect();
