@@ -101,7 +101,11 @@ impl Reason {
                 let window = in_window(*window_days);
                 let stands_in =
                     if *fallback { ", standing in: nothing nearer is known" } else { "" };
-                format!("popular in {place}: {count} buyers{window}{stands_in}")
+                if *count == 0 {
+                    return format!("from {place}, with no buyers{window}{stands_in}");
+                }
+                let buyers = plural(*count, "buyer");
+                format!("popular in {place}: {count} {buyers}{window}{stands_in}")
             }
             Self::New { like: None, .. } => "new in the shop".to_owned(),
             Self::New { like: Some(like), cosine } => {
@@ -138,4 +142,21 @@ fn in_window(days: u32) -> String {
 
 fn plural(count: u32, word: &str) -> String {
     if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_bought_of_late_is_not_called_popular() {
+        let text = |count| {
+            let (category, window_days, fallback) = (None, 28, false);
+            let reason = Reason::Popular { category, count, window_days, fallback };
+            reason.text(&Contents::default(), &Shelf::default())
+        };
+        assert_eq!(text(0), "from the shop, with no buyers in the last 28 days");
+        assert_eq!(text(1), "popular in the shop: 1 buyer in the last 28 days");
+        assert_eq!(text(2), "popular in the shop: 2 buyers in the last 28 days");
+    }
 }
