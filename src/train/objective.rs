@@ -84,12 +84,17 @@ fn bent(
     let (choosing, telling): (Vec<&Case>, Vec<&Case>) = (every_other(0), every_other(1));
     let plain = reached(0.0, &choosing);
     let tried = POWERS.map(|power| reached(power, &choosing).beside(plain, power));
+    let tell = |power| reached(power, &telling).beside(reached(0.0, &telling), power);
+    chosen(&tried, most_loss, tell)
+}
+
+/// The one of `tried` that gains most without losing too much, as it is when told anew; none if that says that it
+/// loses too much after all, or gains nothing.
+fn chosen(tried: &[Bent], most_loss: f64, tell: impl FnOnce(f32) -> Bent) -> Bent {
     let is_worth_it = |bent: &Bent| bent.relevance_lost <= most_loss && bent.value_gained > 0.0;
-    let best = tried.into_iter().filter(is_worth_it);
+    let best = tried.iter().filter(|bent| is_worth_it(bent));
     let best = best.max_by(|a, b| a.value_gained.total_cmp(&b.value_gained));
-    let told =
-        |best: Bent| reached(best.power, &telling).beside(reached(0.0, &telling), best.power);
-    best.map(told).filter(is_worth_it).unwrap_or_default()
+    best.map(|best| tell(best.power)).filter(is_worth_it).unwrap_or_default()
 }
 
 /// How good answers are, and what the right ones among them are worth.
@@ -201,6 +206,22 @@ fn some(cases: &[Case], most: usize) -> Vec<&Case> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_gains_most_is_chosen_within_the_loss_that_is_stated_and_only_if_other_cases_say_so_too()
+    {
+        let bent =
+            |power, relevance_lost, value_gained| Bent { power, relevance_lost, value_gained };
+        let tried = [bent(0.1, 0.0, 0.1), bent(0.2, 0.04, 0.3), bent(0.6, 0.06, 0.9)];
+        let told = |relevance_lost, value_gained| {
+            chosen(&tried, 0.05, |power| bent(power, relevance_lost, value_gained))
+        };
+        assert_eq!(told(0.03, 0.2), bent(0.2, 0.03, 0.2));
+        assert_eq!(told(0.051, 0.2), Bent::default(), "it loses too much after all");
+        assert_eq!(told(0.0, 0.0), Bent::default(), "it gains nothing after all");
+        let dear = chosen(&tried[2..], 0.05, |power| bent(power, 0.0, 0.9));
+        assert_eq!(dear, Bent::default(), "none was worth it to begin with");
+    }
 
     #[test]
     fn shares_that_rise_are_given_their_mean() {
