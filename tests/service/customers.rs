@@ -14,7 +14,7 @@ use cartwright::grpc::pb::audience_service_client::AudienceServiceClient;
 use cartwright::grpc::pb::customer_service_client::CustomerServiceClient;
 use cartwright::grpc::pb::stream_audience_request::Audience;
 use cartwright::ids::{Interner, ItemId};
-use cartwright::index::Index;
+use cartwright::index::{Erased, Index};
 use cartwright::time::Timestamp;
 use cartwright::train::stock;
 use tonic::Code;
@@ -197,6 +197,19 @@ async fn a_campaign_without_an_effect_has_no_winner_and_one_without_chance_no_ve
     let backwards = client.evaluate_campaign(backwards).await.expect_err("ends before it starts");
     assert_eq!(backwards.code(), Code::InvalidArgument);
     server.stop().await;
+}
+
+#[test]
+fn an_earlier_generation_that_cannot_be_read_goes_only_where_somebody_was_erased() {
+    let (folder, index) = shop();
+    std::fs::write(index.generation_dir(1).join("manifest.json"), "{").expect("writable");
+    let next = || publish(&index, &folder.path().join("events.csv"), None).expect("published");
+    let numbers = || index.list().expect("readable").iter().map(|g| g.number).collect::<Vec<_>>();
+    next();
+    assert_eq!(numbers(), [1, 2], "somebody may want to mend it");
+    Erased::of(&index).and_then(|erased| erased.erase(&index, PERSON)).expect("erased");
+    next();
+    assert_eq!(numbers(), [3], "it may know the customer");
 }
 
 #[tokio::test]
