@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::customers::Paid;
 use crate::error::{Error, Result};
-use crate::tables::{Content, Role, Table, detect, is_absent};
+use crate::tables::{Broken, Content, Role, Table, detect, is_absent, quoted};
 use crate::time::Timestamp;
 
 /// Written to, or held out.
@@ -99,7 +99,8 @@ const ROLES: [Role; 3] = [
 /// Reads who was in a campaign: `customer_id`, `group` (treated, or holdout; without it all were treated)
 /// and `segment`, if there is one. A customer who comes twice counts once, as the first row says.
 ///
-/// Errors: the file is missing or damaged, has no customer column, or a group that is neither.
+/// Errors: the file is missing or damaged, has no customer column, a row of another width, or a group that is
+/// neither.
 pub fn read_assignments(path: &Path) -> Result<Vec<Assignment>> {
     let table = Table::open(path)?;
     let detected = detect(&table, &ROLES, &std::collections::BTreeMap::new())?;
@@ -109,6 +110,9 @@ pub fn read_assignments(path: &Path) -> Result<Vec<Assignment>> {
     let mut seen = std::collections::BTreeSet::new();
     let mut assignments = Vec::new();
     table.read(&columns, |batch| {
+        if let Some(Broken { line, problem, .. }) = batch.broken.first() {
+            return Err(Error::Input(format!("{}, line {line}: {problem}", path.display())));
+        }
         for row in 0..batch.len() {
             let text = |role: usize| {
                 let text = place(role).map(|column| batch.field(row, column))?;
@@ -117,14 +121,18 @@ pub fn read_assignments(path: &Path) -> Result<Vec<Assignment>> {
             };
             let Some(customer) = text(0) else { continue };
             let assigned = match text(1) {
-                None => Assigned::Treated,
-                Some(word) => assigned(&word).ok_or_else(|| {
-                    let line = batch.line(row);
-                    Error::Input(format!(
-                        "{}, line {line}: expected treated or holdout for group, got {word:?}",
-                        path.display()
-                    ))
-                })?,
+                None if place(1).is_none() => Assigned::Treated,
+                word => {
+                    let word = word.unwrap_or_default();
+                    assigned(&word).ok_or_else(|| {
+                        Error::Input(format!(
+                            "{}, line {}: expected treated or holdout for group, got {}",
+                            path.display(),
+                            batch.line(row),
+                            quoted(word.as_bytes(), true)
+                        ))
+                    })?
+                }
             };
             if seen.insert(customer.clone()) {
                 let segment = text(2).unwrap_or_default();
@@ -147,6 +155,26 @@ fn assigned(word: &str) -> Option<Assigned> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_assignment_that_is_none_is_refused_by_its_line_and_quotes_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("assigned.csv");
+        let refused = |rows: &str| {
+            std::fs::write(&path, format!("customer_id,group\na,treated\n{rows}\n")).unwrap();
+            read_assignments(&path).map_err(|error| error.to_string())
+        };
+        assert_eq!(refused("b,holdout").unwrap().len(), 2);
+        for (rows, told) in [
+            ("b,mail7@shop.example", "line 3: expected treated or holdout for group, got what"),
+            ("b,", "line 3: expected treated or holdout for group"),
+            ("b,holdout,oops", "line 3: expected 2 columns, got 3"),
+            ("b,maybe", "got \"maybe\""),
+        ] {
+            let refused = refused(rows).unwrap_err();
+            assert!(refused.contains(told) && !refused.contains("mail7"), "{refused}");
+        }
+    }
 
     #[test]
     fn orders_count_from_the_start_to_before_the_end_and_money_before_it_apart() {

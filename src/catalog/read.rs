@@ -232,6 +232,13 @@ pub fn read(paths: &[PathBuf], options: &CatalogOptions) -> Result<CatalogReadin
         read_file(&path, options, &zone, &mut reading)?;
     }
     reading.account.items = reading.catalog.len() as u64;
+    if reading.account.items == 0 {
+        return Err(Error::Refused(format!(
+            "the catalogue holds no item ({} rows were read): without it, what is sold out or hidden would be \
+             offered; send it whole, or train without --catalog",
+            reading.account.read
+        )));
+    }
     let told = reading.account.lines();
     reading.notes.extend(told);
     Ok(reading)

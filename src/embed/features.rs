@@ -130,20 +130,24 @@ fn each_word(item: &Item, attributes: &BTreeSet<String>, mut visit: impl FnMut(&
     if let Some(group) = &item.group_id {
         visit(&format!("group\0{group}"));
     }
-    if let Some(title) = &item.title {
-        let title = title.to_lowercase();
-        let words = title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        let mut before = None;
-        for word in words {
-            visit(&format!("title\0{word}"));
-            if let Some(before) = before.replace(word) {
-                visit(&format!("title\0{before}\0{word}"));
-            }
-        }
-    }
+    each_title_word(item, &mut visit);
     for (name, value) in &item.attributes {
         if attributes.contains(name) {
             visit(&format!("attribute\0{name}\0{}", value.to_lowercase()));
+        }
+    }
+}
+
+/// Each word of the title, and each two in a row.
+pub(super) fn each_title_word(item: &Item, mut visit: impl FnMut(&str)) {
+    let Some(title) = &item.title else { return };
+    let title = title.to_lowercase();
+    let words = title.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let mut before = None;
+    for word in words {
+        visit(&format!("title\0{word}"));
+        if let Some(before) = before.replace(word) {
+            visit(&format!("title\0{before}\0{word}"));
         }
     }
 }

@@ -23,6 +23,7 @@ mod ridge;
 mod solve;
 mod tiles;
 mod unit;
+mod words;
 
 pub use content::{ContentCard, ContentModel, ContentOptions, ContentQuality};
 pub use dense::Vectors;
@@ -35,3 +36,4 @@ pub use neighbours::{
     Neighbour, NeighbourOptions, VectorIndex, neighbours, neighbours_among, neighbours_of, recall,
 };
 pub use unit::{UnitVectors, nearest};
+pub use words::{Word, words};

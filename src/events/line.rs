@@ -15,7 +15,7 @@ use super::{Cause, EventKind, ReadOptions};
 use crate::Result;
 use crate::ids::MAX_KEY_BYTES;
 use crate::tables::{
-    Batch, Clock, DateOrder, FileColumns, NumberStyle, Table, detect, is_absent, outline,
+    Batch, Clock, DateOrder, FileColumns, NumberStyle, Table, detect, is_absent, quoted,
 };
 use crate::time::Timestamp;
 
@@ -71,7 +71,7 @@ pub(super) struct FileReader<'a> {
 impl<'a> FileReader<'a> {
     /// Decides what the columns of `table` mean and how they are written.
     pub(super) fn new(
-        table: &Table,
+        table: &mut Table,
         options: &ReadOptions,
         zone: &jiff::tz::TimeZone,
         words: &'a Words,
@@ -81,6 +81,8 @@ impl<'a> FileReader<'a> {
         detected.require(table, &ROLES, &["customer_id", "order_id", "session_id"])?;
         let mut columns = detected.columns;
         let mut notes = detected.notes;
+        table.see_more(&columns.concat())?;
+        let table = &*table;
         columns[TIMESTAMP].retain(|&column| {
             table.sample.is_empty() || present(table, &[column]).next().is_some()
         });
@@ -274,11 +276,7 @@ impl<'a> Line<'a> {
     }
 
     fn unexpected(self, role: usize, expected: &str, came: &[u8]) -> Aside {
-        let is_word = came.iter().all(|byte| byte.is_ascii_alphabetic() || b" _-".contains(byte));
-        let came = match role == EVENT_TYPE && is_word {
-            true => format!("{:?}", String::from_utf8_lossy(came)),
-            false => format!("what is written like {:?}", outline(came)),
-        };
+        let came = quoted(came, role == EVENT_TYPE);
         self.offence(role, &format!("expected {expected}, got {came}"))
     }
 

@@ -97,8 +97,8 @@ impl<'a> Intake<'a> {
     }
 
     fn read_file(&mut self, path: &Path) -> Result<()> {
-        let table = Table::open(path)?;
-        let reader = FileReader::new(&table, self.options, &self.zone, &self.words)?;
+        let mut table = Table::open(path)?;
+        let reader = FileReader::new(&mut table, self.options, &self.zone, &self.words)?;
         self.notes.extend(reader.notes.iter().cloned());
         self.columns.push(reader.report.clone());
         let first = self.rows.len();

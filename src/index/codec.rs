@@ -1,7 +1,7 @@
 //! Bytes of what is stored: fixed-size entries, little endian, in blocks of many rows.
 
 use crate::customers::{Bought, Drawn, Due, EventKind, Foreseen, Glance, History, Profile};
-use crate::embed::{Neighbour, Pull, UnitVectors};
+use crate::embed::{Neighbour, Pull, UnitVectors, Word};
 use crate::ids::{DenseId, ItemId};
 use crate::lists::Lists;
 use crate::rules::Rule;
@@ -92,6 +92,16 @@ impl Entry for Neighbour {
     }
     fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
         Some(Self { item: Entry::get(bytes)?, cosine: Entry::get(bytes)? })
+    }
+}
+
+impl Entry for Word {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.number.put(out);
+        self.weight.put(out);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        Some(Self { number: Entry::get(bytes)?, weight: Entry::get(bytes)? })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::catalog::{CategoryTree, Item, Near, Shelf};
 use crate::customers::{Cadence, Interests, Recurrence};
-use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors, nearest};
+use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors, Word, nearest};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
 use crate::rank::Forest;
@@ -57,6 +57,8 @@ pub struct Contents {
     pub vectors: UnitVectors,
     /// Where items belong that the trainer has not seen, by what is said of them.
     pub content: ContentModel,
+    /// The title of each item, word by word.
+    pub words: Lists<Word>,
     /// Close in the embedding space, and new in the shop.
     pub arrivals: Lists<Neighbour>,
     /// What sells.

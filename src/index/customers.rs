@@ -128,12 +128,13 @@ impl Customers {
             .ok_or_else(|| self.trees.damaged("clientele"))
     }
 
-    /// The names on disk of all customers with a past, in order.
+    /// The names on disk of all customers with a past, in order; without those who are to be forgotten.
     pub fn keys(&self) -> impl Iterator<Item = Result<String>> {
-        self.histories.iter().keys().map(|key| {
+        let keys = self.histories.iter().keys().map(|key| {
             let key = key.map_err(|e| self.trees.failed("customers", &e))?;
             String::from_utf8(key.to_vec()).map_err(|_| self.trees.damaged("customers"))
-        })
+        });
+        keys.filter(|key| !key.as_ref().is_ok_and(|key| self.erased.contains(key)))
     }
 
     fn decoded(&self, value: &[u8]) -> Result<Profile> {

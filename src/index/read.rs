@@ -14,7 +14,7 @@ use super::opened::Opened;
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
 use crate::customers::{Demand, DueCurve, Interests, Recurrence};
-use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors};
+use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors, Word};
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
 use crate::lists::Lists;
@@ -307,6 +307,7 @@ impl Loader<'_> {
         contents.content = card
             .and_then(|card| ContentModel::from_parts(card, &floats))
             .ok_or_else(|| self.trees.damaged("content.card"))?;
+        contents.words = self.lists("words", count, |word: &Word| word.weight > 0.0)?;
         contents.arrivals =
             self.lists("arrivals", count, |n: &Neighbour| n.item.index() < count)?;
         Ok(())

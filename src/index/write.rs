@@ -365,6 +365,7 @@ impl TreeWriter<'_> {
         let card = serde_json::to_vec(&card).expect("a card has string keys and finite numbers");
         self.entries("content.card", std::iter::once((b"card".to_vec(), card)))?;
         self.vector("content.floats", &floats)?;
+        self.lists("words", &contents.words)?;
         self.lists("arrivals", &contents.arrivals)
     }
 

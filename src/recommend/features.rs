@@ -2,6 +2,7 @@
 
 use super::affinity::{AFFINITIES, Affinity};
 use super::blend::SOURCES;
+use super::taste::{TASTES, Taste};
 use super::{Query, Question};
 use crate::customers::{Bought, History};
 use crate::ids::ItemId;
@@ -9,7 +10,7 @@ use crate::index::Contents;
 use crate::time::Timestamp;
 
 /// Numbers per candidate: what each source says, and then what is known of the item and of the customer with it.
-pub const FEATURES: usize = SOURCES + OTHERS + AFFINITIES;
+pub const FEATURES: usize = SOURCES + OTHERS + AFFINITIES + TASTES;
 const OTHERS: usize = 32;
 /// The column with the blend's score as a share of the best candidate's: the blend's order.
 pub const RELATIVE_BLEND_COLUMN: usize = SOURCES + 1;
@@ -27,6 +28,7 @@ pub(super) struct Features<'a> {
     away: f32,
     top: f32,
     affinity: Option<Affinity<'a>>,
+    taste: Option<Taste<'a>>,
 }
 
 impl<'a> Features<'a> {
@@ -51,6 +53,7 @@ impl<'a> Features<'a> {
             away: away.map_or(f32::NAN, |latest| contents.now.days_since(latest) as f32),
             top: top.max(f32::MIN_POSITIVE),
             affinity: Affinity::new(contents, query),
+            taste: Taste::new(contents, query),
         }
     }
 
@@ -98,6 +101,7 @@ impl<'a> Features<'a> {
         let own = self.history.and_then(|history| history.bought(item));
         let affinity = self.affinity.as_ref().map(|affinity| affinity.of(item, own));
         out.extend(affinity.unwrap_or([f32::NAN; AFFINITIES]));
+        out.extend(self.taste.as_ref().map_or([f32::NAN; TASTES], |taste| taste.of(item)));
         match own {
             Some(bought) => {
                 let days_since = if *timed { now.days_since(bought.last) as f32 } else { f32::NAN };

@@ -19,6 +19,7 @@ mod reason;
 mod seating;
 mod sieve;
 mod sources;
+mod taste;
 mod terms;
 mod wording;
 

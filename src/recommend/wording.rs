@@ -82,9 +82,8 @@ impl Reason {
             Self::Selling { category, count, window_days, fallback } => {
                 let place = category.map_or("the shop", |c| contents.categories.path(c));
                 let stands_in = if *fallback { STANDS_IN } else { "" };
-                let customers = plural(*count, "customer");
                 format!(
-                    "sells best in {place}: {count} {customers}{}{stands_in}",
+                    "sells best in {place}: {count} bought it or looked at it{}{stands_in}",
                     in_window(*window_days)
                 )
             }

@@ -289,7 +289,11 @@ fn samples(table: &Table, column: usize, content: Content) -> Vec<String> {
         let text = String::from_utf8_lossy(value);
         let shown = match content {
             Content::PrivateText => masked(&text),
-            _ => text.chars().take(40).collect(),
+            Content::Text => text.chars().take(40).collect(),
+            Content::Number | Content::Moment if text.contains(char::is_alphabetic) => {
+                outline(value)
+            }
+            Content::Number | Content::Moment => text.chars().take(40).collect(),
         };
         if !samples.contains(&shown) {
             samples.push(shown);
@@ -312,13 +316,23 @@ fn masked(key: &str) -> String {
 
 /// How a field is written that can't be read, with 9 for every digit and x for every letter: where columns are
 /// shifted, it may be a customer's key.
-pub fn outline(field: &[u8]) -> String {
+fn outline(field: &[u8]) -> String {
     let outlined = |letter: char| match letter {
         _ if letter.is_numeric() => '9',
         _ if letter.is_alphabetic() => 'x',
         _ => letter,
     };
     String::from_utf8_lossy(field).chars().take(40).map(outlined).collect()
+}
+
+/// A field for a message that says what was expected instead: a word as it stands, if `is_word` and it is one, all
+/// else by how it is written.
+pub fn quoted(field: &[u8], is_word: bool) -> String {
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || b" _-".contains(byte);
+    match is_word && field.iter().all(is_letter) {
+        true => format!("{:?}", String::from_utf8_lossy(field)),
+        false => format!("what is written like {:?}", outline(field)),
+    }
 }
 
 /// A name without case, spaces, `_`, `-` and `.`.

@@ -20,7 +20,7 @@ mod write;
 
 pub use batch::{Batch, Broken};
 pub use columns::{
-    Content, Detected, FileColumns, Role, RoleColumn, Why, detect, is_absent, outline,
+    Content, Detected, FileColumns, Role, RoleColumn, Why, detect, is_absent, quoted,
 };
 pub use files::list_files;
 pub use moment::{Clock, DateOrder, time_zone};

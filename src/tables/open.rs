@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
-use super::{Batch, json, parquet, text};
+use super::{Batch, is_absent, json, parquet, text};
 use crate::{Error, Result};
 
 /// Columns are judged by so many rows at the top of a file.
@@ -47,7 +47,7 @@ pub struct Table {
     pub format: Format,
     /// The columns, as the file names them (JSON Lines: all keys of the sample).
     pub names: Vec<String>,
-    /// Its first thousand rows, all columns.
+    /// Its first thousand rows, all columns; see also [`Self::see_more`].
     pub sample: Batch,
 }
 
@@ -71,6 +71,34 @@ impl Table {
             table.sample = sample;
             Ok(table)
         })
+    }
+
+    /// Where the sample has no value in one of `columns`, adds later rows that have: a column that begins empty is
+    /// not read by what it holds further down otherwise.
+    ///
+    /// Errors: a file that turns out truncated or damaged.
+    pub fn see_more(&mut self, columns: &[usize]) -> Result<()> {
+        let is_silent = |column: &&usize| self.sample.column(**column).all(is_absent);
+        let silent: Vec<usize> = columns.iter().filter(is_silent).copied().collect();
+        if silent.is_empty() || self.sample.len() < SAMPLE_ROWS {
+            return Ok(());
+        }
+        let all: Vec<usize> = (0..self.names.len()).collect();
+        let mut more = Batch::new(all.len());
+        self.read(&all, |batch| {
+            for row in 0..batch.len() {
+                let tells = |column: &usize| !is_absent(batch.field(row, *column));
+                if more.len() < SAMPLE_ROWS && silent.iter().any(tells) {
+                    more.push(batch.line(row), all.iter().map(|&column| batch.field(row, column)));
+                }
+            }
+            Ok(())
+        })?;
+        for row in 0..more.len() {
+            let fields = all.iter().map(|&column| more.field(row, column));
+            self.sample.push(more.line(row), fields);
+        }
+        Ok(())
     }
 
     /// About how many rows there are, rather too many than too few; only a hint.

@@ -46,6 +46,7 @@ pub(super) struct TextRows {
     path: PathBuf,
     reader: csv::Reader<Watched>,
     tail: Arc<Tail>,
+    mark: u8,
     columns: Vec<usize>,
     width: usize,
     record: ByteRecord,
@@ -62,6 +63,7 @@ impl TextRows {
             path: path.to_path_buf(),
             reader,
             tail,
+            mark,
             columns: columns.to_vec(),
             width,
             record,
@@ -99,12 +101,27 @@ impl TextRows {
             };
             let problem = format!("expected {} columns, got {}{quote}", self.width, record.len());
             batch.push_broken(line, rows, problem);
+        } else if self.holds_rows() {
+            let rows = self.reader.position().line() - line;
+            let problem = format!("a quote is left open, and swallows {rows} lines up to the next");
+            batch.push_broken(line, rows, problem);
         } else if let Some(rows) = self.swallowed(line) {
             let problem = format!("a quote is left open, and swallows the last {rows} lines");
             batch.push_broken(line, rows, problem);
         } else {
             batch.push(line, self.columns.iter().map(|&column| &record[column]));
         }
+    }
+
+    /// Whether a field holds what looks like whole rows: a quote was left open, and closed by the next one.
+    fn holds_rows(&self) -> bool {
+        let marks =
+            |line: &[u8]| line.iter().filter(|&&byte| byte == self.mark).count() + 1 == self.width;
+        self.width > 1
+            && self.record.iter().any(|field| {
+                let lines: Vec<&[u8]> = field.split(|&byte| byte == b'\n').collect();
+                lines.len() > 2 && lines[1..lines.len() - 1].iter().all(|line| marks(line))
+            })
     }
 
     /// How many lines the last row of a file swallowed because its quote was never closed.

@@ -14,6 +14,7 @@ use crate::customers::{
 };
 use crate::embed::{
     FactorOptions, Factors, Interactions, KindWeights, UnitVectors, neighbours, neighbours_of,
+    words,
 };
 use crate::events::{Baskets, EventLog, Sessions, baskets, sessions};
 use crate::ids::{CustomerId, ItemId};
@@ -130,6 +131,7 @@ pub(super) fn learn_for(
         now,
         timed: log.timed,
         keys: log.items.clone(),
+        words: words(&items),
         items,
         bought,
         collected,

@@ -543,6 +543,37 @@ fn units_of_an_item_add_up_in_an_order_and_over_all_that_a_customer_had() {
 }
 
 #[test]
+fn a_column_that_begins_empty_is_read_by_what_it_holds_further_down() {
+    let row = |n: usize| match n < 1_100 {
+        true => format!(",i{},,o{n}\n", n % 7),
+        false => format!("{}.0,i{},2024-01-02 10:{:02},o{n}\n", n % 40, n % 7, n % 60),
+    };
+    let text: String = (0..15_000).map(row).collect();
+    let reading = read_csv(&format!("customer_id,item_id,timestamp,order_id\n{text}")).unwrap();
+    assert!(reading.log.timed, "{:?}", reading.notes);
+    assert_eq!(set_aside(&reading), [(Cause::Unreadable, 1_100)]);
+    assert!(
+        reading.log.customers.get("28").is_some() && reading.log.customers.get("28.0").is_none()
+    );
+}
+
+#[test]
+fn a_quote_that_the_next_one_closes_swallows_no_row_unseen() {
+    let row = |n: usize| match n {
+        30 => format!("c{n},i{n},2024-01-01,view,,1,\"open\n"),
+        60 => format!("c{n},i{n},2024-01-01,view,,1,\"again\n"),
+        _ => format!("c{n},i{n},2024-01-01,view,,1,tee\n"),
+    };
+    let text: String = (0..1_000).map(row).collect();
+    let header = HEADER.replace("unit_price", "title");
+    let reading = read_csv(&format!("{header}\n{text}")).unwrap();
+    assert_eq!((reading.account.read, reading.account.used), (1_000, 969), "{:?}", reading.notes);
+    assert!(reading.notes.iter().any(|note| note.contains("line 32: a quote is left open")));
+    let own = read_csv(&format!("{header}\nc,i,2024-01-01,view,,1,\"two\nlines, and\na third\"\n"));
+    assert_eq!(own.unwrap().account.used, 1, "a title may have lines of its own");
+}
+
+#[test]
 fn baskets_are_by_order_then_by_day_and_sessions_by_id_then_by_gap() {
     let reading = read_csv(
         "customer_id,item_id,timestamp,event_type,order_id,session_id\n\
@@ -595,6 +626,11 @@ fn a_catalogue_keeps_a_row_whose_price_is_bad_and_what_it_does_not_know_as_attri
     let account = &reading.account;
     assert_eq!((account.read, account.items, account.replaced, account.no_item), (4, 2, 1, 1));
     assert_eq!(account.dropped, BTreeMap::from([("Price".into(), 1), ("Launch Date".into(), 1)]));
+    std::fs::write(folder.path().join("goods.csv"), "SKU,Title\n").unwrap();
+    let none = catalog::read(&[folder.path().into()], &catalog::CatalogOptions::default());
+    let refused = none.unwrap_err();
+    assert_eq!(refused.exit_code(), 3);
+    assert!(refused.to_string().contains("the catalogue holds no item (0 rows"), "{refused}");
     for told in ["1 rows have no item", "its last row counts", "values of column Price"] {
         assert!(reading.notes.iter().any(|note| note.contains(told)), "{:?}", reading.notes);
     }

@@ -14,7 +14,7 @@ use cartwright::grpc::pb::audience_service_client::AudienceServiceClient;
 use cartwright::grpc::pb::customer_service_client::CustomerServiceClient;
 use cartwright::grpc::pb::stream_audience_request::Audience;
 use cartwright::ids::{Interner, ItemId};
-use cartwright::index::{Erased, Index};
+use cartwright::index::{Erased, Index, Snapshot};
 use cartwright::time::Timestamp;
 use cartwright::train::stock;
 use tonic::Code;
@@ -239,6 +239,11 @@ async fn who_is_erased_is_gone_at_once_and_after_the_next_training_from_every_by
     let everybody = members(&mut audiences, Audience::Where("orders > 0".into()), 0.0).await;
     assert_eq!(everybody.len(), 120);
     assert!(everybody.iter().all(|member| member.customer_id != PERSON));
+    let snapshot = Snapshot::open_current(&index).expect("sound");
+    let keys: Vec<String> = snapshot.customers.keys().collect::<Result<_, _>>().expect("readable");
+    assert_eq!(keys.len(), 120, "nobody else writes them a mail either");
+    assert!(!keys.iter().any(|key| key == PERSON));
+    drop(snapshot);
     server.stop().await;
 
     let server = Server::ready(&index).await;
