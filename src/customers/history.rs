@@ -62,7 +62,7 @@ pub struct Glance {
     pub item: ItemId,
     /// The strongest thing done: a favourite over a cart over a look.
     pub kind: EventKind,
-    /// When last.
+    /// When that was done last.
     pub at: Timestamp,
 }
 
@@ -244,8 +244,8 @@ fn glances(log: &EventLog, histories: &mut [History], limit: usize) {
             EventKind::Return => {}
             kind @ (EventKind::View | EventKind::Cart | EventKind::Favorite) => {
                 if let Some(known) = kept.iter_mut().find(|glance| glance.item == event.item) {
-                    if !done.contains(&event.item) {
-                        known.kind = known.kind.max(kind);
+                    if !done.contains(&event.item) && kind > known.kind {
+                        (known.kind, known.at) = (kind, event.at);
                     }
                 } else if kept.len() < limit && !done.contains(&event.item) {
                     kept.push(Glance { item: event.item, kind, at: event.at });

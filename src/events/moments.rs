@@ -4,15 +4,17 @@ use super::Cause;
 use super::row::Row;
 use crate::time::{DAY_MS, Timestamp};
 
-/// What an export writes where it knows no moment.
-const EPOCH: Timestamp = Timestamp(0);
+/// What an export writes where it knows no moment: within a day of 1970, by whatever zone.
+const UNTOLD_MS: i64 = DAY_MS;
+/// No shop's log ends before 1990.
+const EARLIEST_END_MS: i64 = 7_305 * DAY_MS;
 /// Clocks and time zones differ by less than this.
 const AHEAD_MS: i64 = DAY_MS;
 /// A log of fewer rows says nothing of what is far from the rest of it.
 const LEAST_ROWS: usize = 200;
 /// The rows of a clock that was reset are so far before all others …
 const LONG_BEFORE_MS: i64 = 365 * DAY_MS;
-/// … and one in so many, at most, or all of the very moment from which clocks count.
+/// … and one in so many, at most, or all of the moment from which clocks count.
 const ONE_IN: usize = 100;
 
 /// The moment after which nothing can have happened.
@@ -39,6 +41,11 @@ pub(super) fn check_clocks(rows: &mut [Row], now: Timestamp, notes: &mut Vec<Str
         }
     }
     let rows = &mut rows[..first_ahead];
+    if let Some(last) = rows.last().map(|row| row.at).filter(|last| last.0 < EARLIEST_END_MS) {
+        notes.push(format!(
+            "clocks: the latest row is of {last}: are moments written in another unit, as a spreadsheet's days?"
+        ));
+    }
     if let Some((old, stay)) = long_before(rows) {
         let (first, next) = (rows[0].at, rows[old].at);
         let what = if stay { "they stay: if a clock was wrong, set after" } else { "set aside" };
@@ -57,7 +64,7 @@ fn long_before(rows: &[Row]) -> Option<(usize, bool)> {
     let most = if rows.len() < LEAST_ROWS { 0 } else { rows.len() / 2 };
     let gap = |&old: &usize| rows[old].at.0.saturating_sub(rows[old - 1].at.0) >= LONG_BEFORE_MS;
     let below = |most: usize| (1..=most).rev().find(gap);
-    let untold = rows.iter().take_while(|row| row.at == EPOCH).count();
+    let untold = rows.iter().take_while(|row| row.at.0.abs() < UNTOLD_MS).count();
     let untold = Some(untold).filter(|rows| (1..=most).contains(rows)).filter(gap);
     let wrong = below(most.min(rows.len() / ONE_IN)).or(untold);
     wrong.map(|old| (old, false)).or_else(|| below(most).map(|old| (old, true)))

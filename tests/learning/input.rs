@@ -543,6 +543,24 @@ fn units_of_an_item_add_up_in_an_order_and_over_all_that_a_customer_had() {
 }
 
 #[test]
+fn a_look_takes_no_units_and_an_earlier_cart_keeps_its_own_day() {
+    let reading = read_rows(&[
+        "c,i,2024-01-05,cart,,0,",
+        "c,i,2024-03-10,view,,-1,",
+        "c,j,2024-03-11,purchase,o,0,",
+        "d,j,2024-03-12,purchase,p,1,",
+    ]);
+    assert_eq!(set_aside(&reading), [(Cause::ZeroOrNegativeQuantity, 1)]);
+    let (log, options) = (&reading.log, HistoryOptions::default());
+    let baskets = baskets(log, &ReadOptions::default().zone().unwrap());
+    let now = log.events.last().unwrap().at;
+    let past = histories(log, &baskets, &Cadence::default(), now, &options);
+    let customer = log.customers.get("c").unwrap();
+    let [glance] = past[customer.index()].glances[..] else { panic!("one item was looked at") };
+    assert_eq!((glance.kind, glance.at), (EventKind::Cart, log.events[0].at));
+}
+
+#[test]
 fn a_column_that_begins_empty_is_read_by_what_it_holds_further_down() {
     let row = |n: usize| match n < 1_100 {
         true => format!(",i{},,o{n}\n", n % 7),

@@ -385,7 +385,12 @@ fn a_clock_that_went_wrong_is_found_and_said() {
     assert!(says(&skewed.notes, "clocks: 5 rows, from 1970-01-02", "set aside"));
     assert_eq!(skewed.log.events, reading(&SHOP).log.events);
     // So many that one in ten has no moment, or is of a shop before this one.
-    let none: Vec<Row> = SHOP.iter().step_by(10).map(|row| Row { at: 0, ..row.clone() }).collect();
+    let none: Vec<Row> = SHOP
+        .iter()
+        .step_by(10)
+        .enumerate()
+        .map(|(n, row)| Row { at: [0, -3_600][n % 2], ..row.clone() })
+        .collect();
     let untold = reading(&[SHOP.clone(), none].concat());
     assert_eq!(untold.log.events, reading(&SHOP).log.events);
     assert!(says(&untold.notes, "clocks: ", "set aside"), "{:?}", untold.notes);
@@ -400,6 +405,15 @@ fn a_clock_that_went_wrong_is_found_and_said() {
     let behind = reading(&all);
     assert_eq!(set_aside(&behind, Cause::InTheFuture), 0);
     assert!(says(&behind.notes, "clocks", "is this machine's clock right?"), "{:?}", behind.notes);
+    // Days of a spreadsheet, taken for seconds.
+    let days: Vec<Row> =
+        SHOP.iter().map(|row| Row { at: 25_569 + row.at / DAY, ..row.clone() }).collect();
+    let days = reading(&days);
+    assert!(
+        says(&days.notes, "clocks: the latest row is of 1970", "another unit"),
+        "{:?}",
+        days.notes
+    );
     // Last winter's orders, few and well before the rest, are none of a reset clock's.
     let winter =
         reading(&[SHOP.clone(), vec![bought("c", &keys[0], first - 200 * DAY, "w")]].concat());
