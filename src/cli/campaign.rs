@@ -11,7 +11,7 @@ use crate::campaigns::{Comparison, Interval, Judgement, Window, judge, read_assi
 use crate::config::Config;
 use crate::customers::{Ledger, Paid};
 use crate::error::Error;
-use crate::events;
+use crate::events::{self, EventLog};
 use crate::index::{CustomerKeys, Index};
 use crate::time::Timestamp;
 
@@ -88,6 +88,7 @@ impl Evaluate {
             None => CustomerKeys::from_environment(config.customers.hash_keys)?,
         };
         let log = events::read(&self.events, &config.events)?.log;
+        self.held_against(&log, &window)?;
         let ledger = Ledger::of(&log, &zone);
         let names = log.customers.keys().map(|key| called.stored(key).into_owned());
         let orders: HashMap<String, usize> = names.zip(0..).collect();
@@ -109,6 +110,34 @@ impl Evaluate {
             return print(serde_json::to_string_pretty(&judgement)?);
         }
         show(&judgement)
+    }
+}
+
+impl Evaluate {
+    /// Says what of the window the log does not cover.
+    ///
+    /// Errors: all of it is after the log.
+    fn held_against(&self, log: &EventLog, window: &Window) -> anyhow::Result<()> {
+        let (Some(first), Some(last)) = (log.events.first(), log.events.last()) else {
+            return Ok(());
+        };
+        if last.at < window.start {
+            return Err(Error::Input(format!(
+                "the campaign starts on {}, and the last event is of {}: there is nothing to judge it by yet",
+                self.start, last.at
+            ))
+            .into());
+        }
+        if last.at.plus_days(1) < window.end {
+            eprintln!("the last event is of {}: the campaign is judged by what there is", last.at);
+        }
+        if window.start.plus_days(-i64::from(window.before_days)) < first.at {
+            eprintln!(
+                "the first event is of {}: less is known than {} days before",
+                first.at, self.before
+            );
+        }
+        Ok(())
     }
 }
 

@@ -351,6 +351,18 @@ fn a_campaign_of_hashed_customers_is_judged_by_the_events_of_the_shop() {
     let judged: serde_json::Value = serde_json::from_str(&judged).expect("JSON");
     let orders = |side: &str| judged["all"][side]["orders"].as_u64().expect("a number");
     assert!(orders("treated") > 20 && orders("held_out") > 20, "{judged:#}");
+    // What the events don't cover is said, and of nothing there is no verdict.
+    let at = |start, end| {
+        with_index.iter().map(move |word| match *word {
+            "2024-09-01" => start,
+            "2024-10-01" => end,
+            word => word,
+        })
+    };
+    let (code, said, _) = run(&at("2024-09-01", "2026-10-01").collect::<Vec<_>>(), secret);
+    assert!(code == Some(0) && said.contains("judged by what there is"), "{said}");
+    let (code, said, _) = run(&at("2026-09-01", "2026-10-01").collect::<Vec<_>>(), secret);
+    assert!(code == Some(2) && said.contains("nothing to judge it by yet"), "{code:?} {said}");
     // Without the secret, or with another one, it is not judged, and no key is told.
     for secret in [None, Some("another secret altogether")] {
         let (code, said, _) = run(&with_index, secret);
