@@ -111,9 +111,7 @@ impl Evaluate {
         }
         show(&judgement)
     }
-}
 
-impl Evaluate {
     /// Says what of the window the log does not cover.
     ///
     /// Errors: all of it is after the log.

@@ -30,7 +30,7 @@ pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
         let events = order.iter().map(|&(_, _, place)| &log.events[place as usize]);
         bought.clear();
         bought.extend(events.map(|event| (event.item, event.quantity)));
-        bought.sort_by_key(|&(item, _)| item);
+        bought.sort_unstable_by_key(|&(item, _)| item);
         bought.dedup_by(|more, kept| {
             let is_same = more.0 == kept.0;
             kept.1 += if is_same { more.1 } else { 0.0 };

@@ -255,9 +255,10 @@ fn cancelled(groups: &Interner<GroupId>) -> Vec<bool> {
 }
 
 fn odd_quantities(rows: &mut [Row], max_quantity: f32) {
-    // Who only looks takes no units.
-    let takes = |row: &Row| matches!(row.kind, EventKind::Purchase | EventKind::Return);
-    rows.iter_mut().filter(|row| !takes(row)).for_each(|row| row.quantity = 1.0);
+    // Who only looks takes no units, and some exports say so.
+    let looks = |row: &Row| !matches!(row.kind, EventKind::Purchase | EventKind::Return);
+    let without = rows.iter_mut().filter(|row| looks(row) && row.quantity <= 0.0);
+    without.for_each(|row| row.quantity = 1.0);
     set_aside(rows, Cause::ZeroOrNegativeQuantity, |row| row.quantity <= 0.0);
     set_aside(rows, Cause::AbsurdQuantity, |row| {
         let crumbs = row.unit_price.told().is_some_and(|price| price > 0.0 && price < FRACTION);

@@ -259,19 +259,21 @@ fn fits(table: &Table, role: &Role, column: usize, why: Why, notes: &mut Vec<Str
 
 /// Share of the sample that is what the role needs: non-empty, and a number or a moment.
 fn fit(table: &Table, content: Content, column: usize) -> f64 {
+    let is_good = reads(table, content, column);
+    let present = table.sample.column(column).filter(|value| !is_absent(value));
+    present.filter(|value| is_good(value)).count() as f64 / table.sample.len().max(1) as f64
+}
+
+/// Tells what the role needs, written as the column writes it.
+fn reads(table: &Table, content: Content, column: usize) -> impl Fn(&[u8]) -> bool {
     let present = || table.sample.column(column).filter(|value| !is_absent(value));
-    let good = match content {
-        Content::Text | Content::PrivateText => present().count(),
-        Content::Number => {
-            let style = NumberStyle::of(present());
-            present().filter(|value| style.read(value).is_some()).count()
-        }
-        Content::Moment => {
-            let clock = Clock::of(present(), DateOrder::of(present()), &TimeZone::UTC);
-            present().filter(|value| clock.read(value).is_some()).count()
-        }
-    };
-    good as f64 / table.sample.len().max(1) as f64
+    let style = (content == Content::Number).then(|| NumberStyle::of(present()));
+    let clock = (content == Content::Moment)
+        .then(|| Clock::of(present(), DateOrder::of(present()), &TimeZone::UTC));
+    move |value| {
+        style.as_ref().is_none_or(|style| style.read(value).is_some())
+            && clock.as_ref().is_none_or(|clock| clock.read(value).is_some())
+    }
 }
 
 fn tie(table: &Table, role: &str, columns: &[usize]) -> Error {
@@ -284,16 +286,14 @@ fn tie(table: &Table, role: &str, columns: &[usize]) -> Error {
 }
 
 fn samples(table: &Table, column: usize, content: Content) -> Vec<String> {
+    let is_good = reads(table, content, column);
     let mut samples: Vec<String> = Vec::new();
     for value in table.sample.column(column).filter(|value| !is_absent(value)) {
         let text = String::from_utf8_lossy(value);
         let shown = match content {
             Content::PrivateText => masked(&text),
-            Content::Text => text.chars().take(40).collect(),
-            Content::Number | Content::Moment if text.contains(char::is_alphabetic) => {
-                outline(value)
-            }
-            Content::Number | Content::Moment => text.chars().take(40).collect(),
+            _ if !is_good(value) => outline(value),
+            _ => text.chars().take(40).collect(),
         };
         if !samples.contains(&shown) {
             samples.push(shown);

@@ -89,11 +89,12 @@ impl TextRows {
     fn take_row(&mut self, batch: &mut Batch) {
         let record = &self.record;
         let line = record.position().map_or(0, csv::Position::line);
+        let lines = self.reader.position().line() - line;
         let spare = record.iter().skip(self.width);
         if record.len() < self.width
             || spare.into_iter().any(|field| !field.trim_ascii().is_empty())
         {
-            let rows = (self.reader.position().line() - line).max(1);
+            let rows = lines.max(1);
             let quote = if rows > 1 {
                 format!(" over {rows} lines (a quote left open?)")
             } else {
@@ -101,13 +102,13 @@ impl TextRows {
             };
             let problem = format!("expected {} columns, got {}{quote}", self.width, record.len());
             batch.push_broken(line, rows, problem);
-        } else if self.holds_rows() {
-            let rows = self.reader.position().line() - line;
-            let problem = format!("a quote is left open, and swallows {rows} lines up to the next");
-            batch.push_broken(line, rows, problem);
-        } else if let Some(rows) = self.swallowed(line) {
-            let problem = format!("a quote is left open, and swallows the last {rows} lines");
-            batch.push_broken(line, rows, problem);
+        } else if lines > 1 && self.holds_rows() {
+            let problem =
+                format!("a quote is left open, and swallows {lines} lines up to the next");
+            batch.push_broken(line, lines, problem);
+        } else if lines > 1 && self.swallows_the_end() {
+            let problem = format!("a quote is left open, and swallows the last {lines} lines");
+            batch.push_broken(line, lines, problem);
         } else {
             batch.push(line, self.columns.iter().map(|&column| &record[column]));
         }
@@ -115,21 +116,20 @@ impl TextRows {
 
     /// Whether a field holds what looks like whole rows: a quote was left open, and closed by the next one.
     fn holds_rows(&self) -> bool {
-        let marks =
-            |line: &[u8]| line.iter().filter(|&&byte| byte == self.mark).count() + 1 == self.width;
+        let is_row =
+            |line: &&[u8]| line.iter().filter(|&&byte| byte == self.mark).count() + 1 == self.width;
         self.width > 1
             && self.record.iter().any(|field| {
                 let lines: Vec<&[u8]> = field.split(|&byte| byte == b'\n').collect();
-                lines.len() > 2 && lines[1..lines.len() - 1].iter().all(|line| marks(line))
+                matches!(&lines[..], [_, inner @ .., _] if !inner.is_empty() && inner.iter().all(is_row))
             })
     }
 
-    /// How many lines the last row of a file swallowed because its quote was never closed.
-    fn swallowed(&self, line: u64) -> Option<u64> {
-        let rows = self.reader.position().line() - line;
+    /// Whether this is the last row of a file, and its quote was never closed.
+    fn swallows_the_end(&self) -> bool {
         let ended = self.tail.ended.load(Ordering::Relaxed);
         let open = self.tail.quotes.load(Ordering::Relaxed) % 2 == 1;
-        (rows > 1 && ended && open).then_some(rows)
+        ended && open
     }
 }
 

@@ -337,6 +337,12 @@ fn a_message_never_holds_a_customers_key() {
     let shown = format!("{:?} {:?}", reading.columns, reading.notes);
     assert!(shown.contains("s…7 (7 characters)") && !shown.contains("secret7"), "{shown}");
     assert!(!shown.contains("order7"), "{shown}");
+    let good = "c,i,2024-01-01T10:00:00Z,view,,1,\n".repeat(30);
+    let text = format!("{HEADER}\nc,i,secret@7,view,,1,\n{good}");
+    let reading = read_csv(&text).unwrap();
+    let shown: String =
+        reading.columns[0].roles.iter().map(|role| role.samples.join(" ")).collect();
+    assert!(shown.contains("xxxxxx@9 2024-01-01T10:00:00Z"), "{shown}");
 }
 
 #[test]
