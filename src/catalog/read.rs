@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::category::Levels;
 use super::{Catalog, Item};
 use crate::tables::{
-    Batch, Clock, Content, DateOrder, FileColumns, NumberStyle, Role, Table, detect, is_absent,
-    list_files, time_zone,
+    Batch, Clock, Content, DateOrder, FileColumns, NESTED, NumberStyle, Role, Table, detect,
+    is_absent, list_files, time_zone,
 };
 use crate::time::Timestamp;
 use crate::{Error, Result};
@@ -265,9 +265,10 @@ fn read_file(
     zone: &TimeZone,
     reading: &mut CatalogReading,
 ) -> Result<()> {
-    let table = Table::open(path)?;
+    let mut table = Table::open(path)?;
     let detected = detect(&table, &ROLES, &options.map)?;
     detected.require(&table, &ROLES, &["item_id"])?;
+    table.see_more(&detected.columns.concat())?;
     let file = File::new(&table, &detected.columns, zone);
     reading.notes.extend(detected.notes);
     reading.columns.push(detected.report);
@@ -285,7 +286,7 @@ fn read_file(
             reading.account.read += 1;
             match std::str::from_utf8(file.field(batch, row, ITEM).unwrap_or_default()) {
                 Ok("") => reading.account.no_item += 1,
-                Ok(key) if !key.contains(['\0', '\u{fffd}']) => {
+                Ok(key) if key != NESTED && !key.contains(['\0', '\u{fffd}']) => {
                     let item = file.item(batch, row, &mut reading.account.dropped);
                     let before = reading.catalog.insert(file.key(key), item);
                     reading.account.replaced += u64::from(before.is_some());
@@ -294,7 +295,7 @@ fn read_file(
                     reading.account.unreadable += 1;
                     let problem = || {
                         format!(
-                            "line {}: expected an item's key, got bytes that are no text",
+                            "line {}: expected an item's key, got an object or bytes that are no text",
                             batch.line(row)
                         )
                     };
@@ -368,37 +369,35 @@ impl<'a> File<'a> {
     }
 
     fn item(&self, batch: &Batch, row: usize, dropped: &mut BTreeMap<String, u64>) -> Item {
-        let text = |role| {
-            self.field(batch, row, role).map(|text| String::from_utf8_lossy(text).into_owned())
-        };
-        let categories = self.columns[CATEGORY].iter().map(|&column| batch.field(row, column));
-        let categories: Vec<_> =
-            categories.filter(|text| !is_absent(text)).map(String::from_utf8_lossy).collect();
+        let categories = self.columns[CATEGORY].iter();
+        let categories: Vec<String> = categories
+            .filter_map(|&column| self.parsed(batch, row, column, dropped, plain))
+            .collect();
         let mut amount = |role: usize| {
             let read = |text: &[u8]| self.styles[role].read(text).filter(|&amount| amount >= 0.0);
-            self.parsed(batch, row, role, dropped, read)
+            self.value(batch, row, role, dropped, read)
         };
         let (price, cost) = (amount(PRICE), amount(COST));
         let attribute = |&(column, name): &(usize, &str)| {
             let value = Some(batch.field(row, column)).filter(|text| !is_absent(text))?;
-            Some((name.to_string(), String::from_utf8_lossy(value).into_owned()))
+            Some((name.to_string(), plain(value)?))
         };
         Item {
-            title: text(TITLE),
-            category: self.levels.path(categories.iter().map(|value| &**value)),
-            brand: text(BRAND),
+            title: self.value(batch, row, TITLE, dropped, plain),
+            category: self.levels.path(categories.iter().map(String::as_str)),
+            brand: self.value(batch, row, BRAND, dropped, plain),
             price,
             cost,
-            in_stock: self.parsed(batch, row, IN_STOCK, dropped, in_stock),
-            group_id: text(GROUP),
+            in_stock: self.value(batch, row, IN_STOCK, dropped, in_stock),
+            group_id: self.value(batch, row, GROUP, dropped, plain),
             launched_at: self
-                .parsed::<Timestamp>(batch, row, LAUNCHED, dropped, |text| self.clock.read(text)),
+                .value::<Timestamp>(batch, row, LAUNCHED, dropped, |text| self.clock.read(text)),
             attributes: self.attributes.iter().filter_map(attribute).collect(),
         }
     }
 
-    /// The value of a column, or none if it is absent or, which is counted, not what it should be.
-    fn parsed<T>(
+    /// The value of a role's column, as [`Self::parsed`].
+    fn value<T>(
         &self,
         batch: &Batch,
         row: usize,
@@ -406,12 +405,30 @@ impl<'a> File<'a> {
         dropped: &mut BTreeMap<String, u64>,
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Option<T> {
-        let value = parse(self.field(batch, row, role)?);
+        self.parsed(batch, row, *self.columns[role].first()?, dropped, parse)
+    }
+
+    /// The value of a column, or none if it is absent or, which is counted, not what it should be.
+    fn parsed<T>(
+        &self,
+        batch: &Batch,
+        row: usize,
+        column: usize,
+        dropped: &mut BTreeMap<String, u64>,
+        parse: impl Fn(&[u8]) -> Option<T>,
+    ) -> Option<T> {
+        let text = Some(batch.field(row, column)).filter(|text| !is_absent(text))?;
+        let value = parse(text);
         if value.is_none() {
-            *dropped.entry(self.names[self.columns[role][0]].clone()).or_default() += 1;
+            *dropped.entry(self.names[column].clone()).or_default() += 1;
         }
         value
     }
+}
+
+/// A text, if it is one.
+fn plain(text: &[u8]) -> Option<String> {
+    (text != NESTED.as_bytes()).then(|| String::from_utf8_lossy(text).into_owned())
 }
 
 /// Yes, no, or how many there are.

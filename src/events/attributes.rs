@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::roles::{CUSTOMER, ROLES};
 use crate::Result;
-use crate::tables::{FileColumns, Table, detect, is_absent, list_files};
+use crate::tables::{FileColumns, NESTED, Table, detect, is_absent, list_files};
 
 /// By the customer's key: every other column, by its name in the file.
 pub type CustomerAttributes = BTreeMap<String, BTreeMap<String, String>>;
@@ -37,8 +37,12 @@ pub fn read_attributes(
                 let known = attributes.entry(customer.to_owned()).or_default();
                 for &column in all.iter().filter(|&&column| column != key) {
                     let value = batch.field(row, column);
-                    if !is_absent(value) && !table.names[column].is_empty() {
-                        let value = String::from_utf8_lossy(value).into_owned();
+                    let value = String::from_utf8_lossy(value);
+                    if !is_absent(value.as_bytes())
+                        && value != NESTED
+                        && !table.names[column].is_empty()
+                    {
+                        let value = value.into_owned();
                         known.insert(table.names[column].clone(), value);
                     }
                 }

@@ -15,7 +15,7 @@ use super::{Cause, EventKind, ReadOptions};
 use crate::Result;
 use crate::ids::MAX_KEY_BYTES;
 use crate::tables::{
-    Batch, Clock, DateOrder, FileColumns, NumberStyle, Table, detect, is_absent, quoted,
+    Batch, Clock, DateOrder, FileColumns, NESTED, NumberStyle, Table, detect, is_absent, quoted,
 };
 use crate::time::Timestamp;
 
@@ -142,7 +142,7 @@ impl<'a> FileReader<'a> {
         let at = line.at()?;
         let quantity = line.number(QUANTITY)?.unwrap_or(1.0);
         let (unit_price, discount_percent) = line.money(quantity)?;
-        let title = line.text(TITLE).map(String::from_utf8_lossy);
+        let title = line.text(TITLE).map(String::from_utf8_lossy).filter(|title| title != NESTED);
         let named = Named {
             item: look.item(item),
             customer: customer.map(|key| look.customer(key)),
@@ -206,6 +206,7 @@ impl<'a> Line<'a> {
             ));
         }
         match std::str::from_utf8(text) {
+            Ok(NESTED) => Err(self.offence(role, "expected a key, got an object")),
             Ok(key) if !key.contains(['\0', '\u{fffd}']) => {
                 let whole =
                     if self.reader.whole_floats[role] { key.strip_suffix(".0") } else { None };

@@ -105,10 +105,16 @@ pub fn detect(table: &Table, roles: &[Role], map: &BTreeMap<String, String>) -> 
         let (mine, why) = match mapped.get(role.name) {
             Some(&column) => (vec![column], Why::Map),
             None => {
-                let free: Vec<usize> = (0..table.names.len())
-                    .filter(|at| !mapped.values().any(|by_hand| by_hand == at))
-                    .collect();
-                by_name(table, role, &free, &mut notes)?
+                let free = |names: std::ops::Range<usize>| -> Vec<usize> {
+                    names.filter(|at| !mapped.values().any(|by_hand| by_hand == at)).collect()
+                };
+                // A name that comes but late takes no role from one that is there from the start.
+                match by_name(table, role, &free(0..table.sampled), &mut notes)? {
+                    (none, _) if none.is_empty() => {
+                        by_name(table, role, &free(table.sampled..table.names.len()), &mut notes)?
+                    }
+                    found => found,
+                }
             }
         };
         found.extend(mine.iter().map(|&column| RoleColumn {

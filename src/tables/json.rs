@@ -1,5 +1,6 @@
 //! JSON Lines: one object per line; keys are columns.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -10,27 +11,40 @@ use super::Batch;
 use super::open::{SAMPLE_ROWS, damaged, unpacked};
 use crate::{Error, Result};
 
-/// The keys of the first thousand objects, sorted.
-pub(super) fn names(path: &Path) -> Result<Vec<String>> {
+/// No table has more columns than this; a file with more keys has values for keys.
+const MOST_KEYS: usize = 4096;
+
+/// What stands where an object was written for a value: no key, number or moment is read from it.
+pub const NESTED: &str = "{…}";
+
+/// How many keys the first thousand objects have; these, and those that first come further down, sorted each.
+pub(super) fn names(path: &Path) -> Result<(usize, Vec<String>)> {
     let mut lines = JsonRows::open(path, Vec::new())?;
-    let mut names = std::collections::BTreeSet::new();
+    let mut sampled = BTreeSet::new();
+    let mut later = BTreeSet::new();
     let mut problem = None;
-    for _ in 0..SAMPLE_ROWS {
+    for row in 0.. {
         if !lines.next_line()? {
             break;
         }
-        match serde_json::from_slice::<std::collections::BTreeMap<String, IgnoredAny>>(&lines.line)
-        {
-            Ok(object) => names.extend(object.into_keys()),
-            Err(error) => problem = problem.or(Some(broken(&error))),
+        match serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(&lines.line) {
+            Ok(object) if row < SAMPLE_ROWS => sampled.extend(object.into_keys()),
+            Ok(object) => later.extend(object.into_keys().filter(|key| !sampled.contains(key))),
+            Err(error) => problem = problem.or((row < SAMPLE_ROWS).then(|| broken(&error))),
+        }
+        if sampled.len() + later.len() > MOST_KEYS {
+            return Err(Error::Input(format!(
+                "{}: expected objects with the same few keys, got more than {MOST_KEYS} different keys up to line \
+                 {}: write what differs from row to row as values",
+                path.display(),
+                lines.number
+            )));
         }
     }
-    match problem {
-        Some(problem) if names.is_empty() => {
-            Err(Error::Input(format!("{}: in the first lines: {problem}", path.display())))
-        }
-        _ => Ok(names.into_iter().collect()),
+    if let Some(problem) = problem.filter(|_| sampled.is_empty()) {
+        return Err(Error::Input(format!("{}: in the first lines: {problem}", path.display())));
     }
+    Ok((sampled.len(), sampled.into_iter().chain(later).collect()))
 }
 
 /// Where a line is no object; the error's own text may quote a value.
@@ -131,7 +145,7 @@ impl<'de> Visitor<'de> for Picked<'_> {
     }
 }
 
-/// A value as text: null is empty, a list is a path (`a > b`), an object says nothing.
+/// A value as text: null is empty, a list is a path (`a > b`), an object, or a list that holds one, is [`NESTED`].
 struct Text<'a>(&'a mut String);
 
 impl<'de> DeserializeSeed<'de> for Text<'_> {
@@ -184,18 +198,24 @@ impl<'de> Visitor<'de> for Text<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let mut value = String::new();
+        let mut is_nested = false;
         while list.next_element_seed(Text(&mut value))?.is_some() {
+            is_nested |= value == NESTED;
             if !self.0.is_empty() {
                 self.0.push_str(" > ");
             }
             self.0.push_str(&value);
             value.clear();
         }
+        if is_nested {
+            NESTED.clone_into(self.0);
+        }
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        self.0.push_str(NESTED);
         Ok(())
     }
 }

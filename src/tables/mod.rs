@@ -23,6 +23,7 @@ pub use columns::{
     Content, Detected, FileColumns, Role, RoleColumn, Why, detect, is_absent, quoted,
 };
 pub use files::list_files;
+pub use json::NESTED;
 pub use moment::{Clock, DateOrder, time_zone};
 pub use number::NumberStyle;
 pub use open::{Format, Table};

@@ -45,8 +45,10 @@ pub struct Table {
     pub path: PathBuf,
     /// How it writes its rows.
     pub format: Format,
-    /// The columns, as the file names them (JSON Lines: all keys of the sample).
+    /// The columns, as the file names them (JSON Lines: all keys, those of the sample first).
     pub names: Vec<String>,
+    /// So many of them stand in the sample; the others first come further down.
+    pub(super) sampled: usize,
     /// Its first thousand rows, all columns; see also [`Self::see_more`].
     pub sample: Batch,
 }
@@ -58,13 +60,14 @@ impl Table {
     pub fn open(path: &Path) -> Result<Self> {
         guarded(path, || {
             let format = format(path)?;
-            let names = match format {
-                Format::Delimited(mark) => text::names(path, mark)?,
+            let all = |names: Vec<String>| (names.len(), names);
+            let (sampled, names) = match format {
+                Format::Delimited(mark) => all(text::names(path, mark)?),
                 Format::JsonLines => json::names(path)?,
-                Format::Parquet => parquet::names(path)?,
+                Format::Parquet => all(parquet::names(path)?),
             };
-            let mut table =
-                Self { path: path.to_path_buf(), format, names, sample: Batch::default() };
+            let sample = Batch::default();
+            let mut table = Self { path: path.to_path_buf(), format, names, sampled, sample };
             let all: Vec<usize> = (0..table.names.len()).collect();
             let mut sample = Batch::new(all.len());
             table.rows(&all)?.fill(&mut sample, SAMPLE_ROWS)?;

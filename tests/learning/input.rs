@@ -582,6 +582,68 @@ fn a_column_that_begins_empty_is_read_by_what_it_holds_further_down() {
 }
 
 #[test]
+fn a_json_key_that_appears_late_is_a_column_and_takes_no_role_from_one_that_is_there_from_the_start()
+ {
+    // Columns were the keys of the first thousand lines: the customers of a shop whose log begins with a day of
+    // anonymous visits were lost without a word.
+    let line = |n: usize| match n {
+        0..1_200 => format!("{{\"session_id\":\"s{n}\",\"sku\":\"i{}\"}}\n", n % 7),
+        _ => format!("{{\"sku\":\"i{}\",\"user_id\":{}.0,\"item_id\":null}}\n", n % 7, n % 40),
+    };
+    let text: String = (0..2_000).map(line).collect();
+    let reading = read_bytes("a.jsonl", text.as_bytes(), &ReadOptions::default()).unwrap();
+    assert_eq!((reading.log.items.len(), reading.log.customers.len()), (7, 40));
+    assert!(reading.log.customers.get("28").is_some(), "what comes late is looked at, too");
+}
+
+#[test]
+fn json_whose_keys_are_values_is_refused_and_names_none_of_them() {
+    let line = |n: usize| format!("{{\"item_id\":\"i\",\"c{n}@shop.example\":1}}\n");
+    let text: String = (0..5_000).map(line).collect();
+    let refused = read_bytes("a.jsonl", text.as_bytes(), &lenient()).unwrap_err().to_string();
+    assert!(refused.contains("more than 4096 different keys up to line 4096"), "{refused}");
+    assert!(!refused.contains('@'), "{refused}");
+}
+
+#[test]
+fn an_object_in_a_column_that_is_read_is_an_unreadable_row_with_its_cause() {
+    let row = |item: &str, price: &str| {
+        format!("{{\"customer_id\":\"c\",\"item_id\":{item},\"unit_price\":{price}}}")
+    };
+    let rows = [
+        row("\"a\"", "1"),
+        row("{\"id\":\"a\"}", "1"),
+        row("[{\"id\":\"a\"}]", "1"),
+        row("\"a\"", "{\"cents\":100}"),
+    ];
+    for (broken, told) in [
+        (1, "line 2, column item_id: expected a key, got an object"),
+        (2, "line 2, column item_id: expected a key, got an object"),
+        (3, "line 2, column unit_price: expected a number"),
+    ] {
+        let text = format!("{}\n{}\n", rows[0], rows[broken]);
+        let reading = read_bytes("a.jsonl", text.as_bytes(), &lenient()).unwrap();
+        assert_eq!(set_aside(&reading), [(Cause::Unreadable, 1)], "{broken}");
+        assert!(reading.notes.iter().any(|note| note.contains(told)), "{:?}", reading.notes);
+    }
+}
+
+#[test]
+fn an_object_in_a_column_of_the_catalogue_is_a_value_that_is_dropped_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("goods.jsonl");
+    let item = r#"{"id":1,"title":"Tea","category":{"name":"Drinks"},"price":{"cents":1},"size":{"cm":3}}"#;
+    let late = r#"{"id":2,"title":"Cup","price":"0,5","launched_at":"2024-01-31"}"#;
+    std::fs::write(&path, format!("{}{late}\n", format!("{item}\n").repeat(1_001))).unwrap();
+    let reading = catalog::read(&[path], &catalog::CatalogOptions::default()).unwrap();
+    let (tea, cup) = (reading.catalog.get("1").unwrap(), reading.catalog.get("2").unwrap());
+    assert!(tea.category.is_empty() && tea.price.is_none() && tea.attributes.is_empty());
+    assert_eq!((cup.price, cup.launched_at.is_some()), (Some(0.5), true));
+    let dropped = BTreeMap::from([("category".into(), 1_001), ("price".into(), 1_001)]);
+    assert_eq!(reading.account.dropped, dropped);
+}
+
+#[test]
 fn a_quote_that_the_next_one_closes_swallows_no_row_unseen() {
     let row = |n: usize| match n {
         30 => format!("c{n},i{n},2024-01-01,view,,1,\"open\n"),
