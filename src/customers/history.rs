@@ -231,17 +231,17 @@ fn sent_back(log: &EventLog, histories: &mut [History]) {
 }
 
 fn glances(log: &EventLog, histories: &mut [History], limit: usize) {
-    // Latest first; a purchase on the way hides what came before it.
+    // Latest first; a purchase on the way hides what came before it, and so does its return: what went back whole
+    // has no purchase in the log, and was bought all the same.
     let mut done: Vec<FxHashSet<ItemId>> = vec![FxHashSet::default(); histories.len()];
     for event in log.events.iter().rev() {
         let Some(customer) = event.customer else { continue };
         let done = &mut done[customer.index()];
         let kept = &mut histories[customer.index()].glances;
         match event.kind {
-            EventKind::Purchase => {
+            EventKind::Purchase | EventKind::Return => {
                 done.insert(event.item);
             }
-            EventKind::Return => {}
             kind @ (EventKind::View | EventKind::Cart | EventKind::Favorite) => {
                 if let Some(known) = kept.iter_mut().find(|glance| glance.item == event.item) {
                     if !done.contains(&event.item) && kind > known.kind {

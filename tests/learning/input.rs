@@ -567,6 +567,27 @@ fn a_look_takes_no_units_and_an_earlier_cart_keeps_its_own_day() {
 }
 
 #[test]
+fn what_was_bought_and_sent_back_is_no_cart_left_behind_until_it_is_put_there_again() {
+    // The purchase that went back is no event any more, and its cart looked as if it had been left.
+    let rows = [
+        "c,a,2024-01-01 10:00,cart,,1,2",
+        "c,a,2024-01-01 10:10,purchase,o1,1,2",
+        "c,a,2024-01-03 10:00,return,o1,1,2",
+        "c,b,2024-01-04 10:00,cart,,1,2",
+    ];
+    let left = |rows: &[&str]| {
+        let log = read_rows(rows).log;
+        let zone = ReadOptions::default().zone().unwrap();
+        let (baskets, options) = (baskets(&log, &zone), HistoryOptions::default());
+        let now = log.events.last().unwrap().at;
+        let past = &histories(&log, &baskets, &Cadence::default(), now, &options)[0];
+        past.glances.iter().map(|glance| log.items.key(glance.item).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(left(&rows), ["b"]);
+    assert_eq!(left(&[&rows[..], &["c,a,2024-01-05 10:00,cart,,1,2"]].concat()), ["a", "b"]);
+}
+
+#[test]
 fn a_column_that_begins_empty_is_read_by_what_it_holds_further_down() {
     let row = |n: usize| match n < 1_100 {
         true => format!(",i{},,o{n}\n", n % 7),
