@@ -48,7 +48,7 @@ impl NumberStyle {
 }
 
 /// What parts the decimals of a number, where the text itself says so: of two marks the later does, and a single one
-/// that is not followed by three digits.
+/// that is not followed by three digits, or has nothing but a 0 in front: no thousands begin with it.
 fn decimal_mark(text: &str) -> Option<char> {
     let is_mark = |c: char| matches!(c, '.' | ',');
     let at = text.rfind(is_mark)?;
@@ -56,8 +56,9 @@ fn decimal_mark(text: &str) -> Option<char> {
     let mut before = text[..at].chars().filter(|&c| is_mark(c)).peekable();
     let is_alone = before.peek().is_none();
     let digits = text[at + 1..].chars().take_while(char::is_ascii_digit).count();
+    let leading = text[..at].chars().find(char::is_ascii_digit);
     match is_alone {
-        true => (digits != 3).then_some(mark),
+        true => (digits != 3 || matches!(leading, None | Some('0'))).then_some(mark),
         false => before.all(|other| other != mark).then_some(mark),
     }
 }
@@ -77,6 +78,7 @@ mod tests {
             NumberStyle::Point,
             "one does not outvote two"
         );
+        assert_eq!(style(&["0,125", "7,125"]), NumberStyle::Comma, "a leading 0 leaves no doubt");
         assert_eq!(NumberStyle::Point.read("£1,234.50".as_bytes()), Some(1234.5));
         assert_eq!(NumberStyle::Comma.read("1.234,50 €".as_bytes()), Some(1234.5));
         for (text, point, comma) in [
@@ -87,6 +89,11 @@ mod tests {
             ("1,234,567", 1_234_567.0, f64::NAN),
             ("1,234", 1234.0, 1.234),
             ("1.234", 1.234, 1234.0),
+            ("0,125", 0.125, 0.125),
+            ("0.125", 0.125, 0.125),
+            ("-€ 0,125", -0.125, -0.125),
+            (",125", 0.125, 0.125),
+            ("10,125", 10125.0, 10.125),
         ] {
             let read = |style: NumberStyle| style.read(text.as_bytes()).unwrap_or(f64::NAN);
             assert_eq!(read(NumberStyle::Point).to_bits(), point.to_bits(), "{text}");
