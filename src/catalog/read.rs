@@ -435,12 +435,26 @@ fn plain(text: &[u8]) -> Option<String> {
 fn in_stock(text: &[u8]) -> Option<bool> {
     let word = std::str::from_utf8(text).ok()?.to_lowercase().replace([' ', '_', '-'], "");
     match word.as_str() {
-        "true" | "t" | "yes" | "y" | "instock" | "available" | "preorder" | "backorder" => {
-            Some(true)
-        }
-        "false" | "f" | "no" | "n" | "outofstock" | "unavailable" | "soldout" | "discontinued" => {
-            Some(false)
-        }
+        "true" | "t" | "yes" | "y" | "instock" | "available" | "preorder" | "backorder" | "ja"
+        | "oui" | "si" | "sí" | "sì" => Some(true),
+        "false" | "f" | "no" | "n" | "outofstock" | "unavailable" | "soldout" | "discontinued"
+        | "nein" | "non" => Some(false),
         _ => NumberStyle::Point.read(text).map(|units| units > 0.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stock_is_read_in_the_shops_own_words_and_what_is_owed_is_not_there() {
+        for yes in ["yes", "Ja", "oui", "si", "Sí", "in stock", "3"] {
+            assert_eq!(in_stock(yes.as_bytes()), Some(true), "{yes}");
+        }
+        for no in ["no", "Nein", "non", "sold-out", "0", "-3"] {
+            assert_eq!(in_stock(no.as_bytes()), Some(false), "{no}");
+        }
+        assert_eq!(in_stock(b"perhaps"), None);
     }
 }

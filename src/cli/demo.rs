@@ -39,7 +39,7 @@ pub(super) struct Demo {
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
     /// Address to listen on; without it 127.0.0.1:50051, or another port if that is taken
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = super::serve::address)]
     listen: Option<std::net::SocketAddr>,
 }
 

@@ -1,6 +1,6 @@
 //! `cartwright serve`
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -20,7 +20,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "DIR")]
     index: PathBuf,
     /// Address to listen on
-    #[arg(long, default_value = "127.0.0.1:50051", value_name = "HOST:PORT")]
+    #[arg(long, default_value = "127.0.0.1:50051", value_name = "HOST:PORT", value_parser = address)]
     listen: SocketAddr,
     /// Listens where other machines can connect, though without encryption or keys: the network is closed
     #[arg(long)]
@@ -41,6 +41,14 @@ impl Serve {
     }
 }
 
+/// Where a name leads that people write: of several addresses the first of IPv4, which clients try everywhere.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    let found = text.to_socket_addrs();
+    let found =
+        found.map_err(|error| format!("expected HOST:PORT, as localhost:50051: {error}"))?;
+    found.min_by_key(SocketAddr::is_ipv6).ok_or_else(|| "the name has no address".to_owned())
+}
+
 /// For what there is to do beside serving, which has threads of its own.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
@@ -59,4 +67,21 @@ pub(super) fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_listens_where_a_name_leads_and_says_what_it_expected() {
+        assert_eq!(address("localhost:50051").map(|found| found.ip().is_loopback()), Ok(true));
+        assert_eq!(address("[::1]:7").map(|found| found.to_string()), Ok("[::1]:7".into()));
+        for wrong in ["localhost", "localhost:many", ""] {
+            assert!(
+                address(wrong).is_err_and(|error| error.contains("expected HOST:PORT")),
+                "{wrong}"
+            );
+        }
+    }
 }

@@ -18,7 +18,7 @@ impl NumberStyle {
         if balance > 0 { Self::Comma } else { Self::Point }
     }
 
-    /// The finite number that `text` writes; a currency sign, spaces and thousands' marks are let pass. The column's
+    /// The finite number that `text` writes; a currency, spaces and thousands' marks are let pass. The column's
     /// style says what is meant where the text alone leaves doubt, as `1,234` does.
     pub fn read(self, text: &[u8]) -> Option<f64> {
         let text = std::str::from_utf8(text).ok()?;
@@ -30,6 +30,7 @@ impl NumberStyle {
     }
 
     fn read_dressed(self, text: &str) -> Option<f64> {
+        let text = without_code(text);
         let dress = |c: char| c.is_whitespace() || matches!(c, '$' | '€' | '£' | '¥' | '\'' | '%');
         let decimal = decimal_mark(text).unwrap_or(match self {
             Self::Point => '.',
@@ -44,6 +45,16 @@ impl NumberStyle {
             }
         }
         plain.parse().ok()
+    }
+}
+
+/// The text without a currency's code, which white space parts from the number: `USD 12.50`, `12.50 EUR`.
+fn without_code(text: &str) -> &str {
+    let is_code =
+        |word: &str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    match (text.split_once(char::is_whitespace), text.rsplit_once(char::is_whitespace)) {
+        (Some((code, number)), _) | (_, Some((number, code))) if is_code(code) => number,
+        _ => text,
     }
 }
 
@@ -99,7 +110,12 @@ mod tests {
             assert_eq!(read(NumberStyle::Point).to_bits(), point.to_bits(), "{text}");
             assert_eq!(read(NumberStyle::Comma).to_bits(), comma.to_bits(), "{text}");
         }
-        for hostile in ["", "abc", "nan", "inf", "1e999", "--1", "\u{0}"] {
+        for coded in ["USD 1,234.50", "1,234.50 EUR", "1.234,50\u{a0}CHF"] {
+            assert_eq!(NumberStyle::Point.read(coded.as_bytes()), Some(1234.5), "{coded}");
+        }
+        for hostile in
+            ["", "abc", "nan", "inf", "1e999", "--1", "\u{0}", "SKU12", "USD EUR", "12 pieces"]
+        {
             assert_eq!(NumberStyle::Point.read(hostile.as_bytes()), None, "{hostile:?}");
         }
     }

@@ -11,9 +11,14 @@ use super::Batch;
 use super::open::{damaged, unpacked};
 use crate::{Error, Result};
 
-/// The byte between columns: the most frequent of the usual ones in the header line.
+/// The byte between columns: what a line `sep=;` says, or the most frequent of the usual ones in the header line.
 pub(super) fn mark(head: &[u8], named_tsv: bool) -> u8 {
     let line = head.split(|byte| matches!(byte, b'\n' | b'\r')).find(|line| !line.is_empty());
+    if let Some([word @ .., mark]) = line
+        && word.eq_ignore_ascii_case(SEPARATOR)
+    {
+        return *mark;
+    }
     let usual = if named_tsv { *b"\t,;|" } else { *b",\t;|" };
     let count = |mark: u8| {
         let mut quoted = false;
@@ -29,9 +34,7 @@ pub(super) fn mark(head: &[u8], named_tsv: bool) -> u8 {
 
 /// The header line, trimmed.
 pub(super) fn names(path: &Path, mark: u8) -> Result<Vec<String>> {
-    let mut reader = reader(mark, unpacked(path)?);
-    let mut header = ByteRecord::new();
-    reader.read_byte_record(&mut header).map_err(|error| damaged(path, error))?;
+    let header = header(path, &mut reader(mark, unpacked(path)?))?;
     if header.iter().any(|name| name.contains(&0)) {
         return Err(Error::Input(format!(
             "{}: not a text file: its first line holds NUL bytes (UTF-16 needs its byte-order mark)",
@@ -39,6 +42,22 @@ pub(super) fn names(path: &Path, mark: u8) -> Result<Vec<String>> {
         )));
     }
     Ok(header.iter().map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned()).collect())
+}
+
+/// How the line begins in which Excel says what parts the columns.
+const SEPARATOR: &[u8] = b"sep=";
+
+/// The first line that is a row.
+fn header<R: Read>(path: &Path, reader: &mut csv::Reader<R>) -> Result<ByteRecord> {
+    let mut header = ByteRecord::new();
+    let mut read = |header: &mut ByteRecord| {
+        reader.read_byte_record(header).map_err(|error| damaged(path, error))
+    };
+    read(&mut header)?;
+    if header.len() == 2 && header[0].eq_ignore_ascii_case(SEPARATOR) && header[1].is_empty() {
+        read(&mut header)?;
+    }
+    Ok(header)
 }
 
 /// The rows below the header.
@@ -57,8 +76,7 @@ impl TextRows {
         let tail = Arc::new(Tail::default());
         let counting = Watched { inner: unpacked(path)?, tail: tail.clone() };
         let mut reader = reader(mark, counting);
-        let mut record = ByteRecord::new();
-        reader.read_byte_record(&mut record).map_err(|error| damaged(path, error))?;
+        let record = header(path, &mut reader)?;
         Ok(Self {
             path: path.to_path_buf(),
             reader,

@@ -161,6 +161,7 @@ fn formats() -> Vec<(&'static str, Vec<u8>)> {
         ("l.ndjson.gz", gz(&json_lines(&week))),
         ("m.parquet", parquet(&week)),
         ("n.txt", gz(&csv)),
+        ("o.csv", [b"\xef\xbb\xbfsep=;\r\n".as_slice(), &delimited(&week, ";")].concat()),
     ]
 }
 
