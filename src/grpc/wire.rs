@@ -168,8 +168,9 @@ impl<Request: Message + Default> Decoder for ReplyCodec<Request> {
     type Error = Status;
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<Request>, Status> {
-        let message = Request::decode(bytes);
-        message.map(Some).map_err(|error| Status::internal(error.to_string()))
+        let wrong =
+            |error| Status::invalid_argument(format!("the request can't be decoded: {error}"));
+        Request::decode(bytes).map(Some).map_err(wrong)
     }
 
     fn buffer_settings(&self) -> BufferSettings {

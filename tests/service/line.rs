@@ -260,7 +260,7 @@ async fn what_is_no_request_at_all_is_refused_and_the_server_lives_on() {
         pb::Popular { category: "\u{7f}\u{7f}\u{7f}".into(), ..Default::default() },
     );
     let status = status.await.expect_err("that is no basket");
-    assert_eq!(status.code(), Code::Internal, "{status:?}");
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     let status = call::<_, pb::BasketUpsellResponse>(
         &server,
         "/cartwright.v1.RecommendationService/Everything",
