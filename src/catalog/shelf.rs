@@ -15,6 +15,7 @@ use super::fields::{Attributes, Field};
 use super::{Absence, Item, Listing};
 use crate::filter::{FieldId, Row};
 use crate::ids::{Interner, ItemId};
+use crate::time::Timestamp;
 
 /// Items per chunk.
 pub const CHUNK: usize = 1024;
@@ -34,6 +35,8 @@ pub struct Shelf {
     has_groups: bool,
     /// Some item has gone to another category than it was in when it came.
     has_moved: bool,
+    /// The latest that any item was, is or will be launched.
+    latest_launch: Timestamp,
     pub(super) texts: Texts,
     pub(super) attributes: Arc<Attributes>,
     arrivals: Arc<Arrivals>,
@@ -103,6 +106,7 @@ impl Shelf {
             absent[place / 64] |= 1 << (place % 64);
         }
         let has_groups = items.iter().any(|item| item.group_id.is_some());
+        let latest_launch = items.iter().filter_map(|item| item.launched_at).max();
         let absent = Arc::new(absent);
         Self {
             keys,
@@ -111,6 +115,7 @@ impl Shelf {
             absent,
             has_groups,
             has_moved: false,
+            latest_launch: latest_launch.unwrap_or_default(),
             texts,
             attributes,
             arrivals,
@@ -152,6 +157,7 @@ impl Shelf {
             Arc::make_mut(&mut self.attributes).add(&listing.item);
         }
         self.has_groups |= listing.item.group_id.is_some();
+        self.latest_launch = self.latest_launch.max(listing.item.launched_at.unwrap_or_default());
         let absent = Arc::make_mut(&mut self.absent);
         absent.resize(absent.len().max(item.index() / 64 + 1), 0);
         let (word, bit) = (&mut absent[item.index() / 64], 1 << (item.index() % 64));
@@ -269,6 +275,11 @@ impl Shelf {
     /// Whether any item has gone to another category since the catalogue filled the shelf, or since it arrived.
     pub fn has_moved(&self) -> bool {
         self.has_moved
+    }
+
+    /// The latest that any item was, is or will be launched; 1970 if nobody says.
+    pub fn latest_launch(&self) -> Timestamp {
+        self.latest_launch
     }
 
     /// The field of the category, as filters know it.

@@ -18,7 +18,7 @@ use crate::ids::ItemId;
 use crate::recommend::{
     Answer, Effort, OrderValue, PriceBand, Query, Question, Scratch, Terms, answer,
 };
-use crate::time::Timestamp;
+use crate::time::{DAY_MS, Timestamp};
 
 /// Working memory for answers, and answers that may be given again.
 #[derive(Debug, Default)]
@@ -130,11 +130,10 @@ impl Desk {
             self.state = served.number;
             self.filters.clear();
         }
-        // The shop's rules begin and end by the day: a minute's delay is none.
-        match served.rules.is_empty() {
-            true => Timestamp::default(),
-            false => Timestamp(jiff::Timestamp::now().as_millisecond() / MINUTE_MS * MINUTE_MS),
-        }
+        // The shop's rules begin and end by the day of its zone: a minute's delay is none. What is new comes by the
+        // day of UTC, and in between, answers may be given again.
+        let step = if served.rules.is_empty() { DAY_MS } else { MINUTE_MS };
+        Timestamp(jiff::Timestamp::now().as_millisecond() / step * step)
     }
 
     fn work_out(

@@ -36,6 +36,7 @@ use crate::catalog::Shelf;
 use crate::customers::History;
 use crate::ids::ItemId;
 use crate::index::Contents;
+use crate::time::Timestamp;
 use features::Features;
 use gate::Gate;
 use merchandise::Acting;
@@ -295,6 +296,10 @@ fn terms_of<'a>(
         named => named,
     };
     let mut acting = Acting::of(terms, placement, shelf, &asked, sieves);
+    // Training says no moment: what sold in its past may be dated later by the catalogue.
+    if terms.now > Timestamp::default() && shelf.latest_launch() > terms.now {
+        acting.hides.extend(sieves.not_yet_on_sale(shelf, terms.now));
+    }
     let current = match &query.question {
         Question::Related { .. } => asked.first().map(|item| shelf.row(*item)),
         _ => None,

@@ -10,6 +10,7 @@ use crate::catalog::{CHUNK, Shelf, ShelfRow};
 use crate::filter::{Bound, Filter, Row};
 use crate::ids::ItemId;
 use crate::index::Contents;
+use crate::time::Timestamp;
 
 /// After so many filters the memory starts anew. Each takes two bits per item.
 const MOST_KEPT: usize = 64;
@@ -99,6 +100,13 @@ impl Sieves {
     pub(super) fn in_category(&mut self, shelf: &Shelf, path: &str) -> Option<Condition> {
         let text = format!("category under {}", crate::filter::quoted(path));
         let filter = Filter::parse(&text, shelf).ok()?;
+        Some(self.condition(&filter, None))
+    }
+
+    /// First on sale on a later day than that of `now`, in UTC.
+    pub(super) fn not_yet_on_sale(&mut self, shelf: &Shelf, now: Timestamp) -> Option<Condition> {
+        let day = jiff::Timestamp::from_millisecond(now.0).ok()?.strftime("%Y-%m-%d");
+        let filter = Filter::parse(&format!("launched_at > \"{day}\""), shelf).ok()?;
         Some(self.condition(&filter, None))
     }
 

@@ -19,7 +19,7 @@ pub struct Terms<'a> {
     pub rules: Option<&'a Rules>,
     /// Where the answer is shown, as the rules name it; empty is the question's own.
     pub placement: &'a str,
-    /// The moment, for the rules.
+    /// The moment, for the rules, and for what is yet to be launched; 1970 if it is not known.
     pub now: Timestamp,
     /// What the order of the answer is to serve.
     pub objective: Objective,
@@ -84,7 +84,7 @@ pub enum Dropped {
     Purchased,
     /// It would be bought instead of something in the basket.
     Substitute,
-    /// The shop hides it, or sells it no more.
+    /// The shop hides it, or sells it no more, or not yet.
     Hidden,
     /// None is left.
     OutOfStock,

@@ -249,6 +249,33 @@ fn a_new_arrival_is_welcome_where_it_is_close_and_says_that_it_is_new() {
     assert!(keys(&shelf, &of_new).contains(&"i13".to_owned()));
 }
 
+#[test]
+fn what_is_launched_on_a_later_day_is_not_offered_before() {
+    let day = |text: &str| {
+        let moment: jiff::Timestamp = text.parse().expect("a moment");
+        Timestamp(moment.as_millisecond())
+    };
+    let first = keys(&shop().1.contents.shelf, &page(1, Terms::default())).remove(0);
+    let plain = changed(&shop().1.contents.shelf, &[], 1);
+    let launched = |key: &str| {
+        let mut listing = plain.listing(plain.get(key).expect("it is there"));
+        listing.item.launched_at = Some(day("2026-03-03T09:00:00Z"));
+        Change { key: key.into(), listing, near: Vec::new() }
+    };
+    let shelf = plain.with([launched(&first), launched("new0"), launched("i58")]);
+    for (now, hidden) in [(NOW, 3), (day("2026-03-03T00:00:00Z"), 0), (Timestamp(0), 0)] {
+        let found = page(ITEMS + 1, Terms { shelf: Some(&shelf), now, ..Terms::default() });
+        assert_eq!(found.ledger.dropped_for(Dropped::Hidden), hidden, "{now}");
+        for key in [first.as_str(), "new0", "i58"] {
+            assert_eq!(
+                keys(&shelf, &found).iter().any(|one| one == key),
+                hidden == 0,
+                "{key} {now}"
+            );
+        }
+    }
+}
+
 fn rules(toml: &str) -> Rules {
     let texts = parse_file(toml).expect("TOML");
     Rules::new(&texts, &shop().1.contents.shelf, &TimeZone::UTC).expect("sound rules")
