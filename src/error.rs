@@ -63,6 +63,11 @@ impl std::fmt::Display for Violation {
     }
 }
 
+/// How many of what, for messages: `1 row`, `2 rows`.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 impl Error {
     /// An [`Error::Io`], ready for `map_err`.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {

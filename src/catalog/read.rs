@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::category::Levels;
 use super::{Catalog, Item};
+use crate::error::counted;
 use crate::tables::{
-    Batch, Clock, Content, DateOrder, FileColumns, NESTED, NumberStyle, Role, Table, detect,
-    is_absent, list_files, time_zone,
+    Batch, Clock, Content, DateOrder, FileColumns, NESTED, NumberStyle, Role, Table,
+    are_whole_floats, detect, is_absent, left_out, list_files, time_zone,
 };
 use crate::time::Timestamp;
 use crate::{Error, Result};
@@ -248,14 +249,17 @@ impl CatalogAccount {
     /// What the user should know of rows and values that are not used.
     fn lines(&self) -> impl Iterator<Item = String> {
         let rows = [
-            (self.no_item, "have no item, and are left out"),
-            (self.replaced, "are of an item that comes again further down: its last row counts"),
+            (self.no_item, "left out for want of an item"),
+            (self.replaced, "of an item that comes again further down: its last row counts"),
         ];
         let rows = rows.into_iter().filter(|(rows, _)| *rows > 0);
-        let values = self.dropped.iter().map(|(column, values)| {
-            format!("{values} values of column {column} could not be read, and were dropped")
+        let values = self.dropped.iter().map(|(column, &values)| {
+            format!(
+                "{} of column {column} dropped: not what it should hold",
+                counted(values, "value")
+            )
         });
-        rows.map(|(rows, why)| format!("catalogue: {rows} rows {why}")).chain(values)
+        rows.map(|(rows, why)| format!("catalogue: {} {why}", counted(rows, "row"))).chain(values)
     }
 }
 
@@ -315,10 +319,7 @@ fn read_file(
         )));
     }
     if let Some(first) = first_offence {
-        reading.notes.push(format!(
-            "{}: {unreadable} rows can't be read, and are left out; the first: {first}",
-            path.display()
-        ));
+        reading.notes.push(left_out(path, unreadable, first));
     }
     Ok(())
 }
@@ -342,9 +343,6 @@ impl<'a> File<'a> {
         };
         let categories: Vec<_> = present(CATEGORY).map(String::from_utf8_lossy).collect();
         let taken = |at: &usize| columns.iter().flatten().any(|column| column == at);
-        let whole_float = |text: &[u8]| {
-            text.strip_suffix(b".0").is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
-        };
         Self {
             columns,
             attributes: (0..table.names.len())
@@ -353,7 +351,7 @@ impl<'a> File<'a> {
                 .collect(),
             styles: std::array::from_fn(|role| NumberStyle::of(present(role))),
             levels: Levels::of(columns[CATEGORY].len(), categories.iter().map(|value| &**value)),
-            whole_floats: present(ITEM).all(whole_float),
+            whole_floats: are_whole_floats(present(ITEM)),
             clock: Clock::of(present(LAUNCHED), DateOrder::of(present(LAUNCHED)), zone),
             names: &table.names,
         }

@@ -9,7 +9,7 @@ use clap::Args;
 use super::output::{Steps, align_right, print, table, thousands};
 use crate::catalog::{self, CatalogReading};
 use crate::config::Config;
-use crate::events::{self, Account};
+use crate::events::{self, Account, AttributesReading};
 use crate::index::{Index, Manifest};
 use crate::tables::FileColumns;
 use crate::train::{Input, train};
@@ -80,7 +80,7 @@ pub(super) fn read_and_train(
 ) -> anyhow::Result<Manifest> {
     let steps = Steps::new();
     steps.step("reading the events");
-    let reading = events::read(events, &config.events)?;
+    let mut reading = events::read(events, &config.events)?;
     let catalog = match catalog {
         [] => CatalogReading::default(),
         paths => {
@@ -88,20 +88,22 @@ pub(super) fn read_and_train(
             catalog::read(paths, &config.catalog)?
         }
     };
-    let (attributes, people) = match customers {
-        [] => Default::default(),
+    let people = match customers {
+        [] => AttributesReading::default(),
         paths => {
             steps.step("reading what is known of customers");
             events::read_attributes(paths, &customer_map(&config.events.map))?
         }
     };
-    let columns = columns_table(reading.columns.iter().chain(&catalog.columns).chain(&people));
+    reading.notes.extend(people.notes);
+    let columns = reading.columns.iter().chain(&catalog.columns).chain(&people.columns);
+    let columns = columns_table(columns);
     let account = account_table(&reading.account);
     let input = Input {
         reading,
         catalog,
         time_zone: config.events.zone()?,
-        attributes,
+        attributes: people.attributes,
         customers: config.customers.clone(),
         config: serde_json::to_value(config).context("the configuration can't be written")?,
     };

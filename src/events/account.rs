@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::counted;
+
 /// Why a row is not used. A row has one cause: the first of this list that holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,6 +103,17 @@ pub struct FileAccount {
 }
 
 impl Account {
+    /// Why rows are not used, the most frequent cause first: "5 rows: no item; 1 row: in the future". `forgotten`
+    /// were used, and are of customers who asked to be forgotten.
+    pub(crate) fn why(&self, forgotten: usize) -> String {
+        let forgotten = (forgotten as u64, "of customers who asked to be forgotten");
+        let causes = self.set_aside.iter().map(|(cause, &rows)| (rows, cause.label()));
+        let mut causes: Vec<_> = causes.chain([forgotten]).filter(|(rows, _)| *rows > 0).collect();
+        causes.sort_by_key(|&(rows, _)| std::cmp::Reverse(rows));
+        let line = |(rows, cause)| format!("{}: {cause}", counted(rows, "row"));
+        causes.into_iter().map(line).collect::<Vec<_>>().join("; ")
+    }
+
     pub(super) fn set_aside(&mut self, cause: Cause, rows: u64) {
         if rows > 0 {
             *self.set_aside.entry(cause).or_default() += rows;

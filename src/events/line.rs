@@ -15,7 +15,8 @@ use super::{Cause, EventKind, ReadOptions};
 use crate::Result;
 use crate::ids::MAX_KEY_BYTES;
 use crate::tables::{
-    Batch, Clock, DateOrder, FileColumns, NESTED, NumberStyle, Table, detect, is_absent, quoted,
+    Batch, Clock, DateOrder, FileColumns, NESTED, NumberStyle, Table, are_whole_floats, detect,
+    is_absent, quoted,
 };
 use crate::time::Timestamp;
 
@@ -96,9 +97,7 @@ impl<'a> FileReader<'a> {
         Ok(Self {
             slots: std::array::from_fn(|role| columns[role].iter().map(slot).collect()),
             whole_floats: std::array::from_fn(|role| {
-                role <= SESSION
-                    && present(table, &columns[role]).next().is_some()
-                    && present(table, &columns[role]).all(is_whole_float)
+                role <= SESSION && are_whole_floats(present(table, &columns[role]))
             }),
             styles: std::array::from_fn(|role| NumberStyle::of(present(table, &columns[role]))),
             has_event_type: !columns[EVENT_TYPE].is_empty(),
@@ -291,12 +290,6 @@ impl<'a> Line<'a> {
 
 fn present<'a>(table: &'a Table, columns: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
     columns.iter().flat_map(|&column| table.sample.column(column)).filter(|text| !is_absent(text))
-}
-
-/// `17850.0`: a whole number that went through a float, as pandas does where some are missing.
-fn is_whole_float(text: &[u8]) -> bool {
-    text.strip_suffix(b".0")
-        .is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
 }
 
 fn clock(

@@ -24,7 +24,7 @@ mod sessions;
 mod torment;
 
 pub use account::{Account, Cause, FileAccount};
-pub use attributes::{CustomerAttributes, read_attributes};
+pub use attributes::{AttributesReading, CustomerAttributes, read_attributes};
 pub use baskets::{baskets, order_of};
 pub use log::{EventLog, Events};
 pub use options::ReadOptions;

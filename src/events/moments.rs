@@ -2,6 +2,7 @@
 
 use super::Cause;
 use super::row::Row;
+use crate::error::counted;
 use crate::time::{DAY_MS, Timestamp};
 
 /// What an export writes where it knows no moment: within a day of 1970, by whatever zone.
@@ -34,7 +35,8 @@ pub(super) fn check_clocks(rows: &mut [Row], now: Timestamp, notes: &mut Vec<Str
         let last = rows[rows.len() - 1].at;
         let stay = ahead * 2 > rows.len();
         let what = if stay { "they stay: is this machine's clock right?" } else { "set aside" };
-        notes.push(format!("clocks: {ahead} rows are in the future, up to {last}; {what}"));
+        let some = counted(ahead as u64, "row");
+        notes.push(format!("clocks: {some} in the future, up to {last}; {what}"));
         if !stay {
             let fate = |row: &mut Row| row.fate = Some(Cause::InTheFuture);
             rows[first_ahead..].iter_mut().for_each(fate);
@@ -50,7 +52,8 @@ pub(super) fn check_clocks(rows: &mut [Row], now: Timestamp, notes: &mut Vec<Str
         let (first, next) = (rows[0].at, rows[old].at);
         let what = if stay { "they stay: if a clock was wrong, set after" } else { "set aside" };
         notes.push(format!(
-            "clocks: {old} rows, from {first} on, are from long before the others, which begin at {next}; {what}"
+            "clocks: {}, from {first} on, long before the others, which begin at {next}; {what}",
+            counted(old as u64, "row")
         ));
         if !stay {
             rows[..old].iter_mut().for_each(|row| row.fate = Some(Cause::LongBefore));

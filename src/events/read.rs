@@ -11,7 +11,7 @@ use super::line::{Aside, FileReader, Offence};
 use super::row::Row;
 use super::{Account, Cause, Event, EventKind, EventLog, ReadOptions};
 use crate::ids::{DenseId, GroupId, Interner};
-use crate::tables::{FileColumns, Table, list_files};
+use crate::tables::{FileColumns, Table, left_out, list_files};
 use crate::{Error, Result};
 
 /// A refusal shows so many of a file's bad rows.
@@ -140,11 +140,7 @@ impl<'a> Intake<'a> {
         }
         self.refuse_if_unreadable(&file, &offences)?;
         if let Some(first) = offences.first() {
-            self.notes.push(format!(
-                "{}: {} rows can't be read, and are left out; the first: {first}",
-                path.display(),
-                file.unreadable
-            ));
+            self.notes.push(left_out(path, file.unreadable, first));
         }
         if file.read == 0 {
             self.notes.push(format!("{}: a header and no rows", path.display()));

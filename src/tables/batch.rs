@@ -1,5 +1,9 @@
 //! Some rows of a table: the asked-for columns only, all text in one buffer.
 
+use std::path::Path;
+
+use crate::error::counted;
+
 /// Rows are cut into batches of about this many bytes or rows, whichever comes first.
 const BATCH_BYTES: usize = 1 << 20;
 const BATCH_ROWS: usize = 1 << 14;
@@ -24,6 +28,13 @@ pub struct Broken {
     pub rows: u64,
     /// What was expected and what came.
     pub problem: String,
+}
+
+/// What the user should know of a file's rows that can't be read.
+pub fn left_out(path: &Path, rows: u64, first: impl std::fmt::Display) -> String {
+    let are = if rows == 1 { "is" } else { "are" };
+    let rows = counted(rows, "row");
+    format!("{}: {rows} can't be read, and {are} left out; the first: {first}", path.display())
 }
 
 impl Batch {

@@ -174,6 +174,17 @@ pub fn is_absent(text: &[u8]) -> bool {
     }
 }
 
+/// True if all of these keys are whole numbers that went through a float, as `17850.0`: pandas does it where some
+/// are missing.
+pub fn are_whole_floats<'a>(keys: impl Iterator<Item = &'a [u8]>) -> bool {
+    let is_whole = |key: &[u8]| {
+        let digits = key.strip_suffix(b".0");
+        digits.is_some_and(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
+    };
+    let mut keys = keys.peekable();
+    keys.peek().is_some() && keys.all(is_whole)
+}
+
 fn mapped<'a>(
     table: &Table,
     roles: &[Role],

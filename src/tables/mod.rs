@@ -18,9 +18,10 @@ mod parquet;
 mod text;
 mod write;
 
-pub use batch::{Batch, Broken};
+pub use batch::{Batch, Broken, left_out};
 pub use columns::{
-    Content, Detected, FileColumns, Role, RoleColumn, Why, detect, is_absent, quoted,
+    Content, Detected, FileColumns, Role, RoleColumn, Why, are_whole_floats, detect, is_absent,
+    quoted,
 };
 pub use files::list_files;
 pub use json::NESTED;

@@ -50,7 +50,7 @@ use self::lacking::Cases;
 use self::share::Share;
 use crate::catalog::{Catalog, CatalogReading, Item};
 use crate::customers::{ProfileOptions, Source, profiles};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::events::{CustomerAttributes, EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
 use crate::index::{
@@ -128,10 +128,12 @@ pub fn train(
     let forgotten = read - log.events.len();
     if log.events.is_empty() {
         return Err(Error::Input(format!(
-            "there is nothing to learn from: {} rows were read, and none could be used",
-            reading.account.read
+            "there is nothing to learn from: {} read, and none could be used: {}",
+            counted(reading.account.read, "row"),
+            reading.account.why(forgotten)
         )));
     }
+    let strange = catalog_of_strangers(&log, &catalog.catalog);
     let items = stock(&mut log, &catalog.catalog);
     let (quiet, crowds) = match options.keep_crowds {
         true => (log.clone(), Vec::new()),
@@ -151,7 +153,7 @@ pub fn train(
         zone: &time_zone,
     };
     let (mut clientele, mut profiles) = profiles(&source, &customers.worth);
-    people::add_attributes(&log, attributes, &mut profiles);
+    let strangers = people::add_attributes(&log, attributes, &mut profiles);
     clientele.note_attributes(profiles.iter());
     let people = People {
         keys: &log.customers,
@@ -163,7 +165,8 @@ pub fn train(
     watch("writing the index");
     let built = lock.build(&learnt.contents, &people)?;
     watch("comparing it with the current generation");
-    let input = InputFigures::of(&quiet, &reading.account, &reading.columns, &time_zone);
+    let (account, columns) = (&reading.account, &reading.columns);
+    let input = InputFigures::of(&quiet, &catalog.catalog, account, columns, &time_zone);
     let (mut counts, bytes) = (learnt.counts(&quiet), built.bytes()?);
     let arrival = Arrival { learnt: &learnt, input, counts: &counts, how: &how, bytes };
     let verdict = gate::judge(arrival, index, &options.gate)?;
@@ -172,10 +175,10 @@ pub fn train(
         counts.insert(ERASURES.to_owned(), erased.len() as u64);
     }
     let mut notes = [reading.notes, catalog.notes].concat();
+    notes.extend(strangers.into_iter().chain(strange));
     if forgotten > 0 {
-        notes.push(format!(
-            "erasures: {forgotten} events of customers who asked to be forgotten are left out"
-        ));
+        let events = counted(forgotten as u64, "event");
+        notes.push(format!("erasures: {events} of customers who asked to be forgotten left out"));
     }
     notes.extend(learnt.notes());
     notes.extend(verdict.notes());
@@ -284,6 +287,20 @@ pub fn learn_tuned(
         "content": learnt.contents.content.quality(),
     });
     Tuned { learnt, how, lacking }
+}
+
+/// A word on a catalogue that knows less than a tenth of what it could of the log's items.
+fn catalog_of_strangers(log: &EventLog, catalog: &Catalog) -> Option<String> {
+    let known = log.items.keys().filter(|key| catalog.get(key).is_some()).count();
+    let could = log.items.len().min(catalog.len());
+    (10 * known < could).then(|| {
+        format!(
+            "catalogue: {known} of its {} are in the events, which have {}: does its column of items hold other \
+             keys? To name the column: --catalog-map item_id=COLUMN",
+            counted(catalog.len() as u64, "item"),
+            log.items.len()
+        )
+    })
 }
 
 /// What the catalogue says of every item of the log, in the order of their ids. Items of the catalogue

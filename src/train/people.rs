@@ -38,17 +38,24 @@ pub(super) fn named(
     (log, attributes)
 }
 
-/// Puts each customer's attributes into their profile; what is said of strangers to the log is dropped.
+/// Puts each customer's attributes into their profile; what is said of strangers to the log is dropped, and counted.
 pub(super) fn add_attributes(
     log: &EventLog,
     attributes: CustomerAttributes,
     profiles: &mut [Profile],
-) {
+) -> Option<String> {
+    let (all, mut strangers) = (attributes.len(), 0);
     for (key, row) in attributes {
-        if let Some(customer) = log.customers.get(&key) {
-            profiles[customer.index()].attributes = row;
+        match log.customers.get(&key) {
+            Some(customer) => profiles[customer.index()].attributes = row,
+            None => strangers += 1,
         }
     }
+    (strangers > 0).then(|| {
+        format!(
+            "customers: {strangers} of {all} in the table are in no event; nothing of them is kept"
+        )
+    })
 }
 
 #[cfg(test)]
@@ -83,6 +90,12 @@ mod tests {
         let (log, attributes) = named(log, attributes.into(), &called, &erased);
         assert_eq!(log.events.len(), 2);
         assert_eq!(attributes.len(), 1);
+        let mut profiles = vec![Profile::default(); 2];
+        let strange = ["tim", "kim"].map(|key| (key.to_owned(), Default::default()));
+        let strangers =
+            add_attributes(&log, strange.into_iter().chain(attributes).collect(), &mut profiles);
+        let told = "customers: 2 of 3 in the table are in no event; nothing of them is kept";
+        assert_eq!(strangers.as_deref(), Some(told));
         let key = |at: usize| log.customers.key(log.events[at].customer.unwrap());
         assert_eq!((key(0), key(1)), (&*called.stored("ann"), &*called.stored("eve")));
         assert!(log.customers.keys().all(|key| key.len() == 32));

@@ -254,6 +254,35 @@ fn force_publishes_and_the_manifest_tells() {
 }
 
 #[test]
+fn a_catalogue_that_lost_its_prices_its_keys_or_itself_is_told() {
+    let place = shop();
+    let catalog = place.path().join("goods.csv");
+    let publish = |prefix: &str, price: &str, with: bool| {
+        let rows: String = (0..ITEMS).map(|n| format!("{prefix}{n},{price}\n")).collect();
+        std::fs::write(&catalog, format!("item_id,price\n{rows}")).expect("it can be written");
+        let mut input = read(&place.events(), with.then_some(&*catalog)).expect("readable");
+        let known = ("c8".to_owned(), Default::default());
+        input.attributes = [known, ("nobody".to_owned(), Default::default())].into();
+        let options = TrainOptions::default();
+        let manifest = train(input, &options, &place.index, |_| {}).expect("it passes");
+        manifest.notes.join("\n")
+    };
+    says(
+        &publish("z", "2.50", true),
+        &[
+            "catalogue: 0 of its 120 items are in the events, which have 120",
+            "customers: 1 of 2 in the table are in no event",
+        ],
+    );
+    assert!(!publish("i", "2.50", true).contains("catalogue"));
+    says(
+        &publish("i", "0", true),
+        &["input: 0 of 120 items in the catalogue have a price above 0"],
+    );
+    says(&publish("i", "0", false), &["input: there is no catalogue any more; it had 120 items"]);
+}
+
+#[test]
 fn golden_queries_hold_or_are_named() {
     let place = shop();
     let listed = place.index.list().expect("it can be listed").remove(0);

@@ -739,7 +739,11 @@ fn a_catalogue_keeps_a_row_whose_price_is_bad_and_what_it_does_not_know_as_attri
     let refused = none.unwrap_err();
     assert_eq!(refused.exit_code(), 3);
     assert!(refused.to_string().contains("the catalogue holds no item (0 rows"), "{refused}");
-    for told in ["1 rows have no item", "its last row counts", "values of column Price"] {
+    for told in [
+        "1 row left out for want of an item",
+        "its last row counts",
+        "1 value of column Price dropped",
+    ] {
         assert!(reading.notes.iter().any(|note| note.contains(told)), "{:?}", reading.notes);
     }
 }

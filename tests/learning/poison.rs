@@ -381,7 +381,7 @@ fn a_clock_that_went_wrong_is_found_and_said() {
     let skewed = reading(&[SHOP.clone(), ahead, reset].concat());
     assert_eq!(set_aside(&skewed, Cause::InTheFuture), 7, "{:?}", skewed.notes);
     assert_eq!(set_aside(&skewed, Cause::LongBefore), 5, "{:?}", skewed.notes);
-    assert!(says(&skewed.notes, "clocks: 7 rows are in the future", "2099-01-01"));
+    assert!(says(&skewed.notes, "clocks: 7 rows in the future", "2099-01-01"));
     assert!(says(&skewed.notes, "clocks: 5 rows, from 1970-01-02", "set aside"));
     assert_eq!(skewed.log.events, reading(&SHOP).log.events);
     // So many that one in ten has no moment, or is of a shop before this one.

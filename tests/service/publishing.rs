@@ -98,6 +98,12 @@ fn a_trainer_with_nothing_to_learn_from_publishes_nothing() {
     let events = place.path().join("nothing.csv");
     std::fs::write(&events, "customer_id,item_id\n").expect("it can be written");
     publish(&place.index, &events, None).expect_err("there is nothing to learn from");
+    let rows = "c,,view\nc,,view\nc,i,impression\n";
+    std::fs::write(&events, format!("customer_id,item_id,event_type\n{rows}")).expect("written");
+    let error = publish(&place.index, &events, None).expect_err("nor here").to_string();
+    let why =
+        "3 rows read, and none could be used: 2 rows: no item; 1 row: event type not learnt from";
+    assert!(error.contains(why), "{error}");
     assert_eq!(place.index.current().expect("as before"), 1);
     assert_eq!(numbers(&place.index), [1]);
 }

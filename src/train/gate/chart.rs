@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use jiff::civil::{Date, Weekday};
 
 use super::measured::InputFigures;
+use crate::error::counted;
 
 /// Days on the chart, the last ones.
 const SHOWN: usize = 21;
@@ -15,6 +16,8 @@ const WIDTH: u64 = 40;
 const THIN: f64 = 0.3;
 /// A weekday with fewer rows than this has no usual.
 const LEAST_USUAL: u64 = 20;
+/// So many times what was usually paid is no matter of prices.
+const PRICES: f64 = 8.0;
 /// A weekday must have come so often to have a usual.
 const LEAST_TIMES: usize = 3;
 
@@ -53,6 +56,7 @@ pub(super) fn causes(new: &InputFigures, old: &InputFigures) -> Vec<String> {
     let mut causes = columns(new, old);
     causes.extend(kinds(new, old));
     causes.extend(set_aside(new, old));
+    causes.extend(prices(new, old));
     if let (Some(now), Some(before)) = (new.until, old.until)
         && now < before
     {
@@ -62,7 +66,8 @@ pub(super) fn causes(new: &InputFigures, old: &InputFigures) -> Vec<String> {
     let same_day = new.days.iter().filter_map(|(day, &now)| Some((day, now, *old.days.get(day)?)));
     let fewer = same_day.filter(|&(_, now, before)| before >= LEAST_USUAL && 2 * now < before);
     causes.extend(fewer.map(|(day, now, before)| {
-        format!("{day} has {now} rows, and had {before} when the current generation was trained")
+        let now = counted(now, "row");
+        format!("{day} has {now}, and had {before} when the current generation was trained")
     }));
     causes
 }
@@ -72,7 +77,9 @@ impl std::fmt::Display for Odd {
         let Self { day, rows, usual } = self;
         match rows {
             0 => write!(f, "{day} is missing: such a weekday usually has {usual} rows"),
-            _ => write!(f, "{day} has {rows} rows: such a weekday usually has {usual}"),
+            _ => {
+                write!(f, "{day} has {}: such a weekday usually has {usual}", counted(*rows, "row"))
+            }
         }
     }
 }
@@ -102,7 +109,9 @@ fn kinds(new: &InputFigures, old: &InputFigures) -> Vec<String> {
     let found = |kind: &str| new.kinds.get(kind).copied().unwrap_or(0);
     let fewer = old.kinds.iter().filter(|(kind, rows)| 10 * found(kind) < 7 * **rows);
     fewer
-        .map(|(kind, rows)| format!("{} rows of kind {kind}; there were {rows}", found(kind)))
+        .map(|(kind, rows)| {
+            format!("{} of kind {kind}; there were {rows}", counted(found(kind), "row"))
+        })
         .collect()
 }
 
@@ -118,6 +127,27 @@ fn set_aside(new: &InputFigures, old: &InputFigures) -> Vec<String> {
             format!("{now:.0} % of the rows are set aside: {cause}; it was {before:.0} %")
         })
         .collect()
+}
+
+/// A catalogue that is gone, or whose prices are; and another currency, or cents, in the events.
+fn prices(new: &InputFigures, old: &InputFigures) -> Vec<String> {
+    let mut lines = Vec::new();
+    if new.listed == 0 && old.listed > 0 {
+        lines.push(format!("there is no catalogue any more; it had {} items", old.listed));
+    } else if 2 * new.priced * old.listed < old.priced * new.listed {
+        lines.push(format!(
+            "{} of {} items in the catalogue have a price above 0; {} of {} had",
+            new.priced, new.listed, old.priced, old.listed
+        ));
+    }
+    if let (Some(now), Some(before)) = (new.price, old.price)
+        && (now / before).ln().abs() > PRICES.ln()
+    {
+        lines.push(format!(
+            "a unit is usually paid with {now:.2}, and was with {before:.2}: are these cents, or another currency?"
+        ));
+    }
+    lines
 }
 
 /// Rows on each of the last days, as bars, beside those of the current generation; nothing if the log has no
@@ -232,5 +262,35 @@ mod tests {
             ]
         );
         assert!(causes(&old, &old).is_empty());
+    }
+
+    #[test]
+    fn prices_and_a_catalogue_that_are_gone_and_prices_in_cents_are_named() {
+        let figures =
+            |listed, priced, price| InputFigures { listed, priced, price, ..Default::default() };
+        let old = figures(200, 190, Some(12.5));
+        for (new, told) in [
+            (figures(0, 0, Some(12.0)), "there is no catalogue any more; it had 200 items"),
+            (
+                figures(210, 3, None),
+                "3 of 210 items in the catalogue have a price above 0; 190 of 200 had",
+            ),
+            (
+                figures(200, 190, Some(1250.0)),
+                "a unit is usually paid with 1250.00, and was with 12.50",
+            ),
+            (
+                figures(200, 190, Some(0.125)),
+                "a unit is usually paid with 0.12, and was with 12.50",
+            ),
+        ] {
+            let causes = causes(&new, &old);
+            assert!(matches!(&causes[..], [one] if one.starts_with(told)), "{causes:?}");
+        }
+        assert!(causes(&figures(400, 300, Some(25.0)), &old).is_empty());
+        assert!(
+            causes(&old, &InputFigures::default()).is_empty(),
+            "of old figures nothing is known"
+        );
     }
 }

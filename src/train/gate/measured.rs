@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::events::{Account, EventLog};
+use crate::catalog::{Catalog, Item};
+use crate::events::{Account, EventKind, EventLog};
 use crate::index::Contents;
 use crate::recommend::{Blend, Query, Question, Reason, Recommendation, Scratch, answer};
 use crate::tables::FileColumns;
@@ -63,6 +64,12 @@ pub struct InputFigures {
     pub columns: BTreeMap<String, BTreeSet<String>>,
     /// Rows used on each of the last days of the log, `YYYY-MM-DD`; empty if it has no time.
     pub days: BTreeMap<String, u64>,
+    /// What is usually paid for a unit: the geometric mean over purchases that say a price; absent if none does.
+    pub price: Option<f64>,
+    /// Items of the catalogue.
+    pub listed: u64,
+    /// Those of them that have a price above 0.
+    pub priced: u64,
     /// The last moment, milliseconds since 1970; absent if the log has no time.
     pub until: Option<Timestamp>,
 }
@@ -88,9 +95,10 @@ impl Measured {
 }
 
 impl InputFigures {
-    /// Of a log as it was read; `zone` decides what a day is.
+    /// Of a log and a catalogue as they were read; `zone` decides what a day is.
     pub(in crate::train) fn of(
         log: &EventLog,
+        catalog: &Catalog,
         account: &Account,
         columns: &[FileColumns],
         zone: &TimeZone,
@@ -100,6 +108,7 @@ impl InputFigures {
         for event in &log.events {
             *kinds.entry(format!("{:?}", event.kind).to_lowercase()).or_default() += 1;
         }
+        let is_priced = |(_, item): &(&str, &Item)| item.price.is_some_and(|price| price > 0.0);
         let label =
             |(cause, &rows): (&crate::events::Cause, &u64)| (cause.label().to_owned(), rows);
         let planted = |(cause, _): &(&crate::events::Cause, &u64)| cause.is_planted();
@@ -111,9 +120,19 @@ impl InputFigures {
             kinds,
             columns: roles(columns),
             days: until.map(|until| days(log, until, zone)).unwrap_or_default(),
+            price: usual_price(log),
+            listed: catalog.len() as u64,
+            priced: catalog.iter().filter(is_priced).count() as u64,
             until,
         }
     }
+}
+
+fn usual_price(log: &EventLog) -> Option<f64> {
+    let bought = log.events.iter().filter(|event| event.kind == EventKind::Purchase);
+    let prices = bought.map(|event| f64::from(event.unit_price)).filter(|&price| price > 0.0);
+    let (count, sum) = prices.fold((0, 0.0), |(count, sum), price| (count + 1, sum + price.ln()));
+    (count > 0).then(|| (sum / f64::from(count)).exp())
 }
 
 fn roles(files: &[FileColumns]) -> BTreeMap<String, BTreeSet<String>> {
