@@ -3,8 +3,10 @@
 use super::reason::{DueAgain, Reason, RuleAct};
 use crate::catalog::Shelf;
 use crate::customers::EventKind;
+use crate::error::counted;
 use crate::ids::ItemId;
 use crate::index::Contents;
+use crate::rules::Rules;
 
 impl Reason {
     /// The reason in words, for people. Never names a customer.
@@ -12,15 +14,15 @@ impl Reason {
         let title = |item: &ItemId| shelf.title(*item);
         match self {
             Self::BoughtTogether { with, counted } => format!(
-                "bought with {} in {} orders: {:.0}% of its orders, {:.1}× chance",
+                "bought with {} in {}: {:.0}% of its orders, {:.1}× chance",
                 with.iter().map(title).collect::<Vec<_>>().join(" and "),
-                counted.together,
+                number(counted.together, "order"),
                 100.0 * counted.confidence,
                 counted.lift,
             ),
             Self::SameCustomers { with, counted } => format!(
-                "{} customers who bought {} bought this too: {:.0}% of them, {:.1}× chance",
-                counted.together,
+                "{} who bought {} bought this too: {:.0}% of them, {:.1}× chance",
+                number(counted.together, "customer"),
                 title(with),
                 100.0 * counted.confidence,
                 counted.lift,
@@ -35,11 +37,11 @@ impl Reason {
                 format!("customers with a past like this one's bought it next (weight {weight:.2})")
             }
             Self::ViewedTogether { with, counted, alternative, after } => format!(
-                "{}looked at {} {} in {} visits",
+                "{}looked at {} {} in {}",
                 if *alternative { "an alternative: " } else { "" },
                 if *after { "after" } else { "together with" },
                 title(with),
-                counted.together,
+                number(counted.together, "visit"),
             ),
             Self::VisitsLikeThis { after, sessions: 0 } => {
                 format!("visits that saw {} lead to it", title(after))
@@ -53,7 +55,7 @@ impl Reason {
                 title(to),
             ),
             Self::BoughtBefore { times, last: None, .. } => {
-                format!("bought before in {times} {}", plural(*times, "order"))
+                format!("bought before in {}", number(*times, "order"))
             }
             Self::BoughtBefore { times, usual_days, days_since, due, .. } if *usual_days > 0.0 => {
                 let due = match due {
@@ -61,18 +63,23 @@ impl Reason {
                     Some(DueAgain { in_days, .. }) if *in_days < 0.5 => ": due now".to_owned(),
                     Some(DueAgain { in_days, .. }) => {
                         let days = in_days.round() as u32; // a few years at most
-                        format!(": due in {days} {}", plural(days, "day"))
+                        format!(": due in {}", number(days, "day"))
                     }
                 };
                 format!(
-                    "bought before in {times} {}, usually every {usual_days:.0} days, last {days_since:.0} days ago{due}",
-                    plural(*times, "order"),
+                    "bought before in {}, usually every {}, last {} ago{due}",
+                    number(*times, "order"),
+                    days(f64::from(*usual_days)),
+                    days(*days_since),
                 )
             }
-            Self::BoughtBefore { times, days_since, .. } => format!(
-                "bought before in {times} {}, last {days_since:.0} days ago",
-                plural(*times, "order")
-            ),
+            Self::BoughtBefore { times, days_since, .. } => {
+                format!(
+                    "bought before in {}, last {} ago",
+                    number(*times, "order"),
+                    days(*days_since)
+                )
+            }
             Self::SeenBefore { kind, .. } => match kind {
                 EventKind::Cart => "put in the cart and not bought".to_owned(),
                 EventKind::Favorite => "put on the wish list and not bought".to_owned(),
@@ -82,16 +89,22 @@ impl Reason {
             Self::Selling { category, count, window_days, fallback } => {
                 let place = category.map_or("the shop", |c| contents.categories.path(c));
                 let stands_in = if *fallback { STANDS_IN } else { "" };
-                format!(
-                    "sells best in {place}: {count} bought it or looked at it{}{stands_in}",
-                    in_window(*window_days)
-                )
+                let (best, who) = match Voters::of(contents) {
+                    Voters::Customers => {
+                        ("sells best", format!("{count} bought it or looked at it"))
+                    }
+                    Voters::Orders => {
+                        ("sells best", format!("in {} or visits", number(*count, "order")))
+                    }
+                    Voters::Visitors => ("looked at most", number(*count, "visitor")),
+                };
+                format!("{best} in {place}: {who}{}{stands_in}", in_window(*window_days))
             }
             Self::Rising { count, expected, at_least, window_days, fallback, .. } => {
                 let stands_in = if *fallback { STANDS_IN } else { "" };
-                let customers = plural(*count, "customer");
+                let who = number(*count, Voters::of(contents).word("customer"));
                 format!(
-                    "rising: {count} {customers}{}, {expected:.1} expected: at least {at_least:.1}× its usual rate{stands_in}",
+                    "rising: {who}{}, {expected:.1} expected: at least {at_least:.1}× its usual rate{stands_in}",
                     in_window(*window_days),
                 )
             }
@@ -100,11 +113,11 @@ impl Reason {
                 let window = in_window(*window_days);
                 let stands_in =
                     if *fallback { ", standing in: nothing nearer is known" } else { "" };
-                if *count == 0 {
-                    return format!("from {place}, with no buyers{window}{stands_in}");
+                let one = Voters::of(contents).word("buyer");
+                match count {
+                    0 => format!("from {place}, with no {one}s{window}{stands_in}"),
+                    _ => format!("popular in {place}: {}{window}{stands_in}", number(*count, one)),
                 }
-                let buyers = plural(*count, "buyer");
-                format!("popular in {place}: {count} {buyers}{window}{stands_in}")
             }
             Self::New { like: None, .. } => "new in the shop".to_owned(),
             Self::New { like: Some(like), cosine } => {
@@ -139,23 +152,98 @@ fn in_window(days: u32) -> String {
     }
 }
 
-fn plural(count: u32, word: &str) -> String {
-    if count == 1 { word.to_owned() } else { format!("{word}s") }
+fn number(count: u32, one: &str) -> String {
+    counted(count.into(), one)
+}
+
+/// Days, to the next whole one; a few thousand at most.
+fn days(days: f64) -> String {
+    counted(days.round().max(0.0) as u64, "day")
+}
+
+/// Who is told apart where popularity is counted, as far as the shop's log knows them.
+#[derive(Clone, Copy)]
+enum Voters {
+    Customers,
+    /// Orders, of nobody known.
+    Orders,
+    /// Whoever looked: nothing was bought.
+    Visitors,
+}
+
+impl Voters {
+    fn of(contents: &Contents) -> Self {
+        let any = |rules: &Rules| rules.groups > 0 || rules.left_out_groups > 0;
+        match (any(&contents.bought), any(&contents.collected)) {
+            (false, _) => Self::Visitors,
+            (true, false) => Self::Orders,
+            (true, true) => Self::Customers,
+        }
+    }
+
+    /// What one of them is called, which is `customer` if they are customers.
+    fn word(self, customer: &'static str) -> &'static str {
+        match self {
+            Self::Customers => customer,
+            Self::Orders => "order",
+            Self::Visitors => "visitor",
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A shop with so many orders, and customers who gave them.
+    fn shop(orders: u32, customers: u32) -> Contents {
+        let rules = |groups| Rules { groups, ..Rules::default() };
+        Contents { bought: rules(orders), collected: rules(customers), ..Contents::default() }
+    }
+
     #[test]
     fn what_nobody_bought_of_late_is_not_called_popular() {
         let text = |count| {
             let (category, window_days, fallback) = (None, 28, false);
             let reason = Reason::Popular { category, count, window_days, fallback };
-            reason.text(&Contents::default(), &Shelf::default())
+            reason.text(&shop(9, 9), &Shelf::default())
         };
         assert_eq!(text(0), "from the shop, with no buyers in the last 28 days");
         assert_eq!(text(1), "popular in the shop: 1 buyer in the last 28 days");
         assert_eq!(text(2), "popular in the shop: 2 buyers in the last 28 days");
+    }
+
+    #[test]
+    fn orders_and_visitors_are_not_called_customers_in_a_shop_that_knows_none() {
+        let (category, count, window_days, fallback) = (None, 5, 0, false);
+        let (expected, at_least) = (1.0, 2.0);
+        let reasons = [
+            Reason::Popular { category, count, window_days, fallback },
+            Reason::Selling { category, count, window_days, fallback },
+            Reason::Rising { category, count, expected, at_least, window_days, fallback },
+        ];
+        for (shop, told) in [
+            (shop(9, 9), ["5 buyers", "5 bought it or looked at it", "5 customers"]),
+            (shop(9, 0), ["5 orders", "in 5 orders or visits", "5 orders"]),
+            (shop(0, 0), ["5 visitors", "looked at most in the shop: 5 visitors", "5 visitors"]),
+        ] {
+            for (reason, told) in reasons.iter().zip(told) {
+                let text = reason.text(&shop, &Shelf::default());
+                assert!(text.contains(told), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_is_told_in_the_singular() {
+        let (last, due) = (Some(crate::time::Timestamp(0)), None);
+        let before =
+            |usual_days| Reason::BoughtBefore { times: 1, last, usual_days, days_since: 1.2, due };
+        let text = |reason: Reason| reason.text(&shop(9, 9), &Shelf::default());
+        assert_eq!(text(before(0.0)), "bought before in 1 order, last 1 day ago");
+        assert_eq!(
+            text(before(0.7)),
+            "bought before in 1 order, usually every 1 day, last 1 day ago"
+        );
     }
 }
