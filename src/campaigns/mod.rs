@@ -15,4 +15,4 @@ mod subjects;
 
 pub use judge::{Comparison, Group, Judgement, Verdict, judge};
 pub use stats::{Interval, newcombe};
-pub use subjects::{Assigned, Assignment, Subject, Window, read_assignments, subject};
+pub use subjects::{Assigned, Assignment, Subject, Window, distinct, read_assignments, subject};

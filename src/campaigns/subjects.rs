@@ -1,10 +1,11 @@
 //! Who was in a campaign, and what they bought.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::customers::Paid;
-use crate::error::{Error, Result};
-use crate::tables::{Broken, Content, Role, Table, detect, is_absent, quoted};
+use crate::error::{Error, Result, counted};
+use crate::tables::{Broken, Content, Role, Table, are_whole_floats, detect, is_absent, quoted};
 use crate::time::Timestamp;
 
 /// Written to, or held out.
@@ -96,18 +97,39 @@ const ROLES: [Role; 3] = [
     Role { name: "segment", aliases: &[&["rfm"]], content: Content::Text, several: false },
 ];
 
+/// Each customer once, as they come first.
+///
+/// Errors: what is wrong, in words, where customers are in both groups.
+pub fn distinct(assignments: Vec<Assignment>) -> Result<Vec<Assignment>, String> {
+    let mut groups: BTreeMap<&str, BTreeSet<Assigned>> = BTreeMap::new();
+    for one in &assignments {
+        groups.entry(&one.customer).or_default().insert(one.assigned);
+    }
+    let both = groups.values().filter(|groups| groups.len() > 1).count();
+    if both > 0 {
+        let customers = counted(both as u64, "customer");
+        return Err(format!(
+            "expected each customer to be treated or held out, got {customers} in both groups"
+        ));
+    }
+    let mut seen = BTreeSet::new();
+    let is_first = |one: &Assignment| seen.insert(one.customer.clone());
+    Ok(assignments.into_iter().filter(is_first).collect())
+}
+
 /// Reads who was in a campaign: `customer_id`, `group` (treated, or holdout; without it all were treated)
 /// and `segment`, if there is one. A customer who comes twice counts once, as the first row says.
 ///
-/// Errors: the file is missing or damaged, has no customer column, a row of another width, or a group that is
-/// neither.
+/// Errors: the file is missing or damaged, has no customer column, a row of another width, a group that is
+/// neither, or customers in both groups.
 pub fn read_assignments(path: &Path) -> Result<Vec<Assignment>> {
     let table = Table::open(path)?;
-    let detected = detect(&table, &ROLES, &std::collections::BTreeMap::new())?;
+    let detected = detect(&table, &ROLES, &BTreeMap::new())?;
     detected.require(&table, &ROLES, &["customer_id"])?;
     let columns: Vec<usize> = (0..table.names.len()).collect();
     let place = |role: usize| detected.columns[role].first().copied();
-    let mut seen = std::collections::BTreeSet::new();
+    let keys = table.sample.column(detected.columns[0][0]).filter(|key| !is_absent(key));
+    let are_floats = are_whole_floats(keys);
     let mut assignments = Vec::new();
     table.read(&columns, |batch| {
         if let Some(Broken { line, problem, .. }) = batch.broken.first() {
@@ -119,7 +141,10 @@ pub fn read_assignments(path: &Path) -> Result<Vec<Assignment>> {
                 Some(String::from_utf8_lossy(text).into_owned())
                     .filter(|t| !is_absent(t.as_bytes()))
             };
-            let Some(customer) = text(0) else { continue };
+            let Some(mut customer) = text(0) else { continue };
+            if let Some(whole) = customer.strip_suffix(".0").filter(|_| are_floats) {
+                customer = whole.to_owned();
+            }
             let assigned = match text(1) {
                 None if place(1).is_none() => Assigned::Treated,
                 word => {
@@ -134,14 +159,12 @@ pub fn read_assignments(path: &Path) -> Result<Vec<Assignment>> {
                     })?
                 }
             };
-            if seen.insert(customer.clone()) {
-                let segment = text(2).unwrap_or_default();
-                assignments.push(Assignment { customer, assigned, segment });
-            }
+            let segment = text(2).unwrap_or_default();
+            assignments.push(Assignment { customer, assigned, segment });
         }
         Ok(())
     })?;
-    Ok(assignments)
+    distinct(assignments).map_err(|wrong| Error::Input(format!("{}: {wrong}", path.display())))
 }
 
 fn assigned(word: &str) -> Option<Assigned> {
@@ -177,6 +200,28 @@ mod tests {
     }
 
     #[test]
+    fn a_customer_in_both_groups_is_refused_and_counted_and_not_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("assigned.csv");
+        std::fs::write(&path, "customer_id,group\nann,treated\nben,treated\nann,holdout\n")
+            .unwrap();
+        let refused = read_assignments(&path).unwrap_err().to_string();
+        let told =
+            "expected each customer to be treated or held out, got 1 customer in both groups";
+        assert!(refused.contains(told) && !refused.contains("ann"), "{refused}");
+    }
+
+    #[test]
+    fn keys_that_went_through_a_float_are_those_of_the_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("assigned.csv");
+        std::fs::write(&path, "customer_id,group\n371.0,treated\n,treated\n12.0,holdout\n")
+            .unwrap();
+        let customers = read_assignments(&path).unwrap().into_iter().map(|one| one.customer);
+        assert_eq!(customers.collect::<Vec<_>>(), ["371", "12"]);
+    }
+
+    #[test]
     fn orders_count_from_the_start_to_before_the_end_and_money_before_it_apart() {
         let day = |n: i64| Timestamp(0).plus_days(n);
         let paid = |n, value| Paid { at: day(n), value };
@@ -196,7 +241,7 @@ mod tests {
     fn assignments_are_read_and_another_word_is_named_with_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("who.csv");
-        std::fs::write(&path, "customer_id,group,segment\na,treated,x\nb,holdout,\na,holdout,x\n")
+        std::fs::write(&path, "customer_id,group,segment\na,treated,x\nb,holdout,\na,treated,y\n")
             .unwrap();
         let read = read_assignments(&path).unwrap();
         assert_eq!(read.len(), 2);

@@ -13,7 +13,8 @@ use super::pb::stream_audience_request::Audience as Asked;
 use super::served::{Counter, Served};
 use crate::audiences::{Audience, Chosen, Selection, select};
 use crate::campaigns::{
-    Assigned, Assignment, Comparison, Group, Interval, Judgement, Verdict, Window, judge, subject,
+    Assigned, Assignment, Comparison, Group, Interval, Judgement, Verdict, Window, distinct, judge,
+    subject,
 };
 use crate::error::{Error, Result};
 use crate::ids::ItemId;
@@ -58,9 +59,10 @@ impl AudienceService for Audiences {
     ) -> Result<Response<pb::EvaluateCampaignResponse>, Status> {
         let served = self.counter.served_or_not_yet()?;
         let request = request.into_inner();
-        let window = window(&request)?;
+        let randomised = request.randomised;
+        let (window, assignments) = campaign(&served.snapshot().contents, request)?;
         let generation = served.snapshot().manifest.generation;
-        let judged = aside(move || judged(&served, &request, &window)).await?;
+        let judged = aside(move || judged(&served, &assignments, randomised, &window)).await?;
         Ok(Response::new(judgement(judged, generation)))
     }
 }
@@ -151,7 +153,10 @@ fn member(contents: &Contents, chosen: &Chosen) -> pb::AudienceMember {
     }
 }
 
-fn window(request: &pb::EvaluateCampaignRequest) -> Result<Window> {
+fn campaign(
+    contents: &Contents,
+    request: pb::EvaluateCampaignRequest,
+) -> Result<(Window, Vec<Assignment>)> {
     let mut check = Check::default();
     if request.assignments.is_empty() {
         check.fail("assignments", "must name at least one customer");
@@ -170,29 +175,47 @@ fn window(request: &pb::EvaluateCampaignRequest) -> Result<Window> {
     if end <= start {
         check.fail("last_day", "must not be before first_day");
     }
+    if contents.timed && contents.now < start {
+        let last = contents.now;
+        check.fail("first_day", &format!("must not be after the last event, which is of {last}"));
+    }
     let before_days = if request.before_days == 0 { BEFORE_DAYS } else { request.before_days };
-    check.passed(Window { start, end, before_days })
+    let assignments = request.assignments.into_iter().map(|one| Assignment {
+        customer: one.customer_id,
+        assigned: if one.held_out { Assigned::HeldOut } else { Assigned::Treated },
+        segment: one.segment,
+    });
+    let assignments = distinct(assignments.collect());
+    if let Err(wrong) = &assignments {
+        check.fail("assignments", wrong);
+    }
+    check.passed((Window { start, end, before_days }, assignments.unwrap_or_default()))
 }
 
 fn judged(
     served: &Served,
-    request: &pb::EvaluateCampaignRequest,
+    assignments: &[Assignment],
+    randomised: bool,
     window: &Window,
 ) -> Result<Judgement, Error> {
     let Snapshot { customers, .. } = &served.snapshot();
-    let mut subjects = Vec::with_capacity(request.assignments.len());
-    let mut seen = std::collections::HashSet::new();
-    for one in request.assignments.iter().filter(|one| seen.insert(&one.customer_id)) {
-        let buyer = customers.profile(&one.customer_id)?.and_then(|profile| profile.buyer);
+    let mut subjects = Vec::with_capacity(assignments.len());
+    let mut is_known = false;
+    for assignment in assignments {
+        let profile = customers.profile(&assignment.customer)?;
+        is_known |= profile.is_some();
+        let buyer = profile.and_then(|profile| profile.buyer);
         let orders = buyer.map(|buyer| buyer.latest_orders).unwrap_or_default();
-        let assignment = Assignment {
-            customer: one.customer_id.clone(),
-            assigned: if one.held_out { Assigned::HeldOut } else { Assigned::Treated },
-            segment: one.segment.clone(),
-        };
-        subjects.push(subject(&assignment, &orders, window));
+        subjects.push(subject(assignment, &orders, window));
     }
-    Ok(judge(&subjects, request.randomised))
+    let mut check = Check::default();
+    if !is_known {
+        check.fail(
+            "assignments",
+            "must name customers of the events; none of these has ever been in them",
+        );
+    }
+    check.passed(judge(&subjects, randomised))
 }
 
 fn judgement(judged: Judgement, generation: u64) -> pb::EvaluateCampaignResponse {

@@ -193,9 +193,40 @@ async fn a_campaign_without_an_effect_has_no_winner_and_one_without_chance_no_ve
     let chosen = pb::EvaluateCampaignRequest { randomised: false, ..request.clone() };
     let chosen = client.evaluate_campaign(chosen).await.expect("judged").into_inner();
     assert_eq!(chosen.verdict(), Verdict::NotConclusive);
-    let backwards = pb::EvaluateCampaignRequest { last_day: "2024-01-01".into(), ..request };
-    let backwards = client.evaluate_campaign(backwards).await.expect_err("ends before it starts");
-    assert_eq!(backwards.code(), Code::InvalidArgument);
+    let twice = request.assignments.iter().chain([&request.assignments[0]]).cloned();
+    let twice = pb::EvaluateCampaignRequest { assignments: twice.collect(), ..request.clone() };
+    let twice = client.evaluate_campaign(twice).await.expect("judged").into_inner();
+    assert_eq!(twice.all.and_then(|all| all.held_out).expect("a side").customers, 40);
+    // What the command line refuses is refused here too, and names nobody.
+    let both = pb::Assignment { held_out: false, ..assignment(0) };
+    let both = request.assignments.iter().cloned().chain([both]).collect();
+    let strangers = vec![pb::Assignment { customer_id: "stranger".into(), ..assignment(0) }];
+    for (wrong, told) in [
+        (
+            pb::EvaluateCampaignRequest { last_day: "2024-01-01".into(), ..request.clone() },
+            "last_day",
+        ),
+        (
+            pb::EvaluateCampaignRequest {
+                first_day: "2030-01-01".into(),
+                last_day: "2030-01-31".into(),
+                ..request.clone()
+            },
+            "first_day: must not be after the last event",
+        ),
+        (
+            pb::EvaluateCampaignRequest { assignments: both, ..request.clone() },
+            "1 customer in both groups",
+        ),
+        (
+            pb::EvaluateCampaignRequest { assignments: strangers, ..request },
+            "must name customers of the events",
+        ),
+    ] {
+        let wrong = client.evaluate_campaign(wrong).await.expect_err("it is refused");
+        assert_eq!(wrong.code(), Code::InvalidArgument, "{wrong}");
+        assert!(wrong.message().contains(told), "{}", wrong.message());
+    }
     server.stop().await;
 }
 
