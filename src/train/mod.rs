@@ -177,8 +177,9 @@ pub fn train(
     let mut notes = [reading.notes, catalog.notes].concat();
     notes.extend(strangers.into_iter().chain(strange));
     if forgotten > 0 {
-        let events = counted(forgotten as u64, "event");
-        notes.push(format!("erasures: {events} of customers who asked to be forgotten left out"));
+        notes.push(format!(
+            "erasures: {forgotten} events of customers who asked to be forgotten are left out"
+        ));
     }
     notes.extend(learnt.notes());
     notes.extend(verdict.notes());

@@ -257,8 +257,8 @@ fn force_publishes_and_the_manifest_tells() {
 fn a_catalogue_that_lost_its_prices_its_keys_or_itself_is_told() {
     let place = shop();
     let catalog = place.path().join("goods.csv");
-    let publish = |prefix: &str, price: &str, with: bool| {
-        let rows: String = (0..ITEMS).map(|n| format!("{prefix}{n},{price}\n")).collect();
+    let publish = |prefix: &str, items: usize, price: &str, with: bool| {
+        let rows: String = (0..items).map(|n| format!("{prefix}{n},{price}\n")).collect();
         std::fs::write(&catalog, format!("item_id,price\n{rows}")).expect("it can be written");
         let mut input = read(&place.events(), with.then_some(&*catalog)).expect("readable");
         let known = ("c8".to_owned(), Default::default());
@@ -268,18 +268,21 @@ fn a_catalogue_that_lost_its_prices_its_keys_or_itself_is_told() {
         manifest.notes.join("\n")
     };
     says(
-        &publish("z", "2.50", true),
+        &publish("z", 20, "2.50", true),
         &[
-            "catalogue: 0 of its 120 items are in the events, which have 120",
+            "catalogue: 0 of its 20 items are in the events, which have 120",
             "customers: 1 of 2 in the table are in no event",
         ],
     );
-    assert!(!publish("i", "2.50", true).contains("catalogue"));
+    assert!(!publish("i", ITEMS, "2.50", true).contains("catalogue"));
     says(
-        &publish("i", "0", true),
+        &publish("i", ITEMS, "0", true),
         &["input: 0 of 120 items in the catalogue have a price above 0"],
     );
-    says(&publish("i", "0", false), &["input: there is no catalogue any more; it had 120 items"]);
+    says(
+        &publish("i", ITEMS, "0", false),
+        &["input: there is no catalogue any more; it had 120 items"],
+    );
 }
 
 #[test]

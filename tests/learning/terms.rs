@@ -264,7 +264,8 @@ fn what_is_launched_on_a_later_day_is_not_offered_before() {
     };
     let shelf = plain.with([launched(&first), launched("new0"), launched("i58")]);
     for (now, hidden) in [(NOW, 3), (day("2026-03-03T00:00:00Z"), 0), (Timestamp(0), 0)] {
-        let found = page(ITEMS + 1, Terms { shelf: Some(&shelf), now, ..Terms::default() });
+        let terms = Terms { shelf: Some(&shelf), now, allow_variants: true, ..Terms::default() };
+        let found = page(ITEMS + 1, terms);
         assert_eq!(found.ledger.dropped_for(Dropped::Hidden), hidden, "{now}");
         for key in [first.as_str(), "new0", "i58"] {
             assert_eq!(
