@@ -177,7 +177,7 @@ fn campaign(
     }
     if contents.timed && contents.now < start {
         let last = contents.now;
-        check.fail("first_day", &format!("must not be after the last event, which is of {last}"));
+        check.fail("first_day", format!("must not be after the last event, which is of {last}"));
     }
     let before_days = if request.before_days == 0 { BEFORE_DAYS } else { request.before_days };
     let assignments = request.assignments.into_iter().map(|one| Assignment {
