@@ -47,13 +47,17 @@ static SHOP: LazyLock<Contents> = LazyLock::new(|| {
         })
         .collect();
     let rules = |random: &mut fastrand::Rng| {
-        let rule =
-            |_| Rule { item: ItemId::new(random.usize(..ITEMS)), score: random.f32(), together: 3 };
+        let mut score = 1.0;
+        let rule = |_| {
+            score *= 0.9 + 0.1 * random.f32();
+            Rule { item: ItemId::new(random.usize(..ITEMS)), score, together: 3 }
+        };
         (0..50).map(rule).collect::<Vec<_>>()
     };
     let lists: Lists<Rule> = (0..ITEMS).map(|_| rules(&mut random)).collect();
     let bought =
-        Rules { groups: 1_000_000, item_groups: vec![100; ITEMS], lists, ..Rules::default() };
+        Rules { groups: 1_000_000, item_groups: vec![100; ITEMS], lists, ..Rules::default() }
+            .kept();
     let trends = Trends {
         ranking: (0..ITEMS).map(ItemId::new).collect(),
         share: vec![1.0 / ITEMS as f32; ITEMS],

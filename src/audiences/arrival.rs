@@ -66,15 +66,13 @@ fn by_sales(contents: &Contents, item: ItemId) -> FxHashMap<ItemId, f32> {
     let mut near: FxHashMap<ItemId, f32> = FxHashMap::default();
     let mut raise = |other: ItemId, by: f32| *near.entry(other).or_default() += by;
     for rules in [&contents.bought.lists, &contents.collected.lists] {
-        let most = rules.row(item.index()).first().map_or(1.0, |rule| rule.score);
-        rules.row(item.index()).iter().for_each(|rule| raise(rule.item, rule.score / most));
+        let row = rules.ranked().row(item.index());
+        row.iter().for_each(|(other, score)| raise(other, score / row.best()));
     }
-    for neighbour in contents.neighbours.row(item.index()) {
-        raise(neighbour.item, neighbour.cosine);
-    }
+    contents.neighbours.row(item.index()).iter().for_each(|(other, cosine)| raise(other, cosine));
     for (other, pulls) in contents.drawn.rows().enumerate() {
-        for pull in pulls.iter().filter(|pull| pull.item == item) {
-            raise(ItemId::new(other), 2.0 * pull.weight);
+        if let Some(weight) = pulls.of(item) {
+            raise(ItemId::new(other), 2.0 * weight);
         }
     }
     near.retain(|_, says| *says > 0.0);

@@ -44,6 +44,12 @@ pub struct Pull {
     pub weight: f32,
 }
 
+impl From<&Pull> for (ItemId, f32) {
+    fn from(pull: &Pull) -> Self {
+        (pull.item, pull.weight)
+    }
+}
+
 /// Tiles of this side: their product fits the cache, and few of them leave no thread idle.
 const SIDE: usize = 256;
 

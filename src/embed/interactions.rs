@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::FactorOptions;
+use super::ridge::turned;
 use crate::events::{Event, EventKind, EventLog};
 use crate::ids::ItemId;
 use crate::lists::Lists;
@@ -173,18 +174,7 @@ impl Interactions {
 
     /// Per item its rows with their weights, ascending.
     pub(super) fn by_item(&self) -> Lists<(u32, f32)> {
-        let mut next = vec![0usize; self.items + 1];
-        self.rows.entries().iter().for_each(|(item, _)| next[*item as usize + 1] += 1);
-        (1..next.len()).for_each(|i| next[i] += next[i - 1]);
-        let offsets = next.iter().map(|&offset| offset as u64).collect();
-        let mut entries = vec![(0u32, 0.0f32); self.pairs()];
-        for (row, pairs) in self.rows.rows().enumerate() {
-            for &(item, weight) in pairs {
-                entries[next[item as usize]] = (row as u32, weight);
-                next[item as usize] += 1;
-            }
-        }
-        Lists::from_parts(offsets, entries)
+        turned(&self.rows, self.items)
     }
 }
 
@@ -221,7 +211,7 @@ fn summed(rows: usize, triples: Vec<(u32, u32, f32)>) -> Lists<(u32, f32)> {
             }
         }
         entries[first_kept..kept].iter_mut().for_each(|(_, sum)| *sum = sum.min(MAX_WEIGHT));
-        offsets.push(kept as u64);
+        offsets.push(kept as u32);
         start = end;
     }
     entries.truncate(kept);

@@ -23,6 +23,12 @@ pub struct Neighbour {
     pub cosine: f32,
 }
 
+impl From<&Neighbour> for (ItemId, f32) {
+    fn from(near: &Neighbour) -> Self {
+        (near.item, near.cosine)
+    }
+}
+
 /// How neighbours are found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

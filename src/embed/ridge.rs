@@ -89,19 +89,12 @@ impl Lessons {
 }
 
 /// Per feature the rows that have it, ascending.
-fn turned(rows: &Lists<(u32, f32)>, width: usize) -> Lists<(u32, f32)> {
-    let mut next = vec![0u64; width + 1];
-    rows.entries().iter().for_each(|(feature, _)| next[*feature as usize + 1] += 1);
-    (1..next.len()).for_each(|i| next[i] += next[i - 1]);
-    let offsets = next.clone();
-    let mut entries = vec![(0u32, 0.0f32); rows.entries().len()];
-    for (number, row) in rows.rows().enumerate() {
-        for &(feature, x) in row {
-            entries[next[feature as usize] as usize] = (number as u32, x);
-            next[feature as usize] += 1;
-        }
-    }
-    Lists::from_parts(offsets, entries)
+pub(super) fn turned(rows: &Lists<(u32, f32)>, width: usize) -> Lists<(u32, f32)> {
+    let numbered = rows.rows().zip(0u32..);
+    let entries = numbered.flat_map(|(row, number)| {
+        row.iter().map(move |&(feature, x)| (feature as usize, (number, x)))
+    });
+    Lists::dealt(width, (0, 0.0), entries)
 }
 
 /// Row by row, out = Σ x · weight · vector over the entries of a list.

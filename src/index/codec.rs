@@ -1,15 +1,16 @@
 //! Bytes of what is stored: fixed-size entries, little endian, in blocks of many rows.
 
 use crate::customers::{Bought, Drawn, Due, EventKind, Foreseen, Glance, History, Profile};
-use crate::embed::{Neighbour, Pull, UnitVectors, Word};
+use crate::embed::{UnitVectors, Word};
 use crate::ids::{DenseId, ItemId};
 use crate::lists::Lists;
-use crate::rules::Rule;
 use crate::time::Timestamp;
 use crate::trends::{Riser, Seller};
 
-/// Rows (or numbers) per stored value: values of some hundred kilobytes load fastest.
+/// Rows per stored value: values of some hundred kilobytes load fastest.
 pub(super) const BLOCK: usize = 1024;
+/// Numbers per stored value.
+const NUMBERS: usize = 64 * BLOCK;
 
 /// Reads from the front of a byte string; `None` as soon as there is not enough of it.
 pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
@@ -34,6 +35,15 @@ impl Bytes<'_> {
 pub(super) trait Entry: Sized {
     fn put(&self, out: &mut Vec<u8>);
     fn get(bytes: &mut Bytes<'_>) -> Option<Self>;
+}
+
+impl Entry for u8 {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(*self);
+    }
+    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
+        bytes.take().map(|[byte]| byte)
+    }
 }
 
 impl Entry for u32 {
@@ -73,28 +83,6 @@ impl Entry for ItemId {
     }
 }
 
-impl Entry for Rule {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.item.put(out);
-        self.together.put(out);
-        self.score.put(out);
-    }
-    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
-        let (item, together, score) = (Entry::get(bytes)?, Entry::get(bytes)?, Entry::get(bytes)?);
-        Some(Self { item, together, score })
-    }
-}
-
-impl Entry for Neighbour {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.item.put(out);
-        self.cosine.put(out);
-    }
-    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
-        Some(Self { item: Entry::get(bytes)?, cosine: Entry::get(bytes)? })
-    }
-}
-
 impl Entry for Word {
     fn put(&self, out: &mut Vec<u8>) {
         self.number.put(out);
@@ -102,16 +90,6 @@ impl Entry for Word {
     }
     fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
         Some(Self { number: Entry::get(bytes)?, weight: Entry::get(bytes)? })
-    }
-}
-
-impl Entry for Pull {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.item.put(out);
-        self.weight.put(out);
-    }
-    fn get(bytes: &mut Bytes<'_>) -> Option<Self> {
-        Some(Self { item: Entry::get(bytes)?, weight: Entry::get(bytes)? })
     }
 }
 
@@ -231,9 +209,9 @@ impl Entry for Glance {
     }
 }
 
-/// `values` in blocks of [`BLOCK`].
+/// `values` in blocks of [`NUMBERS`].
 pub(super) fn vector_blocks<T: Entry>(values: &[T]) -> impl Iterator<Item = Vec<u8>> {
-    values.chunks(BLOCK).map(encode_row)
+    values.chunks(NUMBERS).map(encode_row)
 }
 
 /// The values of one block, appended.
@@ -475,11 +453,9 @@ mod tests {
     #[test]
     fn any_bytes_are_refused_or_read() {
         use crate::torment::torment;
-        let rules: Lists<Rule> =
-            [vec![Rule { item: ItemId::new(3), together: 7, score: 0.5 }; 2], Vec::new()]
-                .into_iter()
-                .collect();
-        let blocks: Vec<Vec<u8>> = list_blocks(&rules).collect();
+        let seller = Seller { item: ItemId::new(3), count: 7, score: 0.5 };
+        let sellers: Lists<Seller> = [vec![seller; 2], Vec::new()].into_iter().collect();
+        let blocks: Vec<Vec<u8>> = list_blocks(&sellers).collect();
         let history = encode_history(&History::default());
         let profile = encode_profile(&profile(&[1, 2, 3, 4, 5], "brand", 0.5, 7));
         let samples = [
@@ -495,15 +471,14 @@ mod tests {
                 assert_eq!(encode_history(history).len(), summed.len());
             }
             let mut lists = Lists::new();
-            let block = read_list_block::<Rule>(bytes, &mut lists);
+            let block = read_list_block::<Seller>(bytes, &mut lists);
             assert!(lists.entries().len() <= bytes.len());
             let mut directions = (0, Vec::new());
             let of_directions = read_direction_block(bytes, &mut directions);
-            let vector = read_vector_block::<Neighbour>(bytes, &mut Vec::new());
+            let vector = read_vector_block::<f32>(bytes, &mut Vec::new());
             let _ = decode_history(bytes); // its checksum is not right, most likely
             let _ = read_list_block::<Riser>(bytes, &mut Lists::new());
-            let _ = read_list_block::<Seller>(bytes, &mut Lists::new());
-            let _ = read_list_block::<Pull>(bytes, &mut Lists::new());
+            let _ = read_list_block::<Word>(bytes, &mut Lists::new());
             let _ = read_list_block::<u32>(bytes, &mut Lists::new());
             let of_profile = decode_profile(&summed).is_some();
             let _ = (of_directions, vector);
@@ -565,8 +540,8 @@ mod tests {
         fn arbitrary_bytes_are_refused_or_read_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode_history(&bytes);
             let _ = decode_profile(&with_checksum(bytes.clone()));
-            let _ = read_list_block::<Rule>(&bytes, &mut Lists::new());
-            let _ = read_vector_block::<Neighbour>(&bytes, &mut Vec::new());
+            let _ = read_list_block::<Seller>(&bytes, &mut Lists::new());
+            let _ = read_vector_block::<u8>(&bytes, &mut Vec::new());
             let mut directions = (3, vec![1, 2, 3]);
             if read_direction_block(&bytes, &mut directions).is_some() {
                 prop_assert_eq!(directions.0, 3);

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use crate::catalog::{CategoryTree, Item, Near, Shelf};
 use crate::customers::{Cadence, Interests, Recurrence};
-use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors, Word, nearest};
+use crate::embed::{ContentModel, UnitVectors, Word, nearest};
 use crate::ids::{Interner, ItemId};
-use crate::lists::Lists;
+use crate::lists::{Lists, Ranked};
 use crate::rank::Forest;
 use crate::rules::longer::{LeftSides, LongRule};
 use crate::rules::visits::Visits;
-use crate::rules::{Rule, Rules};
+use crate::rules::{RuleLists, Rules};
 use crate::time::Timestamp;
 use crate::trends::{Hot, Trends};
 
@@ -33,17 +33,17 @@ pub struct Contents {
     /// The categories that these span.
     pub categories: CategoryTree,
     /// Bought in the same basket.
-    pub bought: Rules,
+    pub bought: Rules<RuleLists>,
     /// Bought by the same customer, at any time.
-    pub collected: Rules,
+    pub collected: Rules<RuleLists>,
     /// What an item in an order speaks for.
-    pub called: Lists<Pull>,
+    pub called: Ranked,
     /// What an item in a customer's past speaks for.
-    pub drawn: Lists<Pull>,
+    pub drawn: Ranked,
     /// Looked at in the same visit.
-    pub viewed: Rules,
+    pub viewed: Rules<RuleLists>,
     /// Looked at after it in the same visit, with the visits that did.
-    pub next: Lists<Rule>,
+    pub next: RuleLists,
     /// Visits as they were, newest first.
     pub visits: Visits,
     /// Per item, its latest visits beside all of them; see [`Onward`](crate::rules::onward::Onward).
@@ -51,7 +51,7 @@ pub struct Contents {
     /// Rules with several items on the left, the strongest first.
     pub longer: Vec<LongRule>,
     /// Close in the embedding space.
-    pub neighbours: Lists<Neighbour>,
+    pub neighbours: Ranked,
     /// Where each item is in the embedding space: from who wanted it, or where hardly anybody did, from what
     /// the catalogue says of it.
     pub vectors: UnitVectors,
@@ -60,7 +60,7 @@ pub struct Contents {
     /// The title of each item, word by word.
     pub words: Lists<Word>,
     /// Close in the embedding space, and new in the shop.
-    pub arrivals: Lists<Neighbour>,
+    pub arrivals: Ranked,
     /// What sells.
     pub trends: Trends,
     /// How soon people come back for it.

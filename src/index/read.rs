@@ -14,13 +14,13 @@ use super::opened::Opened;
 use super::{Contents, Index, Manifest, SLED};
 use crate::catalog::Item;
 use crate::customers::{Demand, DueCurve, Interests, Recurrence};
-use crate::embed::{ContentModel, Neighbour, Pull, UnitVectors, Word};
+use crate::embed::{ContentModel, UnitVectors, Word};
 use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
-use crate::lists::Lists;
+use crate::lists::{Lists, Ranked};
 use crate::rules::longer::LongRule;
 use crate::rules::visits::Visits;
-use crate::rules::{Rule, Rules};
+use crate::rules::{RuleLists, Rules};
 use crate::time::Timestamp;
 use crate::trends::{Hot, Riser, Seller, Window};
 
@@ -103,7 +103,7 @@ impl Index {
 /// Memory for customers' values, bytes.
 const CACHE_BYTES: u64 = 64 << 20;
 /// sled is opened once more after so many bytes.
-const MUCH: u64 = 128 << 20;
+const MUCH: u64 = 32 << 20;
 
 /// sled, opened on one generation.
 #[derive(Debug)]
@@ -130,8 +130,8 @@ impl Trees {
 
     /// The same, opened once more if much was read: sled holds on to large values far beyond its cache.
     fn relieved(self) -> Result<Self> {
-        if self.read.into_inner() < MUCH {
-            return Ok(Self { read: AtomicU64::new(0), ..self });
+        if self.read.load(Ordering::Relaxed) < MUCH {
+            return Ok(self);
         }
         let opened = self.opened.again(&self.directory, CACHE_BYTES)?;
         Ok(Self { opened, read: AtomicU64::new(0), ..self })
@@ -224,22 +224,20 @@ impl Loader<'_> {
     }
 
     fn neighbours(&self, contents: &mut Contents) -> Result<()> {
-        let count = contents.len();
-        contents.neighbours =
-            self.lists("neighbours", count, |n: &Neighbour| n.item.index() < count)?;
+        contents.neighbours = self.ranked("neighbours", contents.len())?;
         Ok(())
     }
 
     fn pulls(&self, contents: &mut Contents) -> Result<()> {
         let count = contents.len();
-        contents.called = self.lists("called", count, |pull: &Pull| pull.item.index() < count)?;
-        contents.drawn = self.lists("drawn", count, |pull: &Pull| pull.item.index() < count)?;
+        contents.called = self.ranked("called", count)?;
+        contents.drawn = self.ranked("drawn", count)?;
         Ok(())
     }
 
     fn visits(&self, contents: &mut Contents) -> Result<()> {
         let count = contents.len();
-        contents.next = self.lists("next", count, |rule: &Rule| rule.item.index() < count)?;
+        contents.next = self.rule_lists("next", count)?;
         contents.freshness = self.vector_of("visits.freshness", count)?;
         let sessions = self.any_lists("visits.sessions")?;
         let postings = self.any_lists("visits.postings")?;
@@ -308,8 +306,7 @@ impl Loader<'_> {
             .and_then(|card| ContentModel::from_parts(card, &floats))
             .ok_or_else(|| self.trees.damaged("content.card"))?;
         contents.words = self.lists("words", count, |word: &Word| word.weight > 0.0)?;
-        contents.arrivals =
-            self.lists("arrivals", count, |n: &Neighbour| n.item.index() < count)?;
+        contents.arrivals = self.ranked("arrivals", count)?;
         Ok(())
     }
 
@@ -369,13 +366,31 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn rules(&self, name: &str, count: usize) -> Result<Rules> {
+    fn rules(&self, name: &str, count: usize) -> Result<Rules<RuleLists>> {
         Ok(Rules {
             groups: self.vector_of(&format!("{name}.groups"), 1)?[0],
             item_groups: self.vector_of(&format!("{name}.item_groups"), count)?,
-            lists: self.lists(name, count, |rule: &Rule| rule.item.index() < count)?,
+            lists: self.rule_lists(name, count)?,
             ..Rules::default()
         })
+    }
+
+    fn rule_lists(&self, name: &str, count: usize) -> Result<RuleLists> {
+        let ranked = self.ranked(name, count)?;
+        let together = self.vector(&format!("{name}.together"))?;
+        let many: Vec<u32> = self.vector(&format!("{name}.many"))?;
+        let (many, rest) = many.as_chunks::<3>();
+        let lists = RuleLists::from_parts(ranked, together, many.to_vec());
+        lists.filter(|_| rest.is_empty()).ok_or_else(|| self.trees.damaged(name))
+    }
+
+    /// A list for each of some items, at most all.
+    fn ranked(&self, name: &str, count: usize) -> Result<Ranked> {
+        let best = self.vector(&format!("{name}.best"))?;
+        let entries: Lists<u32> = self.any_lists(name)?;
+        Ranked::from_parts(count, best, entries)
+            .filter(|ranked| ranked.len() <= count)
+            .ok_or_else(|| self.trees.damaged(name))
     }
 
     fn longer(&self, count: usize) -> Result<Vec<LongRule>> {

@@ -23,7 +23,8 @@ use crate::customers::{Clientele, History, Profile};
 use crate::error::{Error, Result};
 use crate::fault;
 use crate::ids::{CustomerId, Interner};
-use crate::lists::Lists;
+use crate::lists::{Lists, Ranked};
+use crate::rules::RuleLists;
 use crate::trends::Window;
 
 /// What the trainer says of a generation, for its manifest.
@@ -297,13 +298,13 @@ impl TreeWriter<'_> {
         self.blocks("items", item_blocks(contents))?;
         debug_assert_eq!(keys.len(), items.len());
         for (name, rules) in [("bought", bought), ("collected", collected), ("viewed", viewed)] {
-            self.lists(name, &rules.lists)?;
+            self.rules(name, &rules.lists)?;
             self.vector(&format!("{name}.item_groups"), &rules.item_groups)?;
             self.vector(&format!("{name}.groups"), &[rules.groups])?;
         }
-        self.lists("called", &contents.called)?;
-        self.lists("drawn", &contents.drawn)?;
-        self.lists("next", &contents.next)?;
+        self.ranked("called", &contents.called)?;
+        self.ranked("drawn", &contents.drawn)?;
+        self.rules("next", &contents.next)?;
         self.lists("visits.sessions", visits.sessions())?;
         self.lists("visits.postings", visits.postings())?;
         self.vector("visits.held_by", visits.held_by())?;
@@ -322,7 +323,7 @@ impl TreeWriter<'_> {
         let rest =
             contents.longer.iter().map(|r| [r.right.index() as u32, r.together, r.left_groups]);
         self.vector("longer.rest", &rest.flatten().collect::<Vec<u32>>())?;
-        self.lists("neighbours", &contents.neighbours)?;
+        self.ranked("neighbours", &contents.neighbours)?;
         self.embedding(contents)?;
         self.vector("trends.recent_buyers", &trends.recent_buyers)?;
         self.vector("trends.share", &trends.share)?;
@@ -366,7 +367,7 @@ impl TreeWriter<'_> {
         self.entries("content.card", std::iter::once((b"card".to_vec(), card)))?;
         self.vector("content.floats", &floats)?;
         self.lists("words", &contents.words)?;
-        self.lists("arrivals", &contents.arrivals)
+        self.ranked("arrivals", &contents.arrivals)
     }
 
     fn customers(&mut self, people: &People<'_>) -> sled::Result<()> {
@@ -384,6 +385,17 @@ impl TreeWriter<'_> {
         self.entries("profiles", profiles.map(encoded))?;
         let all = serde_json::to_vec(people.clientele).expect("a clientele has string keys only");
         self.entries("clientele", std::iter::once((b"all".to_vec(), with_checksum(all))))
+    }
+
+    fn rules(&mut self, name: &str, rules: &RuleLists) -> sled::Result<()> {
+        self.ranked(name, rules.ranked())?;
+        self.vector(&format!("{name}.together"), rules.together())?;
+        self.vector(&format!("{name}.many"), rules.many().as_flattened())
+    }
+
+    fn ranked(&mut self, name: &str, ranked: &Ranked) -> sled::Result<()> {
+        self.vector(&format!("{name}.best"), ranked.best())?;
+        self.lists(name, ranked.entries())
     }
 
     fn lists<T: Entry>(&mut self, name: &str, lists: &Lists<T>) -> sled::Result<()> {

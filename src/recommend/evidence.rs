@@ -3,10 +3,10 @@
 use super::blend::Source;
 use super::reason;
 use crate::customers::EventKind;
-use crate::embed::Pull;
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
-use crate::rules::Rule;
+use crate::lists::Ranked;
+use crate::rules::RuleLists;
 use crate::time::Timestamp;
 use crate::trends::Window;
 
@@ -87,32 +87,26 @@ impl Evidence {
     /// What the source's list for `with` says of an item that stands in it.
     pub(super) fn in_list(contents: &Contents, source: Source, with: ItemId, item: ItemId) -> Self {
         let Contents { bought, collected, viewed, next, called, drawn, neighbours, .. } = contents;
-        let together = |rules: &[Rule]| found(rules, |rule| rule.item == item).together;
-        let weight = |pulls: &[Pull]| found(pulls, |pull| pull.item == item).weight;
+        let together =
+            |rules: &RuleLists| rules.row(with.index()).together_with(item).expect(STANDS_THERE);
+        let score = |list: &Ranked| list.row(with.index()).of(item).expect(STANDS_THERE);
         let alternative = || is_alternative(contents, with, item);
-        let row = with.index();
         match source {
-            Source::Bought => Self::Bought { with, together: together(bought.lists.row(row)) },
-            Source::Collected => {
-                Self::Collected { with, together: together(collected.lists.row(row)) }
-            }
+            Source::Bought => Self::Bought { with, together: together(&bought.lists) },
+            Source::Collected => Self::Collected { with, together: together(&collected.lists) },
             Source::Viewed => {
-                let together = together(viewed.lists.row(row));
+                let together = together(&viewed.lists);
                 Self::Viewed { with, together, alternative: alternative() }
             }
             Source::Next => {
-                let together = together(next.row(row));
+                let together = together(next);
                 Self::Next { with, together, alternative: alternative() }
             }
-            Source::Called => {
-                Self::Called { by: with, weight: weight(called.row(row)), in_orders: true }
-            }
-            Source::Drawn => {
-                Self::Called { by: with, weight: weight(drawn.row(row)), in_orders: false }
-            }
+            Source::Called => Self::Called { by: with, weight: score(called), in_orders: true },
+            Source::Drawn => Self::Called { by: with, weight: score(drawn), in_orders: false },
             Source::Similar => {
-                let near = found(neighbours.row(row), |near| near.item == item);
-                Self::Similar { to: with, cosine: near.cosine, alternative: alternative() }
+                let cosine = score(neighbours);
+                Self::Similar { to: with, cosine, alternative: alternative() }
             }
             other => unreachable!("{other:?} has no list for each item"),
         }
@@ -150,10 +144,7 @@ impl Evidence {
     }
 }
 
-/// The entry of a list for which `is_it` holds.
-fn found<T>(list: &[T], is_it: impl Fn(&T) -> bool) -> &T {
-    list.iter().find(|entry| is_it(entry)).expect("what a list proposed stands in it")
-}
+const STANDS_THERE: &str = "what a list proposed stands in it";
 
 /// Whether the item is of the same category as another, and not bought with it more often than by chance.
 pub(super) fn is_alternative(contents: &Contents, with: ItemId, item: ItemId) -> bool {
@@ -168,6 +159,5 @@ pub(super) fn same_category(contents: &Contents, a: ItemId, b: ItemId) -> Option
 
 /// In how many orders the two are; 0 if no more often than by chance.
 pub(super) fn orders_with(contents: &Contents, with: ItemId, item: ItemId) -> u32 {
-    let rules = contents.bought.lists.row(with.index());
-    rules.iter().find(|rule| rule.item == item).map_or(0, |rule| rule.together)
+    contents.bought.lists.row(with.index()).together_with(item).unwrap_or(0)
 }

@@ -7,12 +7,9 @@ use super::line::{Line, is_far};
 use super::ranking::Scored;
 use super::sieve::{Condition, Sieves};
 use super::terms::{Dropped, Ledger};
-use crate::customers::Foreseen;
-use crate::embed::{Neighbour, Pull};
 use crate::ids::ItemId;
 use crate::index::Contents;
-use crate::lists;
-use crate::rules::Rule;
+use crate::lists::RankedRow;
 use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch};
 
 /// Of the lists of many items, what a source says less loudly than a tenth of what it says most loudly is not read.
@@ -72,41 +69,6 @@ pub(super) enum Origin {
     List(Source, ItemId),
     /// All that there is to say.
     Told(Evidence),
-}
-
-/// An entry of a source's list: an item, and what the source says of it.
-pub(super) trait Said: Copy {
-    fn said(&self) -> (ItemId, f32);
-}
-
-impl Said for Rule {
-    fn said(&self) -> (ItemId, f32) {
-        (self.item, self.score)
-    }
-}
-
-impl Said for Pull {
-    fn said(&self) -> (ItemId, f32) {
-        (self.item, self.weight)
-    }
-}
-
-impl Said for Neighbour {
-    fn said(&self) -> (ItemId, f32) {
-        (self.item, self.cosine)
-    }
-}
-
-impl Said for Foreseen {
-    fn said(&self) -> (ItemId, f32) {
-        (self.item, self.weight)
-    }
-}
-
-impl Said for (ItemId, f32) {
-    fn said(&self) -> (ItemId, f32) {
-        *self
-    }
 }
 
 /// Memory that one thread reuses for all its answers: which slot an item has, and the slots in use.
@@ -329,7 +291,7 @@ impl<'a> Pool<'a> {
 
     /// Notes which new arrivals are close to a seed.
     pub(super) fn add_arrivals(&mut self, like: ItemId, weight: f32) {
-        let trained = self.contents.arrivals.row(like.index()).iter().map(|n| (n.item, n.cosine));
+        let trained = self.contents.arrivals.row(like.index()).iter();
         let since = self.gate.shelf.arrivals_close_to(like).iter().copied();
         let arrival = |(item, cosine)| Arrival { item, says: weight * cosine, like, cosine };
         self.scratch.arrivals.extend(trained.chain(since).map(arrival));
@@ -351,9 +313,8 @@ impl<'a> Pool<'a> {
     }
 
     /// The same for a row of a list: as many of its entries as are read.
-    pub(super) fn admit_row(&mut self, source: Source, row: &[Rule], weight: f32) {
-        let read = self.heard(source, row, weight);
-        row[..read].iter().for_each(|rule| self.admit(rule.item));
+    pub(super) fn admit_row(&mut self, source: Source, row: RankedRow<'_>, weight: f32) {
+        self.heard(source, row, weight).iter().for_each(|(item, _)| self.admit(item));
     }
 
     /// Marks those of the items that are candidates, so that [`Pool::is_marked`] answers at once.
@@ -372,52 +333,61 @@ impl<'a> Pool<'a> {
 
     /// Adds to what the source says of the item; the largest contribution is remembered as the evidence.
     pub(super) fn add(&mut self, source: Source, item: ItemId, says: f32, evidence: Evidence) {
-        self.add_row(source, Origin::Told(evidence), &[(item, says)], 1.0);
+        self.add_each(source, Origin::Told(evidence), std::iter::once((item, says)));
     }
 
     /// The same for a row of a list, its loudest first: as many of its entries as are read, times a weight.
     #[inline]
-    pub(super) fn add_row<T: Said>(
+    pub(super) fn add_row(
         &mut self,
         source: Source,
         origin: Origin,
-        row: &[T],
+        row: RankedRow<'_>,
         weight: f32,
+    ) {
+        let heard = self.heard(source, row, weight).iter();
+        self.add_each(source, origin, heard.map(|(item, says)| (item, weight * says)));
+    }
+
+    /// The same for some items, each with what the source says of it.
+    #[inline]
+    pub(super) fn add_each(
+        &mut self,
+        source: Source,
+        origin: Origin,
+        items: impl ExactSizeIterator<Item = (ItemId, f32)>,
     ) {
         let origin = self.origin(origin);
         let counts = self.weights[source as usize];
-        let row = &row[..self.heard(source, row, weight)];
-        self.scratch.make_room(row.len());
-        let Scratch { places, slots, items, used, .. } = &mut *self.scratch;
-        let (places, slots, items) = (&mut places[..], &mut slots[..], &mut items[..]);
+        self.scratch.make_room(items.len());
+        let Scratch { places, slots, items: owners, used, .. } = &mut *self.scratch;
+        let (places, slots, owners) = (&mut places[..], &mut slots[..], &mut owners[..]);
         let mut count = *used;
-        for (item, says) in row.iter().map(T::said) {
+        for (item, says) in items {
             let place = taken(places, &mut count, item);
-            items[place] = item;
-            slots[place].add(source, weight * says, counts, origin);
+            owners[place] = item;
+            slots[place].add(source, says, counts, origin);
         }
         *used = count;
     }
 
     /// Fetches what will be read of a row, and hears how loud its first entry is. Of several rows, all are looked
     /// ahead at before any is read.
-    pub(super) fn look_ahead<T: Said>(&mut self, source: Source, row: &[T], weight: f32) {
-        let Some((_, says)) = row.first().map(T::said) else { return };
+    pub(super) fn look_ahead(&mut self, source: Source, row: RankedRow<'_>, weight: f32) {
         let loudest = &mut self.loudest[source as usize];
-        *loudest = loudest.max(weight * says);
+        *loudest = loudest.max(weight * row.best());
         let least = self.audible * *loudest;
-        let ahead = lists::cache_lines(&row[..row.len().min(self.depth)]);
-        let is_heard = |entry: &&T| weight * std::hint::black_box(*entry).said().1 >= least;
-        ahead.take_while(is_heard).for_each(drop);
+        let is_heard = |says: &f32| weight * std::hint::black_box(*says) >= least;
+        row.first(self.depth).cache_lines().take_while(is_heard).for_each(drop);
     }
 
-    /// How many entries of a row are read.
+    /// The entries of a row that are read.
     #[inline]
-    fn heard<T: Said>(&mut self, source: Source, row: &[T], weight: f32) -> usize {
-        let within = &row[..row.len().min(self.depth)];
+    fn heard<'r>(&mut self, source: Source, row: RankedRow<'r>, weight: f32) -> RankedRow<'r> {
+        let within = row.first(self.depth);
         let least = self.audible * self.loudest[source as usize];
-        let heard = within.partition_point(|entry| weight * entry.said().1 >= least);
-        self.missed |= heard < within.len();
+        let heard = within.at_least(least / weight);
+        self.missed |= heard.len() < within.len();
         heard
     }
 
@@ -431,7 +401,7 @@ impl<'a> Pool<'a> {
     pub(super) fn add_onward(&mut self, clicks: &[ItemId]) {
         let Some(&after) = clicks.first() else { return };
         let Contents { visits, next, freshness, .. } = self.contents;
-        let onward = Onward { visits, followers: next, trend: freshness };
+        let onward = Onward { visits, followers: next.ranked(), trend: freshness };
         let mut scratch = std::mem::take(&mut self.scratch.onward);
         onward.score(clicks, &OnwardOptions::default(), &mut scratch, |click| {
             let evidence = match click.again {

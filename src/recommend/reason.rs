@@ -6,7 +6,7 @@ use super::evidence::{Evidence, orders_with};
 use crate::customers::{Bought, EventKind, History};
 use crate::ids::{CategoryId, ItemId};
 use crate::index::Contents;
-use crate::rules::{self, Rules};
+use crate::rules::{self, RuleLists, Rules};
 use crate::time::Timestamp;
 
 /// One reason, with its evidence.
@@ -220,7 +220,7 @@ pub struct Association {
 }
 
 impl Association {
-    fn of(rules: &Rules, together: u32, from: ItemId, to: ItemId) -> Self {
+    fn of(rules: &Rules<RuleLists>, together: u32, from: ItemId, to: ItemId) -> Self {
         let n = |item: ItemId| rules.item_groups[item.index()].max(together);
         Self::counted(together, n(from), n(to), rules.groups)
     }
@@ -375,9 +375,9 @@ fn called(contents: &Contents, item: ItemId, by: ItemId, weight: f32, in_orders:
         true => bought_together(contents, by, item),
         false => {
             let rules = contents.collected.lists.row(by.index());
-            rules.iter().find(|rule| rule.item == item).map(|rule| Reason::SameCustomers {
+            rules.together_with(item).map(|together| Reason::SameCustomers {
                 with: by,
-                counted: Association::of(&contents.collected, rule.together, by, item),
+                counted: Association::of(&contents.collected, together, by, item),
             })
         }
     };

@@ -131,8 +131,8 @@ impl<'s, 'a> Seating<'s, 'a> {
             (Question::Related { item }, _) => {
                 let asked = pool.gate.shelf.get(item);
                 for item in asked.map_or_else(Vec::new, |item| sources::spokesmen(pool, item)) {
-                    let bought_with = pool.contents.bought.lists.row(item.index());
-                    pool.mark(bought_with.iter().map(|rule| rule.item));
+                    let bought_with = pool.contents.bought.lists.ranked().row(item.index());
+                    pool.mark(bought_with.iter().map(|(item, _)| item));
                 }
                 let side = |item| match (pool.is_marked(item), pool.is_viewed_with(item)) {
                     (true, _) => Side::One,

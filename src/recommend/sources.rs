@@ -7,8 +7,7 @@ use super::terms::{Dropped, Effort};
 use crate::customers::{Bought, History};
 use crate::ids::ItemId;
 use crate::index::Contents;
-use crate::lists::Lists;
-use crate::rules::Rule;
+use crate::lists::Ranked;
 
 /// An item that stands for what is wanted, and how much it counts.
 type Seed = (ItemId, f32);
@@ -193,7 +192,9 @@ fn drawn(pool: &mut Pool<'_>, history: &History) {
 /// no need to read on.
 fn foreseen(pool: &mut Pool<'_>, history: &History) {
     if pool.listens_to(Source::Foreseen) {
-        pool.add_row(Source::Foreseen, Origin::Told(Evidence::Foreseen), &history.foreseen, 1.0);
+        let foreseen = history.foreseen.iter().take(pool.depth);
+        let says = foreseen.map(|foreseen| (foreseen.item, foreseen.weight));
+        pool.add_each(Source::Foreseen, Origin::Told(Evidence::Foreseen), says);
     }
 }
 
@@ -219,13 +220,13 @@ fn propose_beside_pulls(pool: &mut Pool<'_>, (with, weight): Seed) {
 }
 
 /// The sources that are rules.
-fn rules_of(contents: &Contents) -> [(Source, &Lists<Rule>); 4] {
+fn rules_of(contents: &Contents) -> [(Source, &Ranked); 4] {
     let Contents { bought, collected, viewed, next, .. } = contents;
     [
-        (Source::Bought, &bought.lists),
-        (Source::Collected, &collected.lists),
-        (Source::Viewed, &viewed.lists),
-        (Source::Next, next),
+        (Source::Bought, bought.lists.ranked()),
+        (Source::Collected, collected.lists.ranked()),
+        (Source::Viewed, viewed.lists.ranked()),
+        (Source::Next, next.ranked()),
     ]
 }
 
@@ -239,7 +240,7 @@ fn block_substitutes(pool: &mut Pool<'_>, with: ItemId) {
     let orders_of = |item: ItemId| f64::from(contents.bought.item_groups[item.index()]);
     let visits = f64::from(contents.viewed.item_groups[with.index()].max(1));
     let orders_per_visit = (orders_of(with) / visits).min(1.0);
-    for rule in contents.viewed.lists.row(with.index()) {
+    for rule in contents.viewed.lists.row(with.index()).iter() {
         let occasions = f64::from(rule.together) * orders_per_visit;
         let is_other = || same_category(contents, with, rule.item) == Some(false);
         if occasions >= TELLING && !is_other() && orders_with(contents, with, rule.item) == 0 {
@@ -250,10 +251,10 @@ fn block_substitutes(pool: &mut Pool<'_>, with: ItemId) {
         return;
     }
     let orders = f64::from(contents.bought.groups.max(1));
-    for near in contents.neighbours.row(with.index()) {
-        let by_chance = orders_of(with) * orders_of(near.item) / orders;
-        if by_chance >= TELLING && is_alternative(contents, with, near.item) {
-            pool.block(near.item, Dropped::Substitute);
+    for (near, _) in contents.neighbours.row(with.index()).iter() {
+        let by_chance = orders_of(with) * orders_of(near) / orders;
+        if by_chance >= TELLING && is_alternative(contents, with, near) {
+            pool.block(near, Dropped::Substitute);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::customers::EventKind;
 use crate::error::counted;
 use crate::ids::ItemId;
 use crate::index::Contents;
-use crate::rules::Rules;
+use crate::rules::{RuleLists, Rules};
 
 impl Reason {
     /// The reason in words, for people. Never names a customer.
@@ -173,7 +173,7 @@ enum Voters {
 
 impl Voters {
     fn of(contents: &Contents) -> Self {
-        let any = |rules: &Rules| rules.groups > 0 || rules.left_out_groups > 0;
+        let any = |rules: &Rules<RuleLists>| rules.groups > 0 || rules.left_out_groups > 0;
         match (any(&contents.bought), any(&contents.collected)) {
             (false, _) => Self::Visitors,
             (true, false) => Self::Orders,

@@ -12,6 +12,7 @@ mod cosine;
 mod count;
 mod gate;
 mod groups;
+mod kept;
 pub mod longer;
 mod measures;
 pub mod next;
@@ -30,6 +31,7 @@ pub use cosine::{Shared, cosines};
 pub use count::{GroupIndex, count};
 pub use gate::Gate;
 pub use groups::Groups;
+pub use kept::{RuleLists, RuleRow};
 pub use measures::{confidence, leverage, lift, llr, p_value, support};
 
 /// How rules are counted, gated and ranked.
@@ -85,15 +87,15 @@ pub struct Rule {
     pub score: f32,
 }
 
-/// All rules of one kind of groups.
+/// All rules of one kind of groups: as they were counted, or as [`RuleLists`] keeps them for answers.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rules {
+pub struct Rules<L = Lists<Rule>> {
     /// How many groups were counted (N).
     pub groups: u32,
     /// Per item, in how many groups it is (n_a), votes of one customer clipped.
     pub item_groups: Vec<u32>,
     /// Per item, its rules: best score first, then by id.
-    pub lists: Lists<Rule>,
+    pub lists: L,
     /// What the significance gate did.
     pub gate: Gate,
     /// Groups left out because they are larger than [`RuleOptions::max_group_items`].

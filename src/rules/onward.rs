@@ -7,10 +7,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Rule;
 use super::visits::{VisitOptions, VisitScratch, Visits};
 use crate::ids::ItemId;
-use crate::lists::Lists;
+use crate::lists::Ranked;
 
 /// Sessions of more items than this go with too much to say anything.
 const LONGEST_SESSION: usize = 30;
@@ -69,7 +68,7 @@ pub struct Onward<'a> {
     /// Sessions as they were.
     pub visits: &'a Visits,
     /// Per item what follows it, best first, as [`count_next`](super::next::count_next) gives it.
-    pub followers: &'a Lists<Rule>,
+    pub followers: &'a Ranked,
     /// Per item how it stands now beside usual, > 0: the sessions that hold it, newer ones weighing more
     /// (halved every two days, say) plus ½, over all that hold it. Beyond its end: 1.
     pub trend: &'a [f32],
@@ -185,10 +184,9 @@ impl Onward<'_> {
 
     fn add_followers(&self, last: ItemId, options: &OnwardOptions, scratch: &mut OnwardScratch) {
         let followers = self.followers.row(last.index());
-        let Some(most) = followers.first().map(|rule| rule.score) else { return };
         let items = scratch.found.parts.len();
-        for rule in followers.iter().filter(|rule| rule.item.index() < items) {
-            scratch.found.part(rule.item).sum += options.followers * rule.score / most;
+        for (item, score) in followers.iter().filter(|(item, _)| item.index() < items) {
+            scratch.found.part(item).sum += options.followers * score / followers.best();
         }
     }
 
@@ -245,6 +243,7 @@ impl Found {
 mod tests {
     use super::*;
     use crate::events::Sessions;
+    use crate::rules::RuleLists;
     use crate::rules::next::{NextOptions, count_next};
     use proptest::prelude::*;
 
@@ -255,8 +254,8 @@ mod tests {
             at: vec![],
         };
         let visits = Visits::new(&log, 9, &options.visits);
-        let followers = count_next(&log, 9, &NextOptions::default());
-        let onward = Onward { visits: &visits, followers: &followers, trend: &[] };
+        let followers = RuleLists::of(&count_next(&log, 9, &NextOptions::default()));
+        let onward = Onward { visits: &visits, followers: followers.ranked(), trend: &[] };
         let clicks: Vec<ItemId> = clicks.iter().rev().map(|&i| ItemId::new(i)).collect();
         let mut scratch = OnwardScratch::default();
         let mut ask = || {

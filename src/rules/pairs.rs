@@ -134,19 +134,19 @@ fn ranked(groups: &Lists<ItemId>, ranks: &[u32]) -> Lists<u32> {
 /// Each thread writes the lists of its own ranks and reads all groups: reading in a row is cheap, and
 /// writing all over is not.
 fn invert(rows: &Lists<u32>, lengths: &[u32], order: &[u32]) -> Lists<u32> {
-    let all: u64 = lengths.iter().map(|&length| u64::from(length)).sum();
-    let share = (all / rayon::current_num_threads() as u64).max(1);
-    let mut offsets = vec![0u64];
-    offsets.extend(lengths.iter().scan(0, |sum, &length| {
-        *sum += u64::from(length);
+    let mut offsets = vec![0u32];
+    offsets.extend(lengths.iter().scan(0u32, |sum, &length| {
+        *sum = sum.checked_add(length).expect("fewer than 2^32 entries");
         Some(*sum)
     }));
+    let all = offsets[lengths.len()];
+    let share = (all / rayon::current_num_threads() as u32).max(1);
     let mut entries = vec![0u32; all as usize];
     let mut rest = entries.as_mut_slice();
     let mut parts = Vec::new();
     let mut first = 0;
     while first < lengths.len() {
-        let end = offsets.partition_point(|&at| at < offsets[first] + share);
+        let end = offsets.partition_point(|&at| at - offsets[first].min(at) < share);
         let end = end.clamp(first + 1, lengths.len());
         let (own, others) = rest.split_at_mut((offsets[end] - offsets[first]) as usize);
         parts.push((first..end, own));

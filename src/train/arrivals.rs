@@ -5,10 +5,10 @@
 //! stay as they are but for the items placed.
 
 use super::{Learnt, TrainOptions};
-use crate::embed::{ContentModel, Neighbour, neighbours_among};
+use crate::embed::{ContentModel, neighbours_among};
 use crate::ids::ItemId;
 use crate::index::Contents;
-use crate::lists::Lists;
+use crate::lists::Ranked;
 
 /// An item that so many have touched is recommended for what they did, however new it is.
 const SPEAKS_FOR_ITSELF: u32 = 10;
@@ -32,8 +32,8 @@ pub(super) fn place(learnt: &mut Learnt, options: &TrainOptions) {
         .filter(|&id| is_new(contents, id, options) && is_little_known(id))
         .collect();
     let per_item = options.arrivals_per_item;
-    contents.arrivals =
-        neighbours_among(&contents.vectors, &all, &new, per_item, &options.neighbours);
+    let arrivals = neighbours_among(&contents.vectors, &all, &new, per_item, &options.neighbours);
+    contents.arrivals = Ranked::of(contents.len(), &arrivals);
 }
 
 /// Puts the item where the catalogue says it belongs; false if it does not say.
@@ -58,12 +58,13 @@ fn set_neighbours(
     let per_item = options.neighbours_per_item;
     let found = neighbours_among(&contents.vectors, placed, trained, per_item, &options.neighbours);
     let mut found = placed.iter().zip(found.rows()).peekable();
-    let before = contents.neighbours.rows().enumerate();
-    let rows = before.map(|(index, before)| match found.next_if(|(id, _)| id.index() == index) {
-        Some((_, row)) => row.iter().copied(),
-        None => before.iter().copied(),
-    });
-    let neighbours: Lists<Neighbour> = rows.collect();
+    let mut neighbours = Ranked::new(contents.len());
+    for index in 0..contents.len() {
+        match found.next_if(|(id, _)| id.index() == index) {
+            Some((_, row)) => neighbours.push(row.iter().map(From::from)),
+            None => neighbours.push(contents.neighbours.row(index).iter()),
+        }
+    }
     contents.neighbours = neighbours;
 }
 

@@ -5,7 +5,7 @@ use super::tune::{A_LITTLE, figure};
 use super::{Rehearsal, cases};
 use crate::index::Contents;
 use crate::recommend::{Kind, Weights};
-use crate::rules::{GroupIndex, Groups, RuleOptions, Rules};
+use crate::rules::{GroupIndex, Groups, RuleLists, RuleOptions, Rules};
 
 /// (size, source, target) of [`RuleOptions`] that are tried.
 const TRIED: [(f64, f64, f64); 6] = [
@@ -47,7 +47,7 @@ fn choose(
     options: &RuleOptions,
     asked: &[(Kind, Metric)],
     weights: &Weights,
-    place: impl Fn(&mut Contents) -> &mut Rules,
+    place: impl Fn(&mut Contents) -> &mut Rules<RuleLists>,
 ) -> RuleOptions {
     let asked = asked.iter().filter(|(kind, _)| cases(rehearsals, *kind) > 0);
     let asked: Vec<&(Kind, Metric)> = asked.collect();
@@ -58,11 +58,11 @@ fn choose(
     let counted = rehearsals.iter().zip(groups);
     let counted = counted.map(|(r, groups)| GroupIndex::new(groups, r.learnt.contents.len(), most));
     let indices: Vec<GroupIndex<'_>> = counted.collect();
-    let mut best: Option<(f64, RuleOptions, Vec<Rules>)> = None;
+    let mut best: Option<(f64, RuleOptions, Vec<Rules<RuleLists>>)> = None;
     for (size, source, target) in TRIED {
         let tried = RuleOptions { size, source, target, ..options.clone() };
         for (rehearsal, index) in rehearsals.iter_mut().zip(&indices) {
-            *place(&mut rehearsal.learnt.contents) = index.rules(&tried);
+            *place(&mut rehearsal.learnt.contents) = index.rules(&tried).kept();
         }
         // The figures of different questions are of different size: their product weighs them alike.
         let figures = asked

@@ -40,8 +40,7 @@ pub(super) fn lines(
     cases: &[Cases],
 ) -> Vec<String> {
     let mut lines = Vec::new();
-    let bought_rules = learnt.contents.bought.lists.entries();
-    if bought_rules.is_empty() {
+    if learnt.contents.bought.lists.count() == 0 {
         lines.push(no_rules(orders));
     }
     let purchases = || log.events.iter().filter(|event| event.kind == EventKind::Purchase);

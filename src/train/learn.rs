@@ -19,10 +19,11 @@ use crate::embed::{
 use crate::events::{Baskets, EventLog, Sessions, baskets, sessions};
 use crate::ids::{CustomerId, ItemId};
 use crate::index::Contents;
+use crate::lists::Ranked;
 use crate::recommend::Blend;
 use crate::rules::onward::OnwardOptions;
 use crate::rules::visits::Visits;
-use crate::rules::{self, Groups, RuleOptions, Rules};
+use crate::rules::{self, Groups, RuleLists, RuleOptions, Rules};
 use crate::time::Timestamp;
 use crate::trends::{self, Hot};
 
@@ -83,11 +84,11 @@ pub(super) fn learn_for(
     let orders = Groups::from_baskets(&baskets);
 
     watch("counting what is bought together");
-    let bought = rules::count(&orders, count, &options.bought);
+    let bought = rules::count(&orders, count, &options.bought).kept();
     let collected = collected(&orders, log, count, &options.collected);
     watch("counting what is looked at together");
-    let viewed = rules::count(&Groups::from_sessions(&sessions), count, &options.viewed);
-    let next = rules::next::count_next(&sessions, count, &options.next);
+    let viewed = rules::count(&Groups::from_sessions(&sessions), count, &options.viewed).kept();
+    let next = RuleLists::of(&rules::next::count_next(&sessions, count, &options.next));
     let visits = Visits::new(&sessions, count, &OnwardOptions::default().visits);
     let freshness = freshness(&sessions, count, now);
     watch("mining longer rules");
@@ -104,6 +105,7 @@ pub(super) fn learn_for(
         Some(asked) => neighbours_of(&factors.items, |i| asked.items.contains(&i), per_item, how),
         None => neighbours(&factors.items, per_item, how),
     };
+    let neighbours = Ranked::of(count, &neighbours);
     let (touched, vectors) = (interactions.touched(), UnitVectors::from(&factors.items));
     drop((interactions, factors));
 
@@ -205,11 +207,16 @@ fn freshness(sessions: &Sessions, count: usize, now: Timestamp) -> Vec<f32> {
 }
 
 /// Rules over customers; none in a shop that knows no customers.
-fn collected(orders: &Groups, log: &EventLog, count: usize, options: &RuleOptions) -> Rules {
+fn collected(
+    orders: &Groups,
+    log: &EventLog,
+    count: usize,
+    options: &RuleOptions,
+) -> Rules<RuleLists> {
     if log.customers.is_empty() {
         return Rules { item_groups: vec![0; count], ..Rules::default() };
     }
-    rules::count(&orders.one_per_customer(), count, options)
+    rules::count(&orders.one_per_customer(), count, options).kept()
 }
 
 impl Learnt {
@@ -229,7 +236,7 @@ impl Learnt {
         let Contents {
             items, bought, collected, viewed, next, longer, neighbours, arrivals, ..
         } = &self.contents;
-        let entries = |rules: &Rules| rules.lists.entries().len() as u64;
+        let entries = |rules: &Rules<RuleLists>| rules.lists.count() as u64;
         let counts: [(&str, u64); 13] = [
             ("items", items.len() as u64),
             ("customers", log.customers.len() as u64),
@@ -239,10 +246,10 @@ impl Learnt {
             ("bought_together", entries(bought)),
             ("same_customers", entries(collected)),
             ("viewed_together", entries(viewed)),
-            ("viewed_next", next.entries().len() as u64),
+            ("viewed_next", next.count() as u64),
             ("longer_rules", longer.len() as u64),
-            ("neighbours", neighbours.entries().len() as u64),
-            ("arrivals", arrivals.entries().len() as u64),
+            ("neighbours", neighbours.count() as u64),
+            ("arrivals", arrivals.count() as u64),
             ("baskets_left_out", u64::from(bought.left_out_groups)),
         ];
         counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()

@@ -6,8 +6,8 @@ use super::trials::Metric;
 use super::tune::{A_LITTLE, figure};
 use super::{Learnt, Rehearsal, TrainOptions, cases};
 use crate::customers::{Drawn, History};
-use crate::embed::{Ease, EaseOptions, Holders, Pull};
-use crate::lists::Lists;
+use crate::embed::{Ease, EaseOptions, Holders};
+use crate::lists::Ranked;
 use crate::recommend::{Kind, Weights};
 use crate::rules::Groups;
 
@@ -41,13 +41,13 @@ pub(super) fn none(options: &TrainOptions) -> TrainOptions {
 /// Learns `called` from the orders; none of what was there before is left.
 pub(super) fn call(learnt: &mut Learnt, orders: &Groups, options: &EaseOptions) {
     let ease = Ease::of_sets(orders.items(), learnt.contents.len(), options);
-    learnt.contents.called = ease.pulls(options.per_item);
+    learnt.contents.called = Ranked::of(learnt.contents.len(), &ease.pulls(options.per_item));
 }
 
 /// Learns `drawn` from the customers, between items and from each customer's whole past.
 pub(super) fn draw(learnt: &mut Learnt, pasts: &Groups, options: &EaseOptions) {
     let ease = Ease::of_sets(pasts.items(), learnt.contents.len(), options);
-    learnt.contents.drawn = ease.pulls(options.per_item);
+    learnt.contents.drawn = Ranked::of(learnt.contents.len(), &ease.pulls(options.per_item));
     let holders = Holders::from(&ease);
     drop(ease);
     let timely: Vec<f32> =
@@ -76,7 +76,7 @@ struct Tuning {
 /// What one try leaves in a rehearsal.
 #[derive(Default)]
 struct Pulls {
-    between_items: Lists<Pull>,
+    between_items: Ranked,
     of_pasts: Vec<Vec<Drawn>>,
 }
 

@@ -38,7 +38,7 @@ static SHOP: LazyLock<Contents> = LazyLock::new(|| {
     contents.keys = Arc::new(keys);
     contents.items = Arc::new((0..ALL).map(item).collect());
     contents.bought =
-        Rules { groups: 1_000, item_groups: vec![10; ALL], lists, ..Rules::default() };
+        Rules { groups: 1_000, item_groups: vec![10; ALL], lists, ..Rules::default() }.kept();
     contents.viewed = Rules { item_groups: vec![0; ALL], ..Rules::default() };
     contents.trends = Trends { momentum: vec![1.0; ALL], ..Trends::default() };
     contents.finish()

@@ -182,7 +182,7 @@ fn what_is_bought_with_an_item_more_often_than_by_chance_is_no_substitute_of_it(
             .iter()
             .map(|recommended| recommended.item)
             .collect();
-        for rule in contents.bought.lists.row(item.index()) {
+        for rule in contents.bought.lists.row(item.index()).iter() {
             let may_be = shelf.absence(rule.item).is_none() && shelf.group(rule.item).is_none();
             assert!(!may_be || offered.contains(&rule.item), "{asked}: {rule:?} is kept out");
             beside += usize::from(may_be);

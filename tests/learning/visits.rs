@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use cartwright::events::{EventLog, ReadOptions, Sessions, read, sessions};
 use cartwright::ids::ItemId;
+use cartwright::rules::RuleLists;
 use cartwright::rules::next::{NextOptions, count_next};
 use cartwright::rules::onward::{Onward, OnwardOptions, OnwardScratch};
 use cartwright::rules::visits::{VisitOptions, VisitScratch, Visits};
@@ -92,7 +93,7 @@ fn all_that_sessions_tell_together_foretells_better() {
     let options = OnwardOptions::default();
     let visits = Visits::new(&before, log.items.len(), &options.visits);
     let steps = NextOptions { steps: 3, ..NextOptions::default() };
-    let followers = count_next(&before, log.items.len(), &steps);
+    let followers = RuleLists::of(&count_next(&before, log.items.len(), &steps));
     let mut trend = vec![0.5f32; log.items.len()];
     let now = before.at.last().copied().unwrap_or_default();
     for (row, at) in before.items.rows().zip(&before.at) {
@@ -103,7 +104,7 @@ fn all_that_sessions_tell_together_foretells_better() {
         items.iter().for_each(|item| trend[item.index()] += weight);
     }
     trend.iter_mut().zip(visits.held_by()).for_each(|(t, &n)| *t /= n.max(1) as f32);
-    let onward = Onward { visits: &visits, followers: &followers, trend: &trend };
+    let onward = Onward { visits: &visits, followers: followers.ranked(), trend: &trend };
     let known = after.items.rows().map(|row| {
         row.iter().copied().filter(|item| visits.held_by()[item.index()] > 0).collect::<Vec<_>>()
     });

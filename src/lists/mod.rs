@@ -1,11 +1,17 @@
 //! One short list per dense id, all in one flat array.
 
+mod ranked;
+
 use std::ops::Range;
 
+pub use ranked::{Ranked, RankedRow};
+
 /// `lists.row(i)` is the list of the id with index `i`; memory is one entry array and one offset per row.
+///
+/// Panics at the 2^32nd entry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lists<T> {
-    offsets: Vec<u64>,
+    offsets: Vec<u32>,
     entries: Vec<T>,
 }
 
@@ -29,7 +35,7 @@ impl<T> Lists<T> {
     }
 
     /// No rows yet, in the room of these two, which must be empty.
-    pub(crate) fn within(mut offsets: Vec<u64>, entries: Vec<T>) -> Self {
+    pub(crate) fn within(mut offsets: Vec<u32>, entries: Vec<T>) -> Self {
         debug_assert!(offsets.is_empty() && entries.is_empty());
         offsets.push(0);
         Self { offsets, entries }
@@ -38,9 +44,9 @@ impl<T> Lists<T> {
     /// Rows end to end: row i is what lies between offsets i and i + 1.
     ///
     /// Panics unless the offsets ascend from 0 to the number of entries.
-    pub fn from_parts(offsets: Vec<u64>, entries: Vec<T>) -> Self {
+    pub fn from_parts(offsets: Vec<u32>, entries: Vec<T>) -> Self {
         let spans_all =
-            offsets.first() == Some(&0) && offsets.last() == Some(&(entries.len() as u64));
+            offsets.first() == Some(&0) && offsets.last() == Some(&offset(entries.len()));
         assert!(spans_all && offsets.is_sorted(), "offsets ascend over all entries");
         Self { offsets, entries }
     }
@@ -53,10 +59,10 @@ impl<T> Lists<T> {
     where
         T: Copy,
     {
-        let mut offsets = vec![0u64; count + 1];
+        let mut offsets = vec![0u32; count + 1];
         entries.clone().for_each(|(row, _)| offsets[row + 1] += 1);
         for row in 0..count {
-            offsets[row + 1] += offsets[row];
+            offsets[row + 1] = offsets[row + 1].checked_add(offsets[row]).expect(FEWER);
         }
         let mut dealt = vec![any; offsets[count] as usize];
         let mut next = offsets.clone();
@@ -70,7 +76,7 @@ impl<T> Lists<T> {
     /// Appends the next row.
     pub fn push(&mut self, row: impl IntoIterator<Item = T>) {
         self.entries.extend(row);
-        self.offsets.push(self.entries.len() as u64);
+        self.offsets.push(offset(self.entries.len()));
     }
 
     /// How many rows there are.
@@ -99,7 +105,7 @@ impl<T> Lists<T> {
     }
 
     /// All rows, in order.
-    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[T]> {
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[T]> + Clone {
         self.offsets.windows(2).map(|span| &self.entries[span[0] as usize..span[1] as usize])
     }
 
@@ -114,19 +120,18 @@ impl<T> Lists<T> {
     }
 }
 
+const FEWER: &str = "fewer than 2^32 entries";
+
+fn offset(entries: usize) -> u32 {
+    u32::try_from(entries).expect(FEWER)
+}
+
 impl<T, Row: IntoIterator<Item = T>> FromIterator<Row> for Lists<T> {
     fn from_iter<Rows: IntoIterator<Item = Row>>(rows: Rows) -> Self {
         let mut lists = Self::new();
         rows.into_iter().for_each(|row| lists.push(row));
         lists
     }
-}
-
-/// An entry of each line of the cache that a row fills. Memory fetches many rows at once faster than one after the
-/// other, so who is about to walk along some has a look at these of all first.
-pub fn cache_lines<T>(row: &[T]) -> impl Iterator<Item = &T> {
-    const CACHE_LINE: usize = 64;
-    row.iter().step_by((CACHE_LINE / size_of::<T>()).max(1))
 }
 
 #[cfg(test)]
