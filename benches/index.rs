@@ -14,9 +14,10 @@
 //! system clearing fresh pages, so room is made once for as much as the manifest says (lists that grow touch three
 //! times as many), and sled, which keeps every large value that it has read however small its cache, is opened
 //! anew between them; transparent huge pages took 6.3 s instead of 3.6: 3.5 to 4.0 s and 2.3 GB, 1.6 of them entries of
-//! 8 and 12 bytes. With 4 and 5 it is 2.4 to 2.9 s, 4.5 s where the disk is read first, and 1.30 GB, 1.20 once some
-//! thousand answers have made the allocator tidy up; 1.14 are the index's own (with `MIMALLOC_PURGE_DELAY=0`), of them
-//! 0.7 the entries and 0.28 the items. Values of 64 rows instead of 1,024 took 2.1 GB: sled holds on to small ones too.
+//! 8 and 12 bytes. With 4 and 5 it was 1.30 GB. Since items are kept in columns alone it is 2.5 s, 3.9 s where the disk
+//! is read first, and 1.13 to 1.17 GB, 1.08 once some thousand answers have made the allocator tidy up; 1.02 are the
+//! index's own (with `MIMALLOC_PURGE_DELAY=0`), of them 0.7 the entries. Values of 64 rows instead of 1,024 took 2.1 GB
+//! (at 4 and 5 bytes an entry): sled holds on to small ones too.
 //! An answer costs two to three times what it does among 10,000 items: what it touches is in none of the caches.
 
 #![allow(clippy::print_stdout, reason = "a bench reports on stdout")]
@@ -103,7 +104,7 @@ fn contents(items: usize) -> cartwright::Result<Contents> {
         .map(|item| Item { title: Some(format!("Item {item}")), ..Item::default() })
         .collect();
     let zone = jiff::tz::TimeZone::UTC;
-    let mut contents = learn(&log, named, &zone, &TrainOptions::default(), &mut |_| {}).contents;
+    let mut contents = learn(&log, &named, &zone, &TrainOptions::default(), &mut |_| {}).contents;
 
     let mut random = fastrand::Rng::with_seed(3);
     let mut listed = move || {

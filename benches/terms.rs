@@ -64,9 +64,7 @@ static SHOP: LazyLock<Contents> = LazyLock::new(|| {
         momentum: vec![1.0; ITEMS],
         ..Trends::default()
     };
-    let (keys, items) = (Arc::new(keys), Arc::new(items));
-    let mut contents = Contents::default();
-    (contents.keys, contents.items) = (keys, items);
+    let mut contents = Contents::of(Arc::new(keys), &items);
     (contents.bought, contents.trends) = (bought, trends);
     contents.finish()
 });

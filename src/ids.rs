@@ -96,22 +96,56 @@ dense_id! {
     GroupId
 }
 
-/// Gives out dense ids in order of first sight, and remembers the keys.
-///
-/// All keys lie end to end in one text, and the table holds ids alone: some 16 bytes a key and the key.
+/// Texts end to end in one: some 8 bytes a text and the text.
+#[derive(Clone, Debug, Default)]
+pub struct Strings {
+    all: String,
+    ends: Vec<usize>,
+}
+
+impl Strings {
+    /// Adds one behind the others.
+    pub fn push(&mut self, text: &str) {
+        self.all.push_str(text);
+        self.ends.push(self.all.len());
+    }
+
+    /// The one at position `index`.
+    ///
+    /// Panics where there is none.
+    pub fn get(&self, index: usize) -> &str {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.all[start..self.ends[index]]
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        (0..self.len()).map(|index| self.get(index))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+}
+
+/// Gives out dense ids in order of first sight, and remembers the keys: some 16 bytes a key and the key.
 #[derive(Clone, Debug)]
 pub struct Interner<Id> {
-    text: String,
-    /// Where each key ends in the text.
-    ends: Vec<usize>,
+    keys: Strings,
     table: HashTable<u32>,
     id: std::marker::PhantomData<Id>,
 }
 
 impl<Id> Default for Interner<Id> {
     fn default() -> Self {
-        let (text, ends, table) = (String::new(), Vec::new(), HashTable::new());
-        Self { text, ends, table, id: std::marker::PhantomData }
+        let (keys, table) = (Strings::default(), HashTable::new());
+        Self { keys, table, id: std::marker::PhantomData }
     }
 }
 
@@ -123,34 +157,33 @@ impl<Id: DenseId> Interner<Id> {
 
     /// The id of `key`, made now if it is new.
     pub fn intern(&mut self, key: &str) -> Id {
-        let Self { text, ends, table, .. } = self;
-        let same = |&index: &u32| nth(text, ends, index as usize) == key;
-        let hash_of = |&index: &u32| hash(nth(text, ends, index as usize));
+        let Self { keys, table, .. } = self;
+        let same = |&index: &u32| keys.get(index as usize) == key;
+        let hash_of = |&index: &u32| hash(keys.get(index as usize));
         let vacant = match table.entry(hash(key), same, hash_of) {
             Entry::Occupied(known) => return Id::new(*known.get() as usize),
             Entry::Vacant(vacant) => vacant,
         };
-        let index = ends.len();
+        let index = keys.len();
         vacant.insert(u32::try_from(index).expect("fewer than 2^32 keys"));
-        text.push_str(key);
-        ends.push(text.len());
+        keys.push(key);
         Id::new(index)
     }
 
     /// The id of a key seen before.
     pub fn get(&self, key: &str) -> Option<Id> {
-        let same = |&index: &u32| nth(&self.text, &self.ends, index as usize) == key;
+        let same = |&index: &u32| self.keys.get(index as usize) == key;
         self.table.find(hash(key), same).map(|&index| Id::new(index as usize))
     }
 
     /// The shop's key of `id`.
     pub fn key(&self, id: Id) -> &str {
-        nth(&self.text, &self.ends, id.index())
+        self.keys.get(id.index())
     }
 
     /// All keys in the order of their ids.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
-        (0..self.ends.len()).map(|index| nth(&self.text, &self.ends, index))
+        self.keys.iter()
     }
 
     /// The first `count` keys, under the same ids.
@@ -164,19 +197,13 @@ impl<Id: DenseId> Interner<Id> {
 
     /// How many keys there are; ids run from 0 to one less.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.keys.len()
     }
 
     /// True while nothing was interned.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.keys.is_empty()
     }
-}
-
-/// The key at position `index`.
-fn nth<'a>(text: &'a str, ends: &[usize], index: usize) -> &'a str {
-    let start = if index == 0 { 0 } else { ends[index - 1] };
-    &text[start..ends[index]]
 }
 
 fn hash(key: &str) -> u64 {

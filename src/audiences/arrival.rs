@@ -23,7 +23,7 @@ pub(super) struct Newcomers {
 
 impl Newcomers {
     pub(super) fn of(contents: &Contents, clientele: &Clientele, new: &[ItemId]) -> Self {
-        let likeness = Likeness::new(&contents.items, &contents.categories);
+        let likeness = Likeness::of_shelf(&contents.shelf, &contents.categories);
         let kin = |&item: &ItemId| {
             let sold = contents.bought.item_groups.get(item.index()).copied().unwrap_or(0) as f32;
             let mut kin = likeness.kin(item);
@@ -84,6 +84,7 @@ mod tests {
     use super::*;
     use crate::catalog::Item;
     use crate::customers::{Bought, Glance};
+    use crate::ids::Interner;
 
     fn bought(item: usize) -> Bought {
         let never = Bought::never(ItemId::new(item), Timestamp(0));
@@ -102,7 +103,9 @@ mod tests {
             item("blue tea pot", "Kitchen"),
             item("garden hose", "Garden"),
         ];
-        let contents = Contents { items: items.into(), ..Contents::default() }.finish();
+        let mut keys = Interner::default();
+        (0..items.len()).for_each(|item| _ = keys.intern(&item.to_string()));
+        let contents = Contents::of(keys.into(), &items).finish();
         let newcomers = Newcomers::of(&contents, &Clientele::default(), &[ItemId::new(0)]);
         let past = |items: &[usize]| History {
             bought: items.iter().copied().map(bought).collect(),

@@ -137,7 +137,7 @@ impl<'a> Picker<'a> {
 
     fn arrival(&self, newcomers: &Newcomers, items: &[ItemId], history: &History) -> Option<Pick> {
         let (score, because) = newcomers.called_by(history)?;
-        let reason = format!("bought {}", self.contents.title(because));
+        let reason = format!("bought {}", self.contents.shelf.title(because));
         Some(plain(score, &reason, items.to_vec()))
     }
 
@@ -167,7 +167,7 @@ impl<'a> Picker<'a> {
         let score = fresh * (0.1 + buyer.map_or(0.0, comes_back));
         let place = if first.kind == EventKind::Cart { "in the cart" } else { "on the wish list" };
         let days = now.days_since(first.at).floor();
-        let reason = format!("{} {place} for {days} days", self.contents.title(first.item));
+        let reason = format!("{} {place} for {days} days", self.contents.shelf.title(first.item));
         Some(plain(score, &reason, wanted.iter().take(ITEMS).map(|g| g.item).collect()))
     }
 
@@ -177,7 +177,7 @@ impl<'a> Picker<'a> {
         let first = due.first()?;
         let reason = format!(
             "{} usually every {:.0} days, last {:.0} days ago",
-            self.contents.title(first.item),
+            self.contents.shelf.title(first.item),
             first.usual_days,
             first.days_since,
         );

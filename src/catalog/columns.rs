@@ -6,6 +6,7 @@ use super::fields::number;
 use super::shelf::CHUNK;
 use super::{Absence, Item, Listing};
 use crate::ids::{DenseId, Interner};
+use crate::time::Timestamp;
 
 /// Texts that many items share, by number.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +64,10 @@ impl Texts {
 /// No text, or no item.
 const NONE: u32 = u32::MAX;
 
-/// The columns of up to [`CHUNK`] items.
+/// No launch.
+const NEVER: Timestamp = Timestamp(i64::MIN);
+
+/// The columns of up to [`CHUNK`] items: all that is said of them but their titles.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chunk {
     /// The version of the shelf that changed it last.
@@ -71,6 +75,7 @@ pub(super) struct Chunk {
     state: Vec<State>,
     price: Vec<f64>,
     cost: Vec<f64>,
+    launched: Vec<Timestamp>,
     brand: Vec<u32>,
     category: Vec<u32>,
     group: Vec<u32>,
@@ -105,6 +110,7 @@ impl Chunk {
         self.state.push(State::default());
         self.price.push(f64::NAN);
         self.cost.push(f64::NAN);
+        self.launched.push(NEVER);
         for column in [&mut self.brand, &mut self.category, &mut self.group] {
             column.push(NONE);
         }
@@ -138,11 +144,11 @@ impl Chunk {
             State { absence: sold_out.then_some(Absence::SoldOut), in_stock: item.in_stock };
         self.price[place] = item.price.unwrap_or(f64::NAN);
         self.cost[place] = item.cost.unwrap_or(f64::NAN);
+        self.launched[place] = item.launched_at.unwrap_or(NEVER);
         let mut text = |text: Option<&str>| text.map_or(NONE, |text| texts.number(text));
         self.brand[place] = text(item.brand.as_deref());
         self.group[place] = text(item.group_id.as_deref());
-        let path = (!item.category.is_empty()).then(|| item.category.join(" > "));
-        self.category[place] = text(path.as_deref());
+        self.category[place] = text(item.path().as_deref());
         for column in &mut self.attributes {
             (column.texts[place], column.numbers[place]) = (NONE, f64::NAN);
         }
@@ -179,6 +185,10 @@ impl Chunk {
 
     pub(super) fn cost(&self, place: usize) -> Option<f64> {
         some(self.cost[place])
+    }
+
+    pub(super) fn launched(&self, place: usize) -> Option<Timestamp> {
+        Some(self.launched[place]).filter(|&launched| launched != NEVER)
     }
 
     pub(super) fn brand(&self, place: usize) -> Option<u32> {

@@ -1,8 +1,10 @@
 //! The fields of an item, as filters name and read them: the fixed ones, and whatever else the catalogue has.
 
+use std::collections::BTreeMap;
+
 use super::Item;
 use super::columns::Chunk;
-use super::shelf::{CHUNK, Shelf};
+use super::shelf::Shelf;
 use crate::filter::{FieldId, Row, Schema, Type};
 use crate::ids::{DenseId, Interner, ItemId};
 use crate::time::Timestamp;
@@ -30,12 +32,6 @@ impl DenseId for Attribute {
 }
 
 impl Attributes {
-    pub(super) fn of(items: &[Item]) -> Self {
-        let mut attributes = Self::default();
-        items.iter().for_each(|item| attributes.add(item));
-        attributes
-    }
-
     /// A column that has been numeric until tonight stays so: what is no number in it is unknown.
     pub(super) fn add(&mut self, item: &Item) {
         for (name, value) in &item.attributes {
@@ -138,7 +134,18 @@ pub struct ShelfRow<'a> {
 
 impl ShelfRow<'_> {
     fn at(&self) -> (&Chunk, usize) {
-        (&self.shelf.chunks[self.item.index() / CHUNK], self.item.index() % CHUNK)
+        self.shelf.at(self.item)
+    }
+
+    /// What the columns beside the fixed ones say, by their names.
+    pub(super) fn attributes(&self) -> BTreeMap<String, String> {
+        let (chunk, place) = self.at();
+        let names = self.shelf.attributes.names.keys().enumerate();
+        let told = names.filter_map(|(column, name)| Some((name, chunk.text(column, place)?)));
+        told.filter_map(|(name, text)| {
+            Some((name.to_owned(), self.shelf.texts.get(text)?.to_owned()))
+        })
+        .collect()
     }
 }
 
@@ -160,8 +167,8 @@ impl Row for ShelfRow<'_> {
         let texts = &self.shelf.texts;
         match Field::of(field) {
             Some(Field::ItemId) => Some(self.shelf.key(self.item)),
-            Some(Field::Title) => self.shelf.item(self.item).title.as_deref(),
-            Some(Field::Brand) => texts.get(chunk.brand(place)?),
+            Some(Field::Title) => self.shelf.told_title(self.item),
+            Some(Field::Brand) => self.shelf.brand(self.item),
             Some(Field::GroupId) => texts.get(chunk.group(place)?),
             Some(_) => None,
             None => texts.get(chunk.text(field.0 as usize - Field::ALL.len(), place)?),
@@ -177,16 +184,15 @@ impl Row for ShelfRow<'_> {
     }
 
     fn path(&self, field: FieldId) -> Option<&str> {
-        let (chunk, place) = self.at();
         match Field::of(field)? {
-            Field::Category => self.shelf.texts.get(chunk.category(place)?),
+            Field::Category => self.shelf.path(self.item),
             _ => None,
         }
     }
 
     fn day(&self, field: FieldId) -> Option<Timestamp> {
         match Field::of(field)? {
-            Field::LaunchedAt => self.shelf.item(self.item).launched_at,
+            Field::LaunchedAt => self.shelf.launched_at(self.item),
             _ => None,
         }
     }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use fields::ShelfRow;
 pub use listing::{Absence, Listing};
-pub use shelf::{CHUNK, Change, Near, Shelf};
+pub use shelf::{CHUNK, Change, Near, Shelf, ShelfBuilder};
 pub use tree::CategoryTree;
 
 use crate::time::Timestamp;
@@ -46,6 +46,16 @@ pub struct Item {
     /// Every other column, by its name in the file.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
+}
+
+/// Stands between the levels of a category's path.
+const BELOW: &str = " > ";
+
+impl Item {
+    /// The full path of its category, `a > b > c`, if it has one.
+    pub fn path(&self) -> Option<String> {
+        (!self.category.is_empty()).then(|| self.category.join(BELOW))
+    }
 }
 
 /// All items of the shop, by their keys.

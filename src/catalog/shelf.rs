@@ -12,9 +12,9 @@ use rustc_hash::FxHashMap;
 
 use super::columns::{Chunk, Texts};
 use super::fields::{Attributes, Field};
-use super::{Absence, Item, Listing};
+use super::{Absence, BELOW, Item, Listing};
 use crate::filter::{FieldId, Row};
-use crate::ids::{Interner, ItemId};
+use crate::ids::{Interner, ItemId, Strings};
 use crate::time::Timestamp;
 
 /// Items per chunk.
@@ -27,7 +27,8 @@ pub type Near = Vec<(ItemId, f32)>;
 #[derive(Clone, Default)]
 pub struct Shelf {
     keys: Arc<Interner<ItemId>>,
-    items: Arc<Vec<Item>>,
+    /// As of last night; empty where there is none.
+    titles: Arc<Strings>,
     pub(super) chunks: Vec<Arc<Chunk>>,
     /// A bit per item: it can't be offered. Answers ask this of thousands of items.
     absent: Arc<Vec<u64>>,
@@ -70,6 +71,67 @@ impl fmt::Debug for Shelf {
     }
 }
 
+/// A shelf that is being filled, item by item in the order of their ids.
+#[derive(Debug, Default)]
+pub struct ShelfBuilder {
+    titles: Strings,
+    chunks: Vec<Chunk>,
+    absent: Vec<u64>,
+    has_groups: bool,
+    latest_launch: Timestamp,
+    texts: Texts,
+    attributes: Attributes,
+}
+
+impl ShelfBuilder {
+    /// Puts up the next item.
+    pub fn push(&mut self, item: &Item) {
+        let index = self.len();
+        self.attributes.add(item);
+        if index.is_multiple_of(CHUNK) {
+            self.chunks.push(Chunk::default());
+        }
+        let chunk = self.chunks.last_mut().expect("just made if there was none");
+        chunk.widen(self.attributes.names.len());
+        let place = chunk.push();
+        chunk.set(place, item, &self.attributes.values(item), &mut self.texts);
+        self.absent.resize(index / 64 + 1, 0);
+        if item.in_stock == Some(false) {
+            self.absent[index / 64] |= 1 << (index % 64);
+        }
+        self.has_groups |= item.group_id.is_some();
+        self.latest_launch = self.latest_launch.max(item.launched_at.unwrap_or_default());
+        self.titles.push(item.title.as_deref().unwrap_or_default());
+    }
+
+    /// How many items were put up.
+    pub fn len(&self) -> usize {
+        self.titles.len()
+    }
+
+    /// True before the first item.
+    pub fn is_empty(&self) -> bool {
+        self.titles.is_empty()
+    }
+
+    /// The shelf of these items, whose keys are `keys`.
+    pub fn build(self, keys: Arc<Interner<ItemId>>) -> Shelf {
+        debug_assert_eq!(keys.len(), self.len());
+        Shelf {
+            keys,
+            titles: Arc::new(self.titles),
+            chunks: self.chunks.into_iter().map(Arc::new).collect(),
+            absent: Arc::new(self.absent),
+            has_groups: self.has_groups,
+            latest_launch: self.latest_launch,
+            texts: self.texts.settled(),
+            attributes: Arc::new(self.attributes),
+            number: SHELVES.fetch_add(1, Ordering::Relaxed),
+            ..Shelf::default()
+        }
+    }
+}
+
 /// One item that has changed, or arrived.
 #[derive(Clone, Debug)]
 pub struct Change {
@@ -82,46 +144,11 @@ pub struct Change {
 }
 
 impl Shelf {
-    /// The shelf as the catalogue filled it last night.
-    pub fn new(keys: Arc<Interner<ItemId>>, items: Arc<Vec<Item>>) -> Self {
-        let attributes = Attributes::of(&items);
-        let mut texts = Texts::default();
-        let chunks = items
-            .chunks(CHUNK)
-            .map(|items| {
-                let mut chunk = Chunk::with_columns(attributes.names.len());
-                for item in items {
-                    let place = chunk.push();
-                    chunk.set(place, item, &attributes.values(item), &mut texts);
-                }
-                Arc::new(chunk)
-            })
-            .collect();
-        let texts = texts.settled();
-        let attributes = Arc::new(attributes);
-        let number = SHELVES.fetch_add(1, Ordering::Relaxed);
-        let arrivals = Arc::default();
-        let mut absent = vec![0; items.len().div_ceil(64)];
-        for (place, _) in items.iter().enumerate().filter(|(_, i)| i.in_stock == Some(false)) {
-            absent[place / 64] |= 1 << (place % 64);
-        }
-        let has_groups = items.iter().any(|item| item.group_id.is_some());
-        let latest_launch = items.iter().filter_map(|item| item.launched_at).max();
-        let absent = Arc::new(absent);
-        Self {
-            keys,
-            items,
-            chunks,
-            absent,
-            has_groups,
-            has_moved: false,
-            latest_launch: latest_launch.unwrap_or_default(),
-            texts,
-            attributes,
-            arrivals,
-            number,
-            version: 0,
-        }
+    /// The shelf as the catalogue filled it last night; `items` in the order of their ids.
+    pub fn new(keys: Arc<Interner<ItemId>>, items: &[Item]) -> Self {
+        let mut builder = ShelfBuilder::default();
+        items.iter().for_each(|item| builder.push(item));
+        builder.build(keys)
     }
 
     /// The same shelf after the changes. A key that the trainer has not seen becomes an arrival.
@@ -165,14 +192,16 @@ impl Shelf {
             Some(_) => *word |= bit,
             None => *word &= !bit,
         }
-        self.has_moved |= !is_new && listing.item.category != self.item(item).category;
+        let before = self.category(item);
         let values = self.attributes.values(&listing.item);
         let chunk = Arc::make_mut(&mut self.chunks[item.index() / CHUNK]);
         chunk.version = self.version;
         chunk.widen(self.attributes.names.len());
         chunk.set(item.index() % CHUNK, &listing.item, &values, &mut self.texts);
         chunk.list(item.index() % CHUNK, listing);
-        if let (true, Some(category)) = (is_new, self.category(item)) {
+        let category = self.category(item);
+        self.has_moved |= !is_new && category != before;
+        if let (true, Some(category)) = (is_new, category) {
             Arc::make_mut(&mut self.arrivals).of_category.entry(category).or_default().push(item);
         }
     }
@@ -225,14 +254,51 @@ impl Shelf {
 
     /// What customers read: the title, or the key where there is none.
     pub fn title(&self, item: ItemId) -> &str {
-        self.item(item).title.as_deref().unwrap_or_else(|| self.key(item))
+        self.told_title(item).unwrap_or_else(|| self.key(item))
+    }
+
+    /// The title, if there is one.
+    pub fn told_title(&self, item: ItemId) -> Option<&str> {
+        match self.changed(item) {
+            Some(listing) => listing.item.title.as_deref(),
+            None => Some(self.titles.get(item.index())).filter(|title| !title.is_empty()),
+        }
+    }
+
+    /// Maker or label, if the shop says.
+    pub fn brand(&self, item: ItemId) -> Option<&str> {
+        let (chunk, place) = self.at(item);
+        self.texts.get(chunk.brand(place)?)
+    }
+
+    /// The full path of its category, `a > b > c`, if it has one.
+    pub fn path(&self, item: ItemId) -> Option<&str> {
+        self.texts.get(self.category(item)?)
+    }
+
+    /// First day of sale, if the shop says.
+    pub fn launched_at(&self, item: ItemId) -> Option<Timestamp> {
+        let (chunk, place) = self.at(item);
+        chunk.launched(place)
     }
 
     /// What the shop says of the item.
-    pub fn item(&self, item: ItemId) -> &Item {
-        match self.changed(item) {
-            Some(listing) => &listing.item,
-            None => &self.items[item.index()],
+    pub fn item(&self, item: ItemId) -> Item {
+        if let Some(listing) = self.changed(item) {
+            return listing.item.clone();
+        }
+        let (row, owned) = (self.row(item), |text: Option<&str>| text.map(str::to_owned));
+        let levels = self.path(item).map(|path| path.split(BELOW).map(str::to_owned).collect());
+        Item {
+            title: owned(self.told_title(item)),
+            category: levels.unwrap_or_default(),
+            brand: owned(self.brand(item)),
+            price: self.price(item),
+            cost: row.number(Field::Cost.id()),
+            in_stock: row.flag(Field::InStock.id()),
+            group_id: owned(row.text(Field::GroupId.id())),
+            launched_at: self.launched_at(item),
+            attributes: row.attributes(),
         }
     }
 
@@ -240,12 +306,19 @@ impl Shelf {
     pub fn listing(&self, item: ItemId) -> Listing {
         match self.changed(item) {
             Some(listing) => listing.clone(),
-            None => self.items[item.index()].clone().into(),
+            None => self.item(item).into(),
         }
     }
 
     fn changed(&self, item: ItemId) -> Option<&Listing> {
-        self.chunks[item.index() / CHUNK].listing(item.index() % CHUNK)
+        let (chunk, place) = self.at(item);
+        chunk.listing(place)
+    }
+
+    /// Where the item's columns are.
+    #[inline]
+    pub(super) fn at(&self, item: ItemId) -> (&Chunk, usize) {
+        (&self.chunks[item.index() / CHUNK], item.index() % CHUNK)
     }
 
     /// Why the item can't be offered now, if so.
@@ -254,7 +327,8 @@ impl Shelf {
         if self.absent[item.index() / 64] & (1 << (item.index() % 64)) == 0 {
             return None;
         }
-        self.chunks[item.index() / CHUNK].absence(item.index() % CHUNK)
+        let (chunk, place) = self.at(item);
+        chunk.absence(place)
     }
 
     /// Selling price, ≥ 0, if known.
@@ -290,12 +364,14 @@ impl Shelf {
     /// The variants of one product share this.
     #[inline]
     pub fn group(&self, item: ItemId) -> Option<u32> {
-        self.chunks[item.index() / CHUNK].group(item.index() % CHUNK)
+        let (chunk, place) = self.at(item);
+        chunk.group(place)
     }
 
     /// The category path as a number: the same for the same path.
     pub fn category(&self, item: ItemId) -> Option<u32> {
-        self.chunks[item.index() / CHUNK].category(item.index() % CHUNK)
+        let (chunk, place) = self.at(item);
+        chunk.category(place)
     }
 
     /// Close to an arrival in the trained index; nothing for other items.
@@ -334,5 +410,54 @@ impl Shelf {
     /// The same for a category's path.
     pub fn arrivals_at(&self, path: &str) -> &[ItemId] {
         self.texts.find(path).map_or(&[], |category| self.arrivals_in(category))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_comes_back_as_it_was_put_up_whatever_came_later() {
+        let owned = |text: &str| Some(text.to_owned());
+        let full = Item {
+            title: owned("Ceylon tea"),
+            category: vec!["Food".into(), "Tea > loose".into()],
+            brand: owned("Leaf"),
+            price: Some(0.0),
+            cost: Some(1.25),
+            in_stock: Some(false),
+            group_id: owned("tea"),
+            launched_at: Some(Timestamp(-7)),
+            attributes: [("size", "10"), ("", "")].map(|(a, b)| (a.into(), b.into())).into(),
+        };
+        let late = Item {
+            title: owned("A pot"),
+            in_stock: Some(true),
+            attributes: [("glaze".to_owned(), "blue".to_owned())].into(),
+            ..Item::default()
+        };
+        let mut items = vec![full.clone(), Item::default()];
+        items.resize(CHUNK, Item::default());
+        items.push(late);
+        let mut keys = Interner::new();
+        (0..items.len()).for_each(|item| _ = keys.intern(&item.to_string()));
+        let shelf = Shelf::new(Arc::new(keys), &items);
+        // A level that is a path itself is several levels.
+        items[0].category = ["Food", "Tea", "loose"].map(String::from).into();
+        let all = || (0..items.len()).map(ItemId::new);
+        assert!(all().map(|item| shelf.item(item)).eq(items.iter().cloned()));
+        assert_eq!(
+            all().filter(|item| shelf.absence(*item).is_some()).collect::<Vec<_>>(),
+            [ItemId::FIRST]
+        );
+
+        let listing = Listing::from(Item { title: owned("Tea"), ..full });
+        let changed =
+            shelf.with([Change { key: "0".into(), listing: listing.clone(), near: Vec::new() }]);
+        assert_eq!(changed.item(ItemId::FIRST), listing.item);
+        assert_eq!(changed.title(ItemId::FIRST), "Tea");
+        assert_eq!(changed.title(ItemId::new(1)), "1");
+        assert_eq!(shelf.item(ItemId::FIRST), items[0], "who holds the earlier shelf reads on");
     }
 }

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Item;
+use super::{BELOW, Item};
 use crate::ids::CategoryId;
 
 /// Every category that holds an item, and every category above one.
@@ -22,22 +22,31 @@ struct Node {
 impl CategoryTree {
     /// The tree over `items`, given in the order of their ids.
     pub fn new(items: &[Item]) -> Self {
+        let paths: Vec<Option<String>> = items.iter().map(Item::path).collect();
+        Self::over(paths.iter().map(Option::as_deref))
+    }
+
+    /// The tree over the items' full paths, given in the order of their ids.
+    pub(crate) fn over<'a>(paths: impl Iterator<Item = Option<&'a str>>) -> Self {
         let mut tree = Self::default();
-        let mut known: FxHashMap<String, CategoryId> = FxHashMap::default();
-        for item in items {
-            let mut node = None;
-            let mut path = String::new();
-            for level in &item.category {
-                if !path.is_empty() {
-                    path.push_str(" > ");
-                }
-                path.push_str(level);
-                node = Some(*known.entry(path.clone()).or_insert_with(|| tree.add(&path, node)));
-            }
-            tree.of_item.push(node);
+        for path in paths {
+            let category = path.and_then(|path| tree.get(path).or_else(|| tree.grow(path)));
+            tree.of_item.push(category);
         }
-        tree.by_path = known;
         tree
+    }
+
+    /// Adds what is missing on the way to the category with this path.
+    fn grow(&mut self, path: &str) -> Option<CategoryId> {
+        let ends = path.match_indices(BELOW).map(|(end, _)| end).chain([path.len()]);
+        ends.fold(None, |parent, end| {
+            let path = &path[..end];
+            self.get(path).or_else(|| {
+                let category = self.add(path, parent);
+                self.by_path.insert(path.to_owned(), category);
+                Some(category)
+            })
+        })
     }
 
     fn add(&mut self, path: &str, parent: Option<CategoryId>) -> CategoryId {

@@ -140,7 +140,8 @@ impl AudienceCommand {
 fn show(contents: &Contents, chosen: &[Chosen]) -> anyhow::Result<()> {
     let mut rows = table(&["customer", "score", "because", "items", ""]);
     for one in chosen.iter().take(SHOWN) {
-        let titles: Vec<&str> = one.pick.items.iter().map(|&item| contents.title(item)).collect();
+        let titles: Vec<&str> =
+            one.pick.items.iter().map(|&item| contents.shelf.title(item)).collect();
         rows.add_row([
             one.customer.clone(),
             format!("{:.3}", one.pick.score),

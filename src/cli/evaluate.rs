@@ -170,7 +170,7 @@ impl Evaluate {
         let cartwright = match exam.is_empty() {
             true => None,
             false => {
-                Some(Cartwright::learn(&before, items, &held_out, &zone, &config.train, steps))
+                Some(Cartwright::learn(&before, &items, &held_out, &zone, &config.train, steps))
             }
         };
         let systems: Vec<&dyn Recommender> =
@@ -220,7 +220,7 @@ struct Cartwright<'a> {
 impl<'a> Cartwright<'a> {
     fn learn(
         before: &EventLog,
-        items: Vec<catalog::Item>,
+        items: &[catalog::Item],
         held_out: &'a HeldOut,
         zone: &TimeZone,
         options: &TrainOptions,

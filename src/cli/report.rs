@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -117,7 +116,6 @@ impl Customers {
         let zone = config.events.zone()?;
         let last_day = Timestamp(last.at.day(&zone) * DAY_MS);
         let known_from = whole.events[0].at.plus_days(LEAST_KNOWN_DAYS);
-        let items = Arc::new(items);
         let mut judging = Judging::default();
         for window in 1..=self.windows {
             let cut = last_day.plus_days(1 - i64::from(window) * i64::from(self.held_out_days));
@@ -125,12 +123,11 @@ impl Customers {
                 break;
             }
             let past = whole.only(|event| event.at < cut);
-            let learnt =
-                learn(&past, items.clone(), &zone, &config.train, &mut |step| steps.step(step));
+            let learnt = learn(&past, &items, &zone, &config.train, &mut |step| steps.step(step));
             steps.step("getting to know the customers");
             let source = Source {
                 log: &past,
-                items: &learnt.contents.items,
+                items: &items,
                 categories: &learnt.contents.categories,
                 histories: &learnt.histories,
                 zone: &zone,

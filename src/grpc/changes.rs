@@ -223,7 +223,7 @@ fn changes(contents: &Contents, kept: &[(String, Overlay)]) -> Result<Vec<Change
         .map(|(key, overlay)| (key, overlay, contents.keys.get(key)))
         .filter(|(_, overlay, trained)| trained.is_some() || overlay.is_listed())
         .map(|(key, overlay, trained)| {
-            let listing = overlay.over(trained.map(|item| &contents.items[item.index()]))?;
+            let listing = overlay.over(trained.map(|item| contents.shelf.item(item)))?;
             let near = match trained {
                 Some(_) => Vec::new(),
                 None => contents.near_by_content(&listing.item),

@@ -28,9 +28,9 @@ pub struct Contents {
     pub timed: bool,
     /// The shop's keys.
     pub keys: Arc<Interner<ItemId>>,
-    /// What the catalogue says of each item.
-    pub items: Arc<Vec<Item>>,
-    /// The categories that these span.
+    /// What can be offered, as the catalogue filled it last night.
+    pub shelf: Shelf,
+    /// The categories that its items span; derived.
     pub categories: CategoryTree,
     /// Bought in the same basket.
     pub bought: Rules<RuleLists>,
@@ -81,8 +81,6 @@ pub struct Contents {
     pub(crate) popularity_ranks: Vec<u32>,
     /// Of each category, the items for which it is the narrowest, in that order; derived.
     pub(crate) of_category: Lists<ItemId>,
-    /// What can be offered, as the catalogue filled it; derived.
-    pub shelf: Shelf,
     /// `trends.momentum` to powers that will be asked for; derived.
     pub(crate) raised_momentum: Vec<(f32, Vec<f32>)>,
 }
@@ -110,12 +108,17 @@ impl Momentum<'_> {
 }
 
 impl Contents {
+    /// Of items alone, in the order of their keys' ids.
+    pub fn of(keys: Arc<Interner<ItemId>>, items: &[Item]) -> Self {
+        Self { shelf: Shelf::new(keys.clone(), items), keys, ..Self::default() }
+    }
+
     /// Fills in what is derived from the rest; call it once all is there.
     pub fn finish(mut self) -> Self {
-        self.categories = CategoryTree::new(&self.items);
+        let all = (0..self.len()).map(ItemId::new);
+        self.categories = CategoryTree::over(all.map(|item| self.shelf.path(item)));
         self.left_sides = LeftSides::of(&self.longer);
-        self.shelf = Shelf::new(self.keys.clone(), self.items.clone());
-        let mut ranked = vec![false; self.items.len()];
+        let mut ranked = vec![false; self.len()];
         self.trends.ranking.iter().for_each(|item| ranked[item.index()] = true);
         let unranked = (0..ranked.len()).filter(|&item| !ranked[item]).map(ItemId::new);
         self.by_popularity = self.trends.ranking.iter().copied().chain(unranked).collect();
@@ -164,12 +167,12 @@ impl Contents {
 
     /// How many items there are.
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.shelf.trained()
     }
 
     /// True in a shop without items.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.shelf.is_empty()
     }
 
     /// The items that one is most like by what its catalogue entry says, with cosines, the likest first; none
@@ -178,13 +181,5 @@ impl Contents {
         let vector = self.content.vector(item).unwrap_or_default();
         let near = nearest(&self.vectors, &vector, NEAR_AN_ARRIVAL);
         near.into_iter().map(|near| (near.item, near.cosine)).collect()
-    }
-
-    /// What customers read: the title, or the key where there is none.
-    pub fn title(&self, item: ItemId) -> &str {
-        match &self.items[item.index()].title {
-            Some(title) => title,
-            None => self.keys.key(item),
-        }
     }
 }

@@ -12,7 +12,7 @@ use super::keys::{CustomerKeys, Erased};
 use super::manifest::{Digester, TreeDigest};
 use super::opened::Opened;
 use super::{Contents, Index, Manifest, SLED};
-use crate::catalog::Item;
+use crate::catalog::{Item, ShelfBuilder};
 use crate::customers::{Demand, DueCurve, Interests, Recurrence};
 use crate::embed::{ContentModel, UnitVectors, Word};
 use crate::error::{Error, Result};
@@ -353,16 +353,16 @@ impl Loader<'_> {
     }
 
     fn items(&self, contents: &mut Contents) -> Result<()> {
-        let room =
-            |tree: &TreeDigest| (Interner::<ItemId>::new(), roomy(BLOCK as u64 * tree.entries));
-        let (keys, items) = self.load_into("items", room, |_, block, (keys, items)| {
+        let empty = |_: &TreeDigest| (Interner::<ItemId>::new(), ShelfBuilder::default());
+        let (keys, shelf) = self.load_into("items", empty, |_, block, (keys, shelf)| {
             let rows: Vec<(String, Item)> = serde_json::from_slice(block).ok()?;
-            rows.into_iter().try_for_each(|(key, item)| {
-                let is_next = keys.intern(&key).index() == items.len();
-                is_next.then(|| items.push(item))
+            rows.iter().try_for_each(|(key, item)| {
+                let is_next = keys.intern(key).index() == shelf.len();
+                is_next.then(|| shelf.push(item))
             })
         })?;
-        (contents.keys, contents.items) = (Arc::new(keys), Arc::new(items));
+        contents.keys = Arc::new(keys);
+        contents.shelf = shelf.build(contents.keys.clone());
         Ok(())
     }
 

@@ -22,7 +22,7 @@ use super::{Contents, FORMAT, MANIFEST, MANIFEST_DIGEST, SLED};
 use crate::customers::{Clientele, History, Profile};
 use crate::error::{Error, Result};
 use crate::fault;
-use crate::ids::{CustomerId, Interner};
+use crate::ids::{CustomerId, Interner, ItemId};
 use crate::lists::{Lists, Ranked};
 use crate::rules::RuleLists;
 use crate::trends::Window;
@@ -293,10 +293,10 @@ struct TreeWriter<'a> {
 
 impl TreeWriter<'_> {
     fn contents(&mut self, contents: &Contents) -> sled::Result<()> {
-        let Contents { keys, items, bought, collected, viewed, visits, trends, cadence, .. } =
+        let Contents { keys, shelf, bought, collected, viewed, visits, trends, cadence, .. } =
             contents;
         self.blocks("items", item_blocks(contents))?;
-        debug_assert_eq!(keys.len(), items.len());
+        debug_assert_eq!(keys.len(), shelf.trained());
         for (name, rules) in [("bought", bought), ("collected", collected), ("viewed", viewed)] {
             self.rules(name, &rules.lists)?;
             self.vector(&format!("{name}.item_groups"), &rules.item_groups)?;
@@ -430,12 +430,11 @@ impl TreeWriter<'_> {
 }
 
 fn item_blocks(contents: &Contents) -> impl Iterator<Item = Vec<u8>> {
-    let rows: Vec<_> = contents.keys.keys().zip(contents.items.iter()).collect();
-    let blocks: Vec<_> = rows
-        .chunks(BLOCK)
-        .map(|block| serde_json::to_vec(block).expect("items have string keys only"))
-        .collect();
-    blocks.into_iter()
+    (0..contents.len()).step_by(BLOCK).map(|start| {
+        let ids = (start..contents.len().min(start + BLOCK)).map(ItemId::new);
+        let rows: Vec<_> = ids.map(|id| (contents.keys.key(id), contents.shelf.item(id))).collect();
+        serde_json::to_vec(&rows).expect("items have string keys only")
+    })
 }
 
 /// Creates, writes and syncs a file; the points that it passes start with `what`.

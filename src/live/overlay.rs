@@ -75,11 +75,11 @@ impl Overlay {
     /// The item as it is with the changes laid over what the catalogue says.
     ///
     /// Errors: the overlay does not fit a listing.
-    pub fn over(&self, catalogue: Option<&Item>) -> Result<Listing> {
+    pub fn over(&self, catalogue: Option<Item>) -> Result<Listing> {
         let unfit = |error: serde_json::Error| {
             Error::Input(format!("a change of an item can't be understood: {error}"))
         };
-        let base = Listing::from(catalogue.cloned().unwrap_or_default());
+        let base = Listing::from(catalogue.unwrap_or_default());
         let mut listing = serde_json::to_value(base).map_err(unfit)?;
         for (field, value) in &self.fields {
             match field.split_once('.') {
@@ -114,9 +114,9 @@ mod tests {
     #[test]
     fn only_the_named_fields_change_and_the_catalogue_keeps_the_rest() {
         let cheaper = Item { price: Some(2.0), title: None, ..tea() };
-        let listing = Overlay::masked(&cheaper, ["price"]).over(Some(&tea()));
+        let listing = Overlay::masked(&cheaper, ["price"]).over(Some(tea()));
         assert_eq!(listing.ok(), Some(Item { price: Some(2.0), ..tea() }.into()));
-        let nameless = Overlay::masked(&cheaper, ["title"]).over(Some(&tea()));
+        let nameless = Overlay::masked(&cheaper, ["title"]).over(Some(tea()));
         assert_eq!(nameless.ok(), Some(Item { title: None, ..tea() }.into()));
     }
 
@@ -124,10 +124,10 @@ mod tests {
     fn one_attribute_can_be_changed_without_the_others() {
         let item =
             Item { attributes: [("size".to_owned(), "L".to_owned())].into(), ..Item::default() };
-        let listing = Overlay::masked(&item, ["attributes.size"]).over(Some(&tea()));
+        let listing = Overlay::masked(&item, ["attributes.size"]).over(Some(tea()));
         let attributes = listing.map(|listing| listing.item.attributes).unwrap_or_default();
         assert_eq!(attributes.into_keys().collect::<Vec<_>>(), ["origin", "size"]);
-        let gone = Overlay::masked(&Item::default(), ["attributes.origin"]).over(Some(&tea()));
+        let gone = Overlay::masked(&Item::default(), ["attributes.origin"]).over(Some(tea()));
         assert_eq!(gone.map(|listing| listing.item.attributes).ok(), Some([].into()));
         let none = Overlay::masked(&Item::default(), ["attributes.origin"]).over(None);
         assert_eq!(none.ok(), Some(Listing::default()), "there was nothing to forget");
@@ -136,9 +136,9 @@ mod tests {
     #[test]
     fn the_later_change_of_a_field_wins_and_a_whole_item_replaces_all_that_is_said() {
         let hidden = Overlay::of("hidden", true).and(Overlay::of("price", 1.0));
-        let both = hidden.clone().and(Overlay::of("hidden", false)).over(Some(&tea()));
+        let both = hidden.clone().and(Overlay::of("hidden", false)).over(Some(tea()));
         assert_eq!(both.ok(), Some(Item { price: Some(1.0), ..tea() }.into()));
-        let replaced = hidden.and(Overlay::whole(&Item::default())).over(Some(&tea()));
+        let replaced = hidden.and(Overlay::whole(&Item::default())).over(Some(tea()));
         assert_eq!(replaced.ok(), Some(Listing { hidden: true, ..Listing::default() }));
     }
 

@@ -117,11 +117,9 @@ mod tests {
         Contents {
             now: Timestamp(10 * crate::time::DAY_MS),
             timed: true,
-            keys: Arc::new(keys),
-            categories: CategoryTree::new(&items),
-            items: Arc::new(items),
-            ..Contents::default()
+            ..Contents::of(Arc::new(keys), &items)
         }
+        .finish()
     }
 
     fn bought(item: usize, times: u32, day: i64) -> Bought {

@@ -5,6 +5,7 @@
 //! stay as they are but for the items placed.
 
 use super::{Learnt, TrainOptions};
+use crate::catalog::Item;
 use crate::embed::{ContentModel, neighbours_among};
 use crate::ids::ItemId;
 use crate::index::Contents;
@@ -15,14 +16,13 @@ const SPEAKS_FOR_ITSELF: u32 = 10;
 
 /// Learns the content model, and from it the vectors and neighbours of items touched less than
 /// `content.enough` times, and everybody's arrivals.
-pub(super) fn place(learnt: &mut Learnt, options: &TrainOptions) {
+pub(super) fn place(learnt: &mut Learnt, items: &[Item], options: &TrainOptions) {
     let Learnt { contents, touched, .. } = learnt;
-    contents.content =
-        ContentModel::learn(&contents.items, &contents.vectors, touched, &options.content);
+    contents.content = ContentModel::learn(items, &contents.vectors, touched, &options.content);
     let all: Vec<ItemId> = (0..contents.len()).map(ItemId::new).collect();
     let (trained, mut placed): (Vec<ItemId>, Vec<ItemId>) =
         all.iter().partition(|id| touched[id.index()] >= options.content.enough);
-    placed.retain(|&id| set_vector(contents, id));
+    placed.retain(|&id| set_vector(contents, id, &items[id.index()]));
     set_neighbours(contents, &placed, &trained, options);
 
     let is_little_known = |id: ItemId| touched[id.index()] < SPEAKS_FOR_ITSELF;
@@ -37,8 +37,8 @@ pub(super) fn place(learnt: &mut Learnt, options: &TrainOptions) {
 }
 
 /// Puts the item where the catalogue says it belongs; false if it does not say.
-fn set_vector(contents: &mut Contents, id: ItemId) -> bool {
-    let vector = contents.content.vector(&contents.items[id.index()]);
+fn set_vector(contents: &mut Contents, id: ItemId, item: &Item) -> bool {
+    let vector = contents.content.vector(item);
     if let Some(vector) = &vector {
         contents.vectors.set(id, vector);
     }
@@ -70,7 +70,7 @@ fn set_neighbours(
 
 /// Launched lately, as far as the end of the log knows.
 fn is_new(contents: &Contents, id: ItemId, options: &TrainOptions) -> bool {
-    let launched_at = contents.items[id.index()].launched_at;
+    let launched_at = contents.shelf.launched_at(id);
     launched_at.is_some_and(|at| {
         let days = contents.now.days_since(at);
         contents.timed && (-1.0..=f64::from(options.arrival_days)).contains(&days)

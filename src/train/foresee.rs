@@ -184,7 +184,7 @@ mod tests {
         lines.sort_by_key(|line| line.2);
         let log = log(&lines, true);
         let items = vec![Item::default(); log.items.len()];
-        let learnt = learn(&log, items, &TimeZone::UTC, &TrainOptions::default(), &mut |_| ());
+        let learnt = learn(&log, &items, &TimeZone::UTC, &TrainOptions::default(), &mut |_| ());
         let first = |customer: usize| {
             learnt.histories[customer].foreseen.first().map(|foreseen| foreseen.item.index())
         };

@@ -1,14 +1,13 @@
 //! From a log to everything that answers are made of.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
 
 use super::cases::Asked;
 use super::{TrainOptions, foresee, pulls};
-use crate::catalog::{CategoryTree, Item};
+use crate::catalog::{CategoryTree, Item, Shelf};
 use crate::customers::{
     Cadence, Foretold, History, HistoryOptions, Interests, KEPT_DUE, Recurrence, histories,
 };
@@ -57,12 +56,12 @@ pub struct Lesson {
 /// what a day is.
 pub fn learn(
     log: &EventLog,
-    items: impl Into<Arc<Vec<Item>>>,
+    items: &[Item],
     zone: &TimeZone,
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
 ) -> Learnt {
-    learn_for(None, log, items.into(), zone, options, watch)
+    learn_for(None, log, items, zone, options, watch)
 }
 
 /// The same, but of customers and items that nobody asks about, if it is said what is `asked`, no past and
@@ -70,7 +69,7 @@ pub fn learn(
 pub(super) fn learn_for(
     asked: Option<&Asked>,
     log: &EventLog,
-    items: Arc<Vec<Item>>,
+    items: &[Item],
     zone: &TimeZone,
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
@@ -110,7 +109,7 @@ pub(super) fn learn_for(
     drop((interactions, factors));
 
     watch("measuring trends and customers");
-    let categories = CategoryTree::new(&items);
+    let categories = CategoryTree::new(items);
     let trends = trends::measure(log, &categories, count, now, &options.trends);
     let hot = Hot::measure(log, zone, &categories, count);
     let recurrence = Recurrence::learn(&baskets, &categories, count, log.timed);
@@ -133,8 +132,8 @@ pub(super) fn learn_for(
         now,
         timed: log.timed,
         keys: log.items.clone(),
-        words: words(&items),
-        items,
+        words: words(items),
+        shelf: Shelf::new(log.items.clone(), items),
         bought,
         collected,
         viewed,
@@ -234,11 +233,11 @@ impl Learnt {
     /// How many of everything there are, for the manifest.
     pub fn counts(&self, log: &EventLog) -> BTreeMap<String, u64> {
         let Contents {
-            items, bought, collected, viewed, next, longer, neighbours, arrivals, ..
+            shelf, bought, collected, viewed, next, longer, neighbours, arrivals, ..
         } = &self.contents;
         let entries = |rules: &Rules<RuleLists>| rules.lists.count() as u64;
         let counts: [(&str, u64); 13] = [
-            ("items", items.len() as u64),
+            ("items", shelf.trained() as u64),
             ("customers", log.customers.len() as u64),
             ("events", log.events.len() as u64),
             ("baskets", self.lesson.baskets),

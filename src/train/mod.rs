@@ -139,7 +139,7 @@ pub fn train(
         true => (log.clone(), Vec::new()),
         false => crowds::quieted(&log, &time_zone),
     };
-    let tuned = learn_tuned(&quiet, items, &time_zone, options, &mut watch);
+    let tuned = learn_tuned(&quiet, &items, &time_zone, options, &mut watch);
     let Tuned { mut learnt, how, lacking } = tuned;
     watch("getting to know the customers");
     if quiet.events.len() < log.events.len() {
@@ -147,7 +147,7 @@ pub fn train(
     }
     let source = Source {
         log: &log,
-        items: &learnt.contents.items,
+        items: &items,
         categories: &learnt.contents.categories,
         histories: &learnt.histories,
         zone: &time_zone,
@@ -218,12 +218,11 @@ pub struct Tuned {
 /// what the catalogue says, in the order of their ids, and `zone` decides what a day is.
 pub fn learn_tuned(
     log: &EventLog,
-    items: Vec<Item>,
+    items: &[Item],
     zone: &TimeZone,
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
 ) -> Tuned {
-    let items = Arc::new(items);
     let mut options = options.clone();
     let gap = options.session_gap_minutes;
     let share = Share::of(log.events.len());
@@ -234,7 +233,7 @@ pub fn learn_tuned(
         let whole = before.last().filter(|_| !held_back.orders).map_or(log, |r| &r.split.past);
         let split = Split::of(held_back.cut(whole, nth, zone), zone, gap);
         let asked = split.asked();
-        let learnt = learn_for(Some(&asked), &split.past, items.clone(), zone, options, &mut watch);
+        let learnt = learn_for(Some(&asked), &split.past, items, zone, options, &mut watch);
         Rehearsal { learnt, split }
     };
     let rehearse_more = |all: &mut Vec<Rehearsal>, options: &TrainOptions, watch: Watch<'_>| {
@@ -269,10 +268,10 @@ pub fn learn_tuned(
     drop(rehearsals);
 
     watch("learning from the whole log");
-    let mut learnt = Learnt { blend, ..learn(log, items.clone(), zone, &options, watch) };
+    let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
     learnt.contents.rankers = rankers;
     watch("placing what is new");
-    arrivals::place(&mut learnt, &options);
+    arrivals::place(&mut learnt, items, &options);
     let orders = Groups::from_baskets(&baskets(log, zone));
     let lacking = lacking::lines(log, &learnt, &orders, &cases);
     let how = serde_json::json!({

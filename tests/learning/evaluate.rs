@@ -71,7 +71,7 @@ fn a_future_event_planted_in_the_log_changes_nothing_before_it() {
     assert_eq!(b.customers.get("stranger"), None);
     let answered = |mut log: EventLog| {
         let items = stock(&mut log, &Default::default());
-        let learnt = learn(&log, items, &TimeZone::UTC, &TrainOptions::default(), &mut |_| {});
+        let learnt = learn(&log, &items, &TimeZone::UTC, &TrainOptions::default(), &mut |_| {});
         let question = Question::Customer { recent: vec![], exclude_purchased: false };
         let query = Query::new(question, learnt.histories.first(), 10);
         answer(&learnt.contents, &learnt.blend, &query, &mut Scratch::default()).recommendations

@@ -136,7 +136,7 @@ impl RandomShop {
 }
 
 fn taught(log: &EventLog, items: Vec<Item>, options: &TrainOptions) -> Learnt {
-    learn(log, items, &jiff::tz::TimeZone::UTC, options, &mut |_: &str| {})
+    learn(log, &items, &jiff::tz::TimeZone::UTC, options, &mut |_: &str| {})
 }
 
 /// A blend in which every source has its say.
@@ -172,7 +172,7 @@ fn check(learnt: &Learnt, query: &Query<'_>, found: &[Recommendation]) {
     for recommended in found {
         let item = recommended.item;
         assert!(!unwanted.contains(&contents.keys.key(item)), "what was asked about: {}", told());
-        assert_ne!(contents.items[item.index()].in_stock, Some(false), "sold out: {}", told());
+        assert_eq!(contents.shelf.absence(item), None, "sold out: {}", told());
         if let Question::Trending { category: category @ ("All" | "All>C1"), .. } = query.question
             && let Some(known) = contents.categories.get(&category.replace('>', " > "))
         {

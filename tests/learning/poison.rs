@@ -94,7 +94,7 @@ fn learnt(reading: &Reading) -> Learnt {
     let mut log = reading.log.clone();
     let items = stock(&mut log, &cartwright::catalog::Catalog::default());
     let zone = ReadOptions::default().zone().expect("UTC");
-    learn(&log, items, &zone, &TrainOptions::default(), &mut |_| {})
+    learn(&log, &items, &zone, &TrainOptions::default(), &mut |_| {})
 }
 
 /// The first ten of an item's page.

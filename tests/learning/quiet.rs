@@ -34,9 +34,8 @@ static SHOP: LazyLock<Contents> = LazyLock::new(|| {
         brand: Some(if is_quiet(number) { "quiet" } else { "loud" }.into()),
         ..Item::default()
     };
-    let mut contents = Contents::default();
-    contents.keys = Arc::new(keys);
-    contents.items = Arc::new((0..ALL).map(item).collect());
+    let items: Vec<Item> = (0..ALL).map(item).collect();
+    let mut contents = Contents::of(Arc::new(keys), &items);
     contents.bought =
         Rules { groups: 1_000, item_groups: vec![10; ALL], lists, ..Rules::default() }.kept();
     contents.viewed = Rules { item_groups: vec![0; ALL], ..Rules::default() };

@@ -29,9 +29,8 @@ static SHOP: LazyLock<Contents> = LazyLock::new(|| {
         ranking: sold,
         ..Trends::default()
     };
-    let mut contents = Contents::default();
-    contents.keys = Arc::new(keys);
-    contents.items = Arc::new((0..ITEMS).map(item).collect());
+    let items: Vec<Item> = (0..ITEMS).map(item).collect();
+    let mut contents = Contents::of(Arc::new(keys), &items);
     contents.trends = trends;
     contents.finish()
 });

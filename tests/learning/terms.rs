@@ -39,7 +39,7 @@ fn shop() -> &'static (EventLog, Learnt) {
         let catalog = (0..ITEMS).map(|number| (format!("i{number}"), item(number))).collect();
         let items = stock(&mut log, &catalog);
         let options = TrainOptions::default();
-        let mut learnt = learn(&log, items, &TimeZone::UTC, &options, &mut |_| {});
+        let mut learnt = learn(&log, &items, &TimeZone::UTC, &options, &mut |_| {});
         learnt.blend.related.revenue = 1.0;
         learnt.blend.related.margin = 1.0;
         (log, learnt)
@@ -166,7 +166,7 @@ proptest! {
         let by_key = text.starts_with("item_id");
         let eligible = |item: ItemId| {
             let listed = ["i3", "i4", "i59", "new0"].contains(&shelf.key(item));
-            let passes = if by_key { listed } else { judge(shelf.item(item), current) };
+            let passes = if by_key { listed } else { judge(&shelf.item(item), current.as_ref()) };
             let is_variant = asked_group.is_some() && shelf.group(item) == asked_group;
             item != asked && shelf.absence(item).is_none() && !is_variant && passes
         };
@@ -353,8 +353,7 @@ fn promoted_items_get_their_share_of_the_places() {
         rules("[[rule]]\nid = \"own\"\npromote = { filter = 'brand = \"B3\"', share = 0.5 }\n");
     let found = ruled(&rules, 10);
     let shelf = &shop().1.contents.shelf;
-    let promoted =
-        found.recommendations.iter().filter(|r| shelf.item(r.item).brand.as_deref() == Some("B3"));
+    let promoted = found.recommendations.iter().filter(|r| shelf.brand(r.item) == Some("B3"));
     assert!(promoted.count() >= 5, "{:?}", keys(shelf, &found));
     assert_eq!(found.recommendations.len(), 10);
 }

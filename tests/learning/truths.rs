@@ -341,7 +341,7 @@ fn every_planted_burst_is_found_while_it_lasts_among_very_few_others() {
     let items: Vec<Item> = (log.items.keys())
         .map(|key| {
             let sold = SHOP.contents.keys.get(key).expect("the same shop");
-            SHOP.contents.items[sold.index()].clone()
+            SHOP.contents.shelf.item(sold)
         })
         .collect();
     let categories = CategoryTree::new(&items);

@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::catalog::{CategoryTree, Item};
+use crate::catalog::{CategoryTree, Item, Shelf};
 use crate::ids::{CategoryId, ItemId};
 use crate::lists::Lists;
 
@@ -18,8 +18,9 @@ const LEAST: f32 = 0.05;
 /// What the catalogue says of all items, made ready to be compared.
 #[derive(Clone, Debug)]
 pub struct Likeness<'a> {
-    items: &'a [Item],
     categories: &'a CategoryTree,
+    /// Per item.
+    brands: Vec<Option<&'a str>>,
     /// Per item: the words of its title, as numbers, distinct.
     words: Lists<u32>,
     /// Per word: ln of all items to those that have it, never below 0.
@@ -47,11 +48,28 @@ pub struct Kin {
 impl<'a> Likeness<'a> {
     /// Of items in the order of their ids, and the categories that they span.
     pub fn new(items: &'a [Item], categories: &'a CategoryTree) -> Self {
+        let said = items.iter().map(|item| (item.title.as_deref(), item.brand.as_deref()));
+        Self::of(said, categories)
+    }
+
+    /// Of what the trainer has seen of a shelf.
+    pub fn of_shelf(shelf: &'a Shelf, categories: &'a CategoryTree) -> Self {
+        let all = (0..shelf.trained()).map(ItemId::new);
+        Self::of(all.map(|item| (shelf.told_title(item), shelf.brand(item))), categories)
+    }
+
+    /// Of titles and brands.
+    fn of(
+        items: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
+        categories: &'a CategoryTree,
+    ) -> Self {
+        let mut brands = Vec::new();
         let mut numbers: FxHashMap<String, u32> = FxHashMap::default();
         let mut holders: Vec<u32> = Vec::new();
         let mut words = Lists::new();
-        for item in items {
-            let title = item.title.as_deref().unwrap_or_default().to_lowercase();
+        for (title, brand) in items {
+            brands.push(brand);
+            let title = title.unwrap_or_default().to_lowercase();
             let all = title.split(|c: char| !c.is_alphanumeric());
             let mut own: Vec<u32> = all
                 .filter(|word| word.len() >= LEAST_LETTERS)
@@ -66,9 +84,9 @@ impl<'a> Likeness<'a> {
             own.iter().for_each(|&word| holders[word as usize] += 1);
             words.push(own);
         }
-        let count = items.len() as f32;
+        let count = brands.len() as f32;
         let rarity = |&held: &u32| (count / (1.0 + held as f32)).ln().max(0.0);
-        Self { items, categories, words, rarity: holders.iter().map(rarity).collect() }
+        Self { categories, brands, words, rarity: holders.iter().map(rarity).collect() }
     }
 
     /// What every item is to `item`: (0.6 × (shared levels ÷ levels)⁴ + 0.2 if the brand is the same + the share of
@@ -77,7 +95,7 @@ impl<'a> Likeness<'a> {
         let path: Vec<CategoryId> = self.upwards(item);
         let own: FxHashSet<u32> = self.words.row(item.index()).iter().copied().collect();
         let whole: f32 = own.iter().map(|&word| self.rarity[word as usize]).sum();
-        let brand = self.items[item.index()].brand.as_deref();
+        let brand = self.brands[item.index()];
         let one = |other: usize| {
             if other == item.index() {
                 return Near::default();
@@ -85,7 +103,7 @@ impl<'a> Likeness<'a> {
             let levels = self.upwards(ItemId::new(other));
             let shared = path.iter().position(|category| levels.contains(category));
             let shared = shared.map_or(0, |above| path.len() - above);
-            let of_brand = brand.is_some() && self.items[other].brand.as_deref() == brand;
+            let of_brand = brand.is_some() && self.brands[other] == brand;
             let common = self.words.row(other).iter().filter(|word| own.contains(word));
             let common: f32 = common.map(|&word| self.rarity[word as usize]).sum();
             let levels_shared = shared as f32 / path.len().max(1) as f32;
@@ -100,7 +118,7 @@ impl<'a> Likeness<'a> {
                 of_brand: in_parent && of_brand,
             }
         };
-        let mut near: Vec<Near> = (0..self.items.len()).map(one).collect();
+        let mut near: Vec<Near> = (0..self.brands.len()).map(one).collect();
         let most = near.iter().map(|near| near.like).fold(f32::MIN_POSITIVE, f32::max);
         near.iter_mut().for_each(|near| near.like /= most);
         Kin { item, near }

@@ -5,7 +5,6 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::measures::Clusters;
 use super::{Beside, CustomerCase, CustomerReport};
 use crate::audiences::{Audience, Picker};
-use crate::catalog::Item;
 use crate::customers::Buyer;
 use crate::error::Result;
 use crate::events::EventKind;
@@ -165,12 +164,12 @@ impl Picks {
 
 /// By customer, how often they bought of the item's category; of anything, if it has none.
 fn category_counts(case: &CustomerCase<'_>, item: ItemId) -> FxHashMap<usize, u32> {
-    let category = |item: ItemId| -> &Item { &case.contents.items[item.index()] };
-    let wanted = &category(item).category;
+    let category = |item: ItemId| case.contents.categories.of(item);
+    let wanted = category(item);
     let mut counts = FxHashMap::default();
     for (customer, _) in buyers(case) {
         let bought = case.histories[customer].bought.iter();
-        let within = bought.filter(|b| category(b.item).category == *wanted);
+        let within = bought.filter(|b| category(b.item) == wanted);
         let count: u32 = within.map(|bought| bought.times).sum();
         if count > 0 {
             counts.insert(customer, count);

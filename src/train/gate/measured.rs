@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, Item};
 use crate::events::{Account, EventKind, EventLog};
+use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::recommend::{Blend, Query, Question, Reason, Recommendation, Scratch, answer};
 use crate::tables::FileColumns;
@@ -251,6 +252,8 @@ impl<'a> Asker<'a> {
 
     /// True if every item has another to be named beside it.
     fn sells_several(&self) -> bool {
-        self.contents.items.iter().filter(|item| item.in_stock != Some(false)).count() > 1
+        let shelf = &self.contents.shelf;
+        let sold = (0..shelf.len()).filter(|&item| shelf.absence(ItemId::new(item)).is_none());
+        sold.take(2).count() > 1
     }
 }
