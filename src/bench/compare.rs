@@ -9,8 +9,9 @@ use bytes::Bytes;
 
 use super::connection::Connection;
 use super::figures::{Figures, OpenRun, Report, Round, Run};
-use super::load::{Slice, closed, open};
+use super::load::{Slice, askers, closed, open};
 use super::questions::{QueryKind, Questions};
+use super::redis::Redis;
 use super::servers::{Server, Servers};
 use super::stand_in::{Role, write_replies};
 use crate::error::{Error, Result};
@@ -78,6 +79,7 @@ struct Contest<'a> {
     afresh: Option<Loaded<'a>>,
     twin: Loaded<'a>,
     raw: Loaded<'a>,
+    redis: Option<Redis>,
     questions: Arc<Questions>,
     reply_bytes: f64,
     /// Questions asked so far, so that none is asked twice before all had their turn.
@@ -135,8 +137,9 @@ impl<'a> Contest<'a> {
             Some(server) => Some(load(Held::Borrowed(server)).await?),
             None => None,
         };
+        let redis = Redis::start(servers.core, &replies).await?;
         let (questions, asked) = (Arc::new(questions), Cell::new(replies.len()));
-        Ok(Self { real, afresh, twin, raw, questions, reply_bytes, asked, _folder: folder })
+        Ok(Self { real, afresh, twin, raw, redis, questions, reply_bytes, asked, _folder: folder })
     }
 
     async fn closed_run(
@@ -151,17 +154,22 @@ impl<'a> Contest<'a> {
         for _ in 0..options.rounds {
             let first = self.asked.get();
             let turn = async |loaded: &Loaded<'_>| {
-                let load = closed(&loaded.connections, &self.questions, first, in_flight, slice);
-                loaded.measured(load).await
+                let askers = askers(&loaded.connections, &self.questions, in_flight);
+                loaded.measured(closed(askers, first, slice)).await
             };
-            let round = self.round(turn).await?;
+            let mut round = self.round(turn).await?;
+            if let Some(redis) = &self.redis {
+                let askers = redis.askers(in_flight).await?;
+                let load = closed(askers, first, slice);
+                round.redis = Some(measured(|| redis.cpu_time(), load).await?);
+            }
             self.count(round.real.requests_per_s * slice.as_secs_f64());
             rounds.push(round);
         }
         Ok(Run::of(query, in_flight, self.reply_bytes, &rounds))
     }
 
-    /// Each server in its turn.
+    /// Each server in its turn, but Redis.
     async fn round(&self, turn: impl AsyncFn(&Loaded<'_>) -> Result<Figures>) -> Result<Round> {
         Ok(Round {
             real: turn(&self.real).await?,
@@ -171,14 +179,15 @@ impl<'a> Contest<'a> {
             },
             twin: turn(&self.twin).await?,
             raw: turn(&self.raw).await?,
+            redis: None,
         })
     }
 
     async fn warm_up(&self, in_flight: usize) -> Result<()> {
         let first = self.asked.get();
         let turn = async |loaded: &Loaded<'_>| {
-            let load = closed(&loaded.connections, &self.questions, first, in_flight, WARM_UP);
-            loaded.measured(load).await
+            let askers = askers(&loaded.connections, &self.questions, in_flight);
+            loaded.measured(closed(askers, first, WARM_UP)).await
         };
         let round = self.round(turn).await?;
         self.count(round.real.requests_per_s * WARM_UP.as_secs_f64());
@@ -201,7 +210,7 @@ impl<'a> Contest<'a> {
             let load = open(&loaded.connections, &self.questions, first, rate, options.duration);
             loaded.measured(load).await
         };
-        let Round { real, afresh, twin, raw } = self.round(turn).await?;
+        let Round { real, afresh, twin, raw, redis: _ } = self.round(turn).await?;
         self.count(rate * options.duration.as_secs_f64());
         Ok(OpenRun { query, rate, figures: real, afresh, twin, raw_http2: raw })
     }
@@ -222,11 +231,17 @@ impl<'a> Loaded<'a> {
     }
 
     async fn measured(&self, load: impl Future<Output = Result<Slice>>) -> Result<Figures> {
-        let before = self.server.server().cpu_time();
-        let slice = load.await?;
-        let after = self.server.server().cpu_time();
-        // A thread that ends takes its time along: then there is no figure.
-        let used = after.zip(before).and_then(|(after, before)| after.checked_sub(before));
-        Ok(Figures::of(&slice, used.map(|used| used.as_secs_f64())))
+        measured(|| self.server.server().cpu_time(), load).await
     }
+}
+
+async fn measured(
+    cpu_time: impl Fn() -> Option<Duration>,
+    load: impl Future<Output = Result<Slice>>,
+) -> Result<Figures> {
+    let before = cpu_time();
+    let slice = load.await?;
+    // A thread that ends takes its time along: then there is no figure.
+    let used = cpu_time().zip(before).and_then(|(after, before)| after.checked_sub(before));
+    Ok(Figures::of(&slice, used.map(|used| used.as_secs_f64())))
 }

@@ -78,6 +78,8 @@ pub struct Run {
     pub twin: Figures,
     /// hyper's HTTP/2 with the same replies.
     pub raw_http2: Figures,
+    /// Redis GET of the same replies, on a connection for each request under way; absent where it is not installed.
+    pub redis: Option<Figures>,
     /// The twin's requests per second, to those of `raw_http2`.
     pub twin_to_raw: f64,
     /// Length of a reply, bytes, on average.
@@ -91,6 +93,7 @@ pub(super) struct Round {
     pub(super) afresh: Option<Figures>,
     pub(super) twin: Figures,
     pub(super) raw: Figures,
+    pub(super) redis: Option<Figures>,
 }
 
 impl Run {
@@ -115,6 +118,11 @@ impl Run {
             afresh: rounds.iter().map(|round| round.afresh).collect::<Option<_>>().map(beside_twin),
             twin: Figures::median(&twin),
             raw_http2: Figures::median(&raw),
+            redis: rounds
+                .iter()
+                .map(|round| round.redis)
+                .collect::<Option<Vec<_>>>()
+                .map(|all| Figures::median(&all)),
             twin_to_raw: ratio(&twin, &raw, |figures| figures.requests_per_s),
             reply_bytes,
         }
@@ -177,17 +185,19 @@ mod tests {
             afresh: Some(at(0.5 * speed)),
             twin: at(2.0 * speed),
             raw: at(4.0 * speed),
+            redis: Some(at(3.0 * speed)),
         });
         let run = Run::of(Some(QueryKind::RelatedItems), 16, 100.0, &rounds);
         assert_eq!((run.real.ratio, run.twin_to_raw), (0.5, 0.5));
         assert_eq!(run.real.figures.requests_per_s, 4.0);
+        assert_eq!(run.redis.map(|redis| redis.requests_per_s), Some(12.0));
         assert_eq!(run.afresh.map(|afresh| afresh.ratio), Some(0.25));
     }
 
     #[test]
     fn the_figures_are_written_under_the_names_that_readers_look_for() {
         let one = at(1.0);
-        let round = Round { real: one, afresh: Some(one), twin: one, raw: one };
+        let round = Round { real: one, afresh: Some(one), twin: one, raw: one, redis: None };
         let run = Run::of(Some(QueryKind::BasketUpsell), 64, 100.0, &[round]);
         let json = serde_json::to_value(Report { runs: vec![run], ..Report::default() });
         let json = json.expect("figures are finite");

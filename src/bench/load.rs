@@ -21,20 +21,42 @@ pub(super) struct Slice {
     pub(super) elapsed: Duration,
 }
 
-/// Where the requests come from, and where the latencies go: shared by all that ask at once.
+/// Asks questions by their number, one after the other.
+pub(super) trait Asker {
+    /// Errors: there is no answer.
+    async fn ask(&mut self, number: usize) -> Result<()>;
+}
+
+/// Over HTTP/2.
+impl Asker for (Connection, Arc<Questions>) {
+    async fn ask(&mut self, number: usize) -> Result<()> {
+        let (connection, questions) = self;
+        connection.ask(&questions.0[number % questions.len()], |_| {}).await
+    }
+}
+
+/// So many who ask over these connections.
+pub(super) fn askers(
+    connections: &[Connection],
+    questions: &Arc<Questions>,
+    count: usize,
+) -> impl Iterator<Item = impl Asker + 'static> {
+    let connections = connections.iter().cycle().take(count);
+    connections.map(|connection| (connection.clone(), questions.clone()))
+}
+
+/// Which question is next, and where the latencies go: shared by all that ask at once.
 struct Shared {
-    questions: Arc<Questions>,
     next: Cell<usize>,
     latencies: RefCell<Histogram<u64>>,
     failure: RefCell<Option<Error>>,
 }
 
 impl Shared {
-    fn new(questions: &Arc<Questions>, first: usize) -> Result<Rc<Self>> {
+    fn new(first: usize) -> Result<Rc<Self>> {
         let failed = |error| Error::Server(format!("no histogram: {error}"));
         let latencies = Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(failed)?;
         Ok(Rc::new(Self {
-            questions: questions.clone(),
             next: Cell::new(first),
             latencies: RefCell::new(latencies),
             failure: RefCell::default(),
@@ -42,11 +64,10 @@ impl Shared {
     }
 
     /// Asks the next question; its latency runs from `since`.
-    async fn ask(&self, connection: &mut Connection, since: Instant) {
+    async fn ask(&self, asker: &mut impl Asker, since: Instant) {
         let number = self.next.get();
         self.next.set(number + 1);
-        let question = &self.questions.0[number % self.questions.len()];
-        match connection.ask(question, |_| {}).await {
+        match asker.ask(number).await {
             Ok(()) => {
                 let nanoseconds = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
                 self.latencies.borrow_mut().saturating_record(nanoseconds);
@@ -69,31 +90,28 @@ impl Shared {
     }
 }
 
-/// Closed loop: `in_flight` askers, each of whom asks again as soon as it has its answer. They begin
-/// with question number `first`.
+/// Closed loop: each asks again as soon as it has its answer. They begin with question number `first`.
 ///
 /// Errors: a request failed.
 pub(super) async fn closed(
-    connections: &[Connection],
-    questions: &Arc<Questions>,
+    askers: impl IntoIterator<Item = impl Asker + 'static>,
     first: usize,
-    in_flight: usize,
     duration: Duration,
 ) -> Result<Slice> {
-    let shared = Shared::new(questions, first)?;
+    let shared = Shared::new(first)?;
     let started = Instant::now();
-    let mut askers = JoinSet::new();
+    let mut asking = JoinSet::new();
     let local = LocalSet::new();
-    for connection in connections.iter().cycle().take(in_flight) {
-        let (mut connection, shared) = (connection.clone(), shared.clone());
+    for mut asker in askers {
+        let shared = shared.clone();
         let ask_on = async move {
             while started.elapsed() < duration && !shared.has_failed() {
-                shared.ask(&mut connection, Instant::now()).await;
+                shared.ask(&mut asker, Instant::now()).await;
             }
         };
-        askers.spawn_local_on(ask_on, &local);
+        asking.spawn_local_on(ask_on, &local);
     }
-    local.run_until(askers.join_all()).await;
+    local.run_until(asking.join_all()).await;
     shared.finish(started.elapsed())
 }
 
@@ -109,7 +127,7 @@ pub(super) async fn open(
     rate: f64,
     duration: Duration,
 ) -> Result<Slice> {
-    let shared = Shared::new(questions, first)?;
+    let shared = Shared::new(first)?;
     let (due, mut dues) = unbounded_channel();
     let started = Instant::now();
     let pacing = std::thread::spawn(move || pace(rate, duration, &due));
@@ -119,8 +137,8 @@ pub(super) async fn open(
         let mut connections = connections.iter().cycle();
         while let (Some(since), false) = (dues.recv().await, shared.has_failed()) {
             let Some(connection) = connections.next() else { break };
-            let (mut connection, shared) = (connection.clone(), shared.clone());
-            askers.spawn_local(async move { shared.ask(&mut connection, since).await });
+            let (mut asker, shared) = ((connection.clone(), questions.clone()), shared.clone());
+            askers.spawn_local(async move { shared.ask(&mut asker, since).await });
             while askers.try_join_next().is_some() {}
         }
         askers.join_all().await;

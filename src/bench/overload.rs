@@ -15,7 +15,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::{JoinSet, LocalSet};
 
 use super::connection::Connection;
-use super::load::{closed, pace};
+use super::load::{askers, closed, pace};
 use super::questions::Questions;
 use super::servers::Server;
 use crate::error::{Error, Result};
@@ -123,8 +123,8 @@ pub async fn overload(server: &Server, questions: Questions, strain: &Strain) ->
         connections.push(Connection::open(server.address).await?);
     }
     let second = Duration::from_secs(1);
-    closed(&connections, &questions, 0, IN_FLIGHT, second).await?; // warms up
-    let peace = closed(&connections, &questions, 0, IN_FLIGHT, strain.duration).await?;
+    closed(askers(&connections, &questions, IN_FLIGHT), 0, second).await?; // warms up
+    let peace = closed(askers(&connections, &questions, IN_FLIGHT), 0, strain.duration).await?;
     let peak_per_s = peace.latencies.len() as f64 / peace.elapsed.as_secs_f64();
 
     let asked_per_s = peak_per_s * strain.times;

@@ -251,7 +251,7 @@ fn show(report: &Report) -> anyhow::Result<()> {
         "p99 to twin",
     ]);
     for run in report.runs.iter().chain(&report.mixed) {
-        let Run { real, afresh, twin, raw_http2, twin_to_raw, .. } = run;
+        let Run { real, afresh, twin, raw_http2, redis, twin_to_raw, .. } = run;
         let first = [name(run.query), run.in_flight.to_string()];
         let to_twin = |of: &Beside| [format!("{:.2}", of.ratio), format!("{:.2}", of.p99_ratio)];
         let ours = row("cartwright", &real.figures);
@@ -264,6 +264,10 @@ fn show(report: &Report) -> anyhow::Result<()> {
         let raw_to_twin = [format!("{:.2}", 1.0 / twin_to_raw), String::new()];
         closed.add_row(blank().chain(row("twin", twin)).chain(["1.00".to_owned(), "1.00".into()]));
         closed.add_row(blank().chain(row("bare HTTP/2", raw_http2)).chain(raw_to_twin));
+        if let Some(redis) = redis {
+            let to_twin = format!("{:.2}", redis.requests_per_s / twin.requests_per_s);
+            closed.add_row(blank().chain(row("Redis GET", redis)).chain([to_twin, String::new()]));
+        }
     }
     align_right(&mut closed, &[1, 3, 4, 5, 6, 7, 8]);
     print(closed)?;

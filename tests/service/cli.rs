@@ -509,6 +509,11 @@ fn bench_serve_measures_every_question_beside_its_twin_and_leaves_nothing_behind
         }
         assert!(run["reply_bytes"].as_f64().is_some_and(|bytes| bytes > 100.0), "{run}");
     }
+    let has_redis = Command::new("redis-server").arg("--version").output().is_ok();
+    for run in runs {
+        let by_redis = run["redis"]["requests_per_s"].as_f64().is_some_and(|n| n > 10.0);
+        assert_eq!(by_redis, has_redis, "{run}");
+    }
     let open = &figures["open"][0];
     let answered = open["requests_per_s"].as_f64().expect("a rate");
     assert!((50.0..=110.0).contains(&answered), "100 a second were sent: {open}");
