@@ -4,9 +4,9 @@ use super::arrival::Newcomers;
 use super::ask::Audience;
 use super::fields::{Fields, Person};
 use crate::catalog::Shelf;
-use crate::customers::{Buyer, Clientele, Due, EventKind, History, Profile, Rfm, RfmSegment};
+use crate::customers::{Buyer, Clientele, Due, EventKind, History, Profile, RfmSegment};
 use crate::customers::{LostBy, Stage, Standing, date};
-use crate::error::{Error, Result, Violation};
+use crate::error::{Error, Result, Violation, counted};
 use crate::filter::{Bound, Filter};
 use crate::ids::ItemId;
 use crate::index::Contents;
@@ -166,8 +166,8 @@ impl<'a> Picker<'a> {
             .sum();
         let score = fresh * (0.1 + buyer.map_or(0.0, comes_back));
         let place = if first.kind == EventKind::Cart { "in the cart" } else { "on the wish list" };
-        let days = now.days_since(first.at).floor();
-        let reason = format!("{} {place} for {days} days", self.contents.shelf.title(first.item));
+        let days = counted(now.days_since(first.at).floor() as u64, "day");
+        let reason = format!("{} {place} for {days}", self.contents.shelf.title(first.item));
         Some(plain(score, &reason, wanted.iter().take(ITEMS).map(|g| g.item).collect()))
     }
 
@@ -176,10 +176,10 @@ impl<'a> Picker<'a> {
         let due = self.due_within(within, history);
         let first = due.first()?;
         let reason = format!(
-            "{} usually every {:.0} days, last {:.0} days ago",
+            "{} usually every {}, last {} ago",
             self.contents.shelf.title(first.item),
-            first.usual_days,
-            first.days_since,
+            counted(first.usual_days.round() as u64, "day"),
+            counted(first.days_since.round() as u64, "day"),
         );
         let items = due.iter().take(ITEMS).map(|due| due.item).collect();
         let at = now.plus_days(first.in_days.round() as i64);
@@ -203,8 +203,9 @@ impl<'a> Picker<'a> {
         let had = buyer.preferences.favourites.first()?.item;
         let goes_with = self.contents.bought.lists.row(had.index());
         let reason = format!(
-            "bought once, {} days ago; second purchases come within {:.0}",
-            buyer.rfm.recency_days, self.clientele.rhythm.second_days
+            "bought once, {}; second purchases come within {:.0}",
+            latest(buyer),
+            self.clientele.rhythm.second_days
         );
         let items = goes_with.iter().map(|rule| rule.item).filter(|item| self.may_show(*item));
         let items = items.take(ITEMS).collect();
@@ -229,21 +230,18 @@ impl<'a> Picker<'a> {
         let reason = match self.clientele.lost_by {
             LostBy::Alive => format!("{percent:.0} % likely lost, lifetime value {value:.2}"),
             LostBy::Return => format!(
-                "an order is {percent:.0} % less likely than right after the latest, {} days ago; lifetime value \
+                "an order is {percent:.0} % less likely than right after the latest, {}; lifetime value \
              {value:.2}",
-                buyer.rfm.recency_days
+                latest(buyer)
             ),
         };
         (score > 0.0).then(|| plain(score, &reason, self.favourites(buyer)))
     }
 
     fn win_back(&self, profile: &Profile, buyer: &Buyer, least: f32) -> Option<Pick> {
-        let Rfm { total, orders, recency_days, .. } = buyer.rfm;
-        if profile.lifecycle.stage != Stage::Churned || total < least {
-            return None;
-        }
-        let reason = format!("{orders} orders for {total:.2}, the last {recency_days} days ago");
-        Some(plain(total.into(), &reason, self.favourites(buyer)))
+        let total = buyer.rfm.total;
+        (profile.lifecycle.stage == Stage::Churned && total >= least)
+            .then(|| plain(total.into(), &bought_so_far(buyer), self.favourites(buyer)))
     }
 
     fn scored_by_value(
@@ -252,10 +250,7 @@ impl<'a> Picker<'a> {
         belongs: impl Fn(&Buyer) -> bool,
         name: &str,
     ) -> Option<Pick> {
-        let reason = || {
-            let Rfm { orders, total, recency_days, .. } = buyer.rfm;
-            format!("{name}: {orders} orders for {total:.2}, the last {recency_days} days ago")
-        };
+        let reason = || format!("{name}: {}", bought_so_far(buyer));
         belongs(buyer).then(|| plain(buyer.rfm.total.into(), &reason(), self.favourites(buyer)))
     }
 
@@ -269,6 +264,16 @@ impl<'a> Picker<'a> {
 /// Probability of an order within four weeks.
 fn comes_back(buyer: &Buyer) -> f64 {
     1.0 - f64::from(buyer.churn.probability)
+}
+
+fn bought_so_far(buyer: &Buyer) -> String {
+    let orders = counted(u64::from(buyer.rfm.orders), "order");
+    format!("{orders} for {:.2}, the last {}", buyer.rfm.total, latest(buyer))
+}
+
+/// When the latest order was.
+fn latest(buyer: &Buyer) -> String {
+    format!("{} ago", counted(u64::from(buyer.rfm.recency_days), "day"))
 }
 
 fn plain(score: f64, reason: &str, items: Vec<ItemId>) -> Pick {

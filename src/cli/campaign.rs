@@ -10,7 +10,7 @@ use super::output::{align_right, print, table, thousands};
 use crate::campaigns::{Comparison, Interval, Judgement, Window, judge, read_assignments, subject};
 use crate::config::Config;
 use crate::customers::{Ledger, Paid};
-use crate::error::Error;
+use crate::error::{Error, counted};
 use crate::events::{self, EventLog};
 use crate::index::{CustomerKeys, Index};
 use crate::time::Timestamp;
@@ -142,10 +142,10 @@ impl Evaluate {
 /// Nobody in the file is a customer of the events: that is no campaign without effect.
 fn strangers(file: &Path, count: usize) -> Error {
     Error::Input(format!(
-        "none of the {} customers in {} has ever been in the events. If the file comes from an index that keeps \
-         keyed hashes of customers' keys, name that index with --index",
-        thousands(count as u64),
-        file.display()
+        "{}: {}, and none has ever been in the events. If the file comes from an index that keeps keyed hashes of \
+         customers' keys, name that index with --index",
+        file.display(),
+        counted(count as u64, "customer"),
     ))
 }
 
