@@ -14,6 +14,10 @@ use rustc_hash::FxBuildHasher;
 /// Length of a key of the shop, bytes, at most: in files and in requests.
 pub const MAX_KEY_BYTES: usize = 1_000;
 
+/// Amount of money, in the shop's currency, at most: in files and in requests. More is a broken export, and sums of
+/// it would not be finite.
+pub const MAX_AMOUNT: f64 = 1e12;
+
 macro_rules! dense_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -205,7 +205,11 @@ fn customers(snapshot: &Snapshot, events: usize) -> Result<Vec<String>> {
         }
     }
     if found.is_empty() {
-        return Err(Error::Input("the index has no customer with a past to ask for".into()));
+        return Err(Error::Input(
+            "the index has no customer with a past to ask for (one that keeps hashes of customers' keys can't tell \
+             these: name some in --requests)"
+                .into(),
+        ));
     }
     found.sort_unstable();
     found.truncate(CUSTOMERS);

@@ -32,14 +32,21 @@ impl DenseId for Attribute {
 }
 
 impl Attributes {
-    /// A column that has been numeric until tonight stays so: what is no number in it is unknown.
+    /// Takes last night's item into account: one value that is no number makes its column a text.
     pub(super) fn add(&mut self, item: &Item) {
+        self.add_new(item);
         for (name, value) in &item.attributes {
-            let is_number = number(value).is_some();
             let column = self.names.intern(name).index();
-            match self.numeric.get_mut(column) {
-                Some(numeric) => *numeric &= is_number,
-                None => self.numeric.push(is_number),
+            self.numeric[column] &= number(value).is_some();
+        }
+    }
+
+    /// Adds columns that were not there. What was numeric last night stays so until the next: filters go on meaning
+    /// what they meant, and what is no number is unknown.
+    pub(super) fn add_new(&mut self, item: &Item) {
+        for (name, value) in &item.attributes {
+            if self.names.intern(name).index() == self.numeric.len() {
+                self.numeric.push(number(value).is_some());
             }
         }
     }

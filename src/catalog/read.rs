@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::category::Levels;
 use super::{Catalog, Item};
 use crate::error::counted;
+use crate::ids::MAX_AMOUNT;
 use crate::tables::{
     Batch, Clock, Content, DateOrder, FileColumns, NESTED, NumberStyle, Role, Table,
     are_whole_floats, detect, is_absent, left_out, list_files, time_zone,
@@ -372,7 +373,9 @@ impl<'a> File<'a> {
             .filter_map(|&column| self.parsed(batch, row, column, dropped, plain))
             .collect();
         let mut amount = |role: usize| {
-            let read = |text: &[u8]| self.styles[role].read(text).filter(|&amount| amount >= 0.0);
+            let read = |text: &[u8]| {
+                self.styles[role].read(text).filter(|amount| (0.0..=MAX_AMOUNT).contains(amount))
+            };
             self.value(batch, row, role, dropped, read)
         };
         let (price, cost) = (amount(PRICE), amount(COST));

@@ -181,7 +181,7 @@ impl Shelf {
 
     fn put(&mut self, item: ItemId, listing: Listing, is_new: bool) {
         if listing.item.attributes.keys().any(|name| self.attributes.names.get(name).is_none()) {
-            Arc::make_mut(&mut self.attributes).add(&listing.item);
+            Arc::make_mut(&mut self.attributes).add_new(&listing.item);
         }
         self.has_groups |= listing.item.group_id.is_some();
         self.latest_launch = self.latest_launch.max(listing.item.launched_at.unwrap_or_default());
@@ -416,6 +416,7 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::{Schema, Type};
 
     #[test]
     fn an_item_comes_back_as_it_was_put_up_whatever_came_later() {
@@ -459,5 +460,22 @@ mod tests {
         assert_eq!(changed.title(ItemId::FIRST), "Tea");
         assert_eq!(changed.title(ItemId::new(1)), "1");
         assert_eq!(shelf.item(ItemId::FIRST), items[0], "who holds the earlier shelf reads on");
+    }
+
+    #[test]
+    fn a_column_of_numbers_stays_one_until_the_next_night_whatever_comes() {
+        let sized = |of: &[(&str, &str)]| Item {
+            attributes: of.iter().map(|(name, size)| ((*name).into(), (*size).into())).collect(),
+            ..Item::default()
+        };
+        let mut keys = Interner::new();
+        keys.intern("cup");
+        let shelf = Shelf::new(Arc::new(keys), &[sized(&[("size", "10")])]);
+        let listing = sized(&[("size", "L"), ("glaze", "blue")]).into();
+        let pot = Change { key: "pot".into(), listing, near: Vec::new() };
+        let changed = shelf.with([pot]);
+        let kind = |name: &str| changed.field(name).map(|(_, kind)| kind);
+        assert_eq!([kind("size"), kind("glaze")], [Some(Type::Number), Some(Type::Text)]);
+        assert_eq!(changed.item(ItemId::new(1)).attributes["size"], "L");
     }
 }

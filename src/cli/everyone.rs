@@ -58,7 +58,7 @@ pub(super) fn all_customers(
     let rows_of = |keys: &[String], scratch: &mut Scratch| -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for key in keys {
-            let history = snapshot.customers.history(key)?;
+            let history = snapshot.customers.stored_history(key)?;
             let answer = answered(history.as_ref(), scratch);
             rows.extend(answer.iter().zip(1..).map(|(recommended, place)| {
                 Row {

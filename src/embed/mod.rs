@@ -33,7 +33,7 @@ pub use foresight::{Foresight, ForesightLesson, ForesightOptions};
 pub use holders::{Holders, Sum};
 pub use interactions::{Interactions, KindWeights};
 pub use neighbours::{
-    Neighbour, NeighbourOptions, VectorIndex, neighbours, neighbours_among, neighbours_of, recall,
+    Neighbour, NeighbourOptions, neighbours, neighbours_among, neighbours_of, recall,
 };
 pub use unit::{UnitVectors, nearest};
 pub use words::{Word, words};

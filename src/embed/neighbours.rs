@@ -119,40 +119,6 @@ pub fn recall(approximate: &Lists<Neighbour>, exact: &Lists<Neighbour>, k: usize
     if all == 0 { 1.0 } else { found as f64 / all as f64 }
 }
 
-/// Answers for vectors that arrive later: new arrivals, a folded-in customer.
-pub struct VectorIndex {
-    points: Points,
-    graph: Option<Graph>,
-    options: NeighbourOptions,
-}
-
-impl VectorIndex {
-    /// An index over the vectors; zero and broken ones are never found.
-    pub fn build(vectors: &Vectors, options: &NeighbourOptions) -> Self {
-        let points = Points::of(vectors, |_| true);
-        let graph =
-            (points.ids.len() > options.exact_up_to).then(|| Graph::build(&points, options));
-        Self { points, graph, options: options.clone() }
-    }
-
-    /// The `k` nearest to `vector` with cosine > 0, nearest first, then by id; none if the vector is
-    /// zero, broken, or of another length.
-    pub fn nearest(&self, vector: &[f32], k: usize) -> Vec<Neighbour> {
-        match (unit(vector), &self.graph) {
-            (Some(vector), _) if vector.len() != self.points.dim => Vec::new(),
-            (None, _) => Vec::new(),
-            (Some(vector), Some(graph)) => graph.search(&self.points, &vector, k, &self.options),
-            (Some(vector), None) => {
-                let mut nearest = Nearest::new(k);
-                for (place, id) in self.points.ids.iter().enumerate() {
-                    nearest.offer(*id, dot(&vector, self.points.row(place)));
-                }
-                nearest.sorted()
-            }
-        }
-    }
-}
-
 /// The vectors that can be compared, at length 1.
 pub(super) struct Points {
     pub(super) dim: usize,
@@ -427,10 +393,6 @@ mod tests {
             assert!((0..4).all(|broken| lists.row(broken).is_empty()));
             let entries = lists.entries();
             assert!(entries.iter().all(|n| n.item.index() >= 4 && (0.0..=1.0).contains(&n.cosine)));
-            let index = VectorIndex::build(&vectors, &options);
-            assert!(index.nearest(vectors.row(1), 3).is_empty());
-            assert_eq!(index.nearest(vectors.row(9), 1)[0].item.index(), 9);
-            assert!(index.nearest(&[1.0; 3], 1).is_empty());
         }
     }
 

@@ -13,7 +13,7 @@ use super::roles::{
 use super::row::Row;
 use super::{Cause, EventKind, ReadOptions};
 use crate::Result;
-use crate::ids::MAX_KEY_BYTES;
+use crate::ids::{MAX_AMOUNT, MAX_KEY_BYTES};
 use crate::tables::{
     Batch, Clock, DateOrder, FileColumns, NESTED, NumberStyle, Table, are_whole_floats, detect,
     is_absent, quoted,
@@ -256,6 +256,11 @@ impl<'a> Line<'a> {
         let paid = unit_price.map(|price| price * quantity).or(total);
         let unit_price =
             unit_price.or_else(|| paid.filter(|_| quantity != 0.0).map(|paid| paid / quantity));
+        if unit_price.is_some_and(|price| price.abs() > MAX_AMOUNT) {
+            let role = if self.text(UNIT_PRICE).is_some() { UNIT_PRICE } else { LINE_TOTAL };
+            let expected = format!("a price of at most {MAX_AMOUNT}");
+            return Err(self.unexpected(role, &expected, self.text(role).unwrap_or_default()));
+        }
         let mut off = 0.0;
         for &slot in &self.reader.slots[DISCOUNT] {
             let text = self.batch.field(self.row, slot);

@@ -4,7 +4,7 @@ use super::pb;
 use crate::catalog::Shelf;
 use crate::customers::EventKind;
 use crate::error::{Error, Result, Violation};
-use crate::ids::{CategoryId, ItemId, MAX_KEY_BYTES};
+use crate::ids::{CategoryId, ItemId, MAX_AMOUNT, MAX_KEY_BYTES};
 use crate::index::Contents;
 use crate::recommend::{
     Association, Dropped, Ledger, Objective, PriceBand, Question, Reason, Recommendation, RuleAct,
@@ -139,7 +139,7 @@ fn is_key(key: &str) -> bool {
 }
 
 fn is_amount(amount: f64) -> bool {
-    amount.is_finite() && amount >= 0.0
+    (0.0..=MAX_AMOUNT).contains(&amount)
 }
 
 /// Units on a line of a cart: 0 means 1.
@@ -269,7 +269,7 @@ impl Check {
 
     pub(super) fn amount(&mut self, field: &str, amount: f64) {
         if !is_amount(amount) {
-            self.fail(field, format!("must be finite and not negative, and is {amount}"));
+            self.fail(field, format!("must be from 0 to {MAX_AMOUNT}, and is {amount}"));
         }
     }
 

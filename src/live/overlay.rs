@@ -45,12 +45,12 @@ impl Overlay {
 
     /// The named fields of `item` only.
     pub fn masked<'a>(item: &Item, fields: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut whole = Self::whole(item).fields;
+        let whole = Self::whole(item).fields;
         let mut overlay = Self::default();
         for field in fields {
             let value = match field.split_once('.') {
                 Some((ATTRIBUTES, name)) => item.attributes.get(name).cloned().into(),
-                _ => whole.remove(field).unwrap_or(Value::Null),
+                _ => whole.get(field).cloned().unwrap_or(Value::Null),
             };
             overlay.fields.insert(field.to_owned(), value);
         }
@@ -116,6 +116,8 @@ mod tests {
         let cheaper = Item { price: Some(2.0), title: None, ..tea() };
         let listing = Overlay::masked(&cheaper, ["price"]).over(Some(tea()));
         assert_eq!(listing.ok(), Some(Item { price: Some(2.0), ..tea() }.into()));
+        let twice = Overlay::masked(&cheaper, ["price", "price"]).over(Some(tea()));
+        assert_eq!(twice.ok(), Some(Item { price: Some(2.0), ..tea() }.into()));
         let nameless = Overlay::masked(&cheaper, ["title"]).over(Some(tea()));
         assert_eq!(nameless.ok(), Some(Item { title: None, ..tea() }.into()));
     }

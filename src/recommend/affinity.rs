@@ -2,7 +2,6 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Query, Question};
 use crate::catalog::CategoryTree;
 use crate::customers::{Bought, History};
 use crate::ids::{CategoryId, ItemId};
@@ -31,20 +30,17 @@ struct Past {
 type Place = (Option<CategoryId>, Option<CategoryId>);
 
 impl<'a> Affinity<'a> {
-    /// `None` where no item has a category.
-    pub(super) fn new(contents: &'a Contents, query: &Query<'a>) -> Option<Self> {
+    /// Of a past, and of what is asked about; `None` where no item has a category.
+    pub(super) fn new(
+        contents: &'a Contents,
+        history: Option<&History>,
+        asked: &[ItemId],
+    ) -> Option<Self> {
         if contents.categories.is_empty() {
             return None;
         }
-        let keys = match &query.question {
-            Question::Related { item } => std::slice::from_ref(item),
-            Question::Basket { items } => items,
-            Question::Customer { .. } | Question::Trending { .. } | Question::Again => &[],
-        };
-        let asked = keys.iter().filter_map(|key| contents.keys.get(key));
-        let asked = asked.map(|item| place(&contents.categories, item)).collect();
-        let past =
-            query.history.map_or_else(FxHashMap::default, |past| by_category(contents, past));
+        let asked = asked.iter().map(|&item| place(&contents.categories, item)).collect();
+        let past = history.map_or_else(FxHashMap::default, |past| by_category(contents, past));
         Some(Self { contents, past, asked })
     }
 
@@ -98,6 +94,7 @@ mod tests {
     use super::*;
     use crate::catalog::Item;
     use crate::ids::Interner;
+    use crate::recommend::Question;
     use std::sync::Arc;
 
     const NONE: f32 = 0.0;
@@ -132,9 +129,7 @@ mod tests {
         let contents = contents();
         let history =
             History { bought: vec![bought(0, 3, 7), bought(1, 2, 9)], ..History::default() };
-        let question = Question::Customer { recent: vec![], exclude_purchased: false };
-        let query = Query::new(question, Some(&history), 10);
-        let affinity = Affinity::new(&contents, &query).expect("there are categories");
+        let affinity = Affinity::new(&contents, Some(&history), &[]).expect("there are categories");
         let of = |item: usize| affinity.of(ItemId::new(item), history.bought(ItemId::new(item)));
         assert_eq!(of(0), [2.0, 0.5, 1.0, 5.0, 1.0, NONE, NONE], "but for its own purchases");
         assert_eq!(of(1), [3.0, 0.5, 1.0, 5.0, 1.0, NONE, NONE]);
@@ -148,12 +143,14 @@ mod tests {
     #[test]
     fn items_asked_about_are_counted_by_category_and_the_one_above() {
         let contents = contents();
-        let question = Question::Basket { items: vec!["milk", "bread", "thing", "nothing"] };
-        let query = Query::new(question, None, 10);
-        let affinity = Affinity::new(&contents, &query).expect("there are categories");
+        let question =
+            Question::Basket { items: vec!["milk", "bread", "milk", "thing", "nothing"] };
+        let asked = question.asked(&contents);
+        assert_eq!(asked, [0, 2, 3].map(ItemId::new), "each once, and none that nobody knows");
+        let affinity = Affinity::new(&contents, None, &asked).expect("there are categories");
         let asked = |item: usize| affinity.of(ItemId::new(item), None)[5..].to_vec();
         assert_eq!([0, 1, 2, 3].map(asked), [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [NONE, NONE]]);
         let nowhere = Contents::default();
-        assert!(Affinity::new(&nowhere, &query).is_none());
+        assert!(Affinity::new(&nowhere, None, &[]).is_none());
     }
 }

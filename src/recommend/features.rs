@@ -34,25 +34,25 @@ pub(super) struct Features<'a> {
 impl<'a> Features<'a> {
     /// `top` is the blend's score of the best candidate.
     pub(super) fn new(contents: &'a Contents, query: &Query<'a>, top: f32) -> Self {
-        let asked = match &query.question {
-            Question::Related { .. } => 1,
-            Question::Basket { items } => items.len(),
-            Question::Customer { recent, .. } => recent.len(),
-            Question::Trending { .. } | Question::Again => 0,
+        let visit = match &query.question {
+            Question::Customer { recent, .. } => recent.as_slice(),
+            _ => &[],
         };
+        let visited = visit.iter().filter(|key| contents.keys.get(key).is_some()).count();
+        let asked = query.question.asked(contents);
         let history = query.history;
         let latest = history.and_then(|history| history.bought.iter().map(|b| b.last).max());
         let away = latest.filter(|_| contents.timed);
         Self {
             contents,
             history,
-            asked: asked as f32,
+            asked: (asked.len() + visited) as f32,
             pasts: history.map_or(0.0, |history| history.bought.len() as f32),
             orders: history.map_or(0.0, |history| history.orders as f32),
             latest,
             away: away.map_or(f32::NAN, |latest| contents.now.days_since(latest) as f32),
             top: top.max(f32::MIN_POSITIVE),
-            affinity: Affinity::new(contents, query),
+            affinity: Affinity::new(contents, query.history, &asked),
             taste: Taste::new(contents, query),
         }
     }

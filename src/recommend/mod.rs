@@ -97,6 +97,19 @@ impl Question<'_> {
             Self::Again => "buy_again_items",
         }
     }
+
+    /// What is on the page or in the basket, as far as the trainer knows it, each once: as it has learnt to be asked.
+    fn asked(&self, contents: &Contents) -> Vec<ItemId> {
+        let keys = match self {
+            Self::Related { item } => std::slice::from_ref(item),
+            Self::Basket { items } => items.as_slice(),
+            Self::Customer { .. } | Self::Trending { .. } | Self::Again => &[],
+        };
+        let mut asked: Vec<ItemId> = keys.iter().filter_map(|key| contents.keys.get(key)).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        asked
+    }
 }
 
 /// A question with everything that is needed to answer it.

@@ -92,6 +92,7 @@ impl<'s, 'a> Seating<'s, 'a> {
         let wanted = acting.pins.iter().filter(|(_, position, _)| *position <= limit);
         wanted
             .filter(|(item, ..)| self.pool.may_answer(*item) && self.admit(*item))
+            .take(limit)
             .cloned()
             .collect()
     }

@@ -12,7 +12,8 @@ use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::time::Timestamp;
 
-/// After so many filters the memory starts anew. Each takes two bits per item.
+/// After so many filters the memory starts anew, unless one question asks for half of them. Each takes two bits per
+/// item.
 const MOST_KEPT: usize = 64;
 
 /// The filters of late, with what they gave. Belongs to one thread.
@@ -21,6 +22,8 @@ pub(super) struct Sieves {
     /// The shelf that they were asked about.
     shelf: u64,
     kept: Vec<Kept>,
+    /// By the question at hand.
+    asked: usize,
     by_text: FxHashMap<String, usize>,
 }
 
@@ -70,11 +73,14 @@ pub(super) enum Condition {
 impl Sieves {
     /// Begins a question to this shelf: conditions of the question before are no longer good.
     pub(super) fn begin(&mut self, shelf: &Shelf) {
-        if self.shelf != shelf.number() || self.kept.len() >= MOST_KEPT {
+        // The shop's rules ask for theirs with every question.
+        let most = MOST_KEPT.max(2 * self.asked);
+        if self.shelf != shelf.number() || self.kept.len() >= most {
             self.kept.clear();
             self.by_text.clear();
             self.shelf = shelf.number();
         }
+        self.asked = 0;
     }
 
     /// Makes a filter ready; `current` is the item asked about.
@@ -86,6 +92,7 @@ impl Sieves {
         if filter.needs_current() {
             return Condition::Once(filter.bind(current.map(|row| row as &dyn Row)));
         }
+        self.asked += 1;
         if let Some(&number) = self.by_text.get(filter.text()) {
             return Condition::Kept(number);
         }
@@ -206,5 +213,35 @@ impl Kept {
             }
         }
         memo.passes[word] & bit != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_shops_rules_ask_of_every_question_is_kept_however_much_it_is() {
+        let shelf = Shelf::default();
+        let filters = |from: usize, count: usize| {
+            (from..from + count)
+                .map(|price| Filter::parse(&format!("price < {price}"), &Shelf::default()))
+        };
+        let mut sieves = Sieves::default();
+        let mut ask = |all: Vec<_>| {
+            sieves.begin(&shelf);
+            let before = sieves.kept.len();
+            let all: Vec<Filter> =
+                all.into_iter().map(|filter: Result<_, _>| filter.expect("a filter")).collect();
+            all.iter().for_each(|filter| _ = sieves.condition(filter, None));
+            (before, sieves.kept.len())
+        };
+        assert_eq!(ask(filters(0, 100).collect()), (0, 100));
+        assert_eq!(ask(filters(0, 100).collect()), (100, 100));
+        assert_eq!(ask(filters(0, 101).collect()), (100, 101), "and one of a visitor's own");
+        for visitor in 1..99 {
+            ask(filters(0, 100).chain(filters(1_000 + visitor, 1)).collect());
+        }
+        assert!(ask(filters(0, 100).collect()).1 <= 202, "but not everything for ever");
     }
 }

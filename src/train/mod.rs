@@ -35,6 +35,7 @@ use learn::learn_for;
 pub use learn::{Learnt, Lesson, learn};
 pub use objective::{Bends, Bent};
 pub use options::TrainOptions;
+use ranker::Rankers;
 pub use ranker::Worth;
 pub use tune::Score;
 
@@ -259,9 +260,10 @@ pub fn learn_tuned(
     watch("tuning the blend");
     let (mut blend, scores) = tune::tune(&rehearsals, share);
     watch("learning to rank");
-    let (rankers, worths) = ranker::learn_rankers(&rehearsals, &blend, share, held_back.turns());
+    let Rankers { rankers, of_earlier, worths } =
+        ranker::learn_rankers(&rehearsals, &blend, share, held_back.turns());
     let cases = Cases::of(&rehearsals);
-    rehearsals[0].learnt.contents.rankers = rankers.clone();
+    rehearsals[0].learnt.contents.rankers = of_earlier;
     blend.acceptance = objective::acceptance(&rehearsals[0], &blend);
     let bends = objective::bend(&rehearsals[0], &mut blend, options.objective_loss);
     let price = price::milliseconds(&rehearsals[0], &blend);
@@ -306,8 +308,9 @@ fn catalog_of_strangers(log: &EventLog, catalog: &Catalog) -> Option<String> {
 /// What the catalogue says of every item of the log, in the order of their ids. Items of the catalogue
 /// that nobody has touched yet follow behind; titles come from the log where the catalogue has none.
 pub fn stock(log: &mut EventLog, catalog: &Catalog) -> Vec<Item> {
-    let sold: FxHashSet<String> = log.items.keys().map(str::to_lowercase).collect();
-    for (key, _) in catalog.iter().filter(|(key, _)| !sold.contains(&key.to_lowercase())) {
+    let sold: FxHashSet<*const Item> =
+        log.items.keys().filter_map(|key| catalog.get(key)).map(std::ptr::from_ref).collect();
+    for (key, _) in catalog.iter().filter(|(_, item)| !sold.contains(&std::ptr::from_ref(*item))) {
         Arc::make_mut(&mut log.items).intern(key);
     }
     let prices = latest_prices(log);
@@ -334,4 +337,24 @@ fn latest_prices(log: &EventLog) -> Vec<Option<f64>> {
         }
     }
     prices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_of_the_catalogue_is_one_of_the_logs_only_where_that_is_told_by_it() {
+        let titled = |(key, title): (&str, &str)| {
+            (key.to_owned(), Item { title: Some(title.to_owned()), ..Item::default() })
+        };
+        let catalog: Catalog =
+            [("x", "small"), ("X", "large"), ("y", "other")].map(titled).into_iter().collect();
+        let mut log = EventLog::default();
+        ["X", "Y"].iter().for_each(|key| _ = Arc::make_mut(&mut log.items).intern(key));
+        let items = stock(&mut log, &catalog);
+        let titles: Vec<_> = items.iter().filter_map(|item| item.title.as_deref()).collect();
+        assert_eq!(log.items.keys().collect::<Vec<_>>(), ["X", "Y", "x"]);
+        assert_eq!(titles, ["large", "other", "small"]);
+    }
 }

@@ -28,6 +28,17 @@ pub struct Worth {
     pub trees: usize,
 }
 
+/// What was learnt for the questions that it helps, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Rankers {
+    /// Fitted on all stretches.
+    pub(super) rankers: BTreeMap<String, Forest>,
+    /// The same, fitted on all but the latest: what can be said of that honestly.
+    pub(super) of_earlier: BTreeMap<String, Forest>,
+    /// What they were worth; also of those that were dropped.
+    pub(super) worths: BTreeMap<&'static str, Worth>,
+}
+
 /// What is made small, and the column that is started from.
 type Way = (Objective, Option<usize>);
 
@@ -55,8 +66,8 @@ pub(super) fn learn_rankers(
     blend: &Blend,
     share: Share,
     judges: usize,
-) -> (BTreeMap<String, Forest>, BTreeMap<&'static str, Worth>) {
-    let (mut rankers, mut worths) = (BTreeMap::new(), BTreeMap::new());
+) -> Rankers {
+    let mut learnt = Rankers::default();
     for kind in blend.kinds() {
         let judges = judges_of(rehearsals, kind, judges);
         if judges == 0 {
@@ -78,17 +89,18 @@ pub(super) fn learn_rankers(
             (1..=judges).map(|first| together(&sheets[first..])).collect();
         sheets.truncate(1);
         let judge = |forests: &[Forest]| figure(&forests.iter().map(Some).collect::<Vec<_>>());
-        let (ranked, ways) = best_ways(&earlier, judge);
+        let Best { figure: ranked, ways, forest } = best_ways(&earlier, judge);
         let kept = ranked > blended * LEAST_GAIN;
         let trees = if kept { ways.iter().map(|(_, trees)| trees).sum() } else { 0 };
-        worths.insert(kind.name(), Worth { blend: blended, ranker: ranked, trees });
+        learnt.worths.insert(kind.name(), Worth { blend: blended, ranker: ranked, trees });
         if kept {
             let mut all = earlier.swap_remove(0); // but for the latest stretch
             all.append(&sheets[0]).expect("sheets of the same columns");
-            rankers.insert(kind.name().to_owned(), grown(&all, &ways));
+            learnt.rankers.insert(kind.name().to_owned(), grown(&all, &ways));
+            learnt.of_earlier.insert(kind.name().to_owned(), forest);
         }
     }
-    (rankers, worths)
+    learnt
 }
 
 /// How many of the latest stretches, up to `most`, have cases enough themselves and before them.
@@ -114,12 +126,19 @@ fn mean_figure(stretches: &[Lists<'_>], metric: Metric, forests: &[Option<&Fores
     each.sum::<f64>() / cases.max(1) as f64
 }
 
-/// The ways to learn that `judge` finds best, with how many trees each, and how good it finds them: all together,
-/// or where one alone does clearly better, that one. `judge` is shown a forest learnt from each of the sheets.
-fn best_ways(
-    sheets: &[Sheet],
-    judge: impl Fn(&[Forest]) -> f64 + Sync,
-) -> (f64, Vec<(Way, usize)>) {
+/// The best ways to learn.
+struct Best {
+    /// How good they are found.
+    figure: f64,
+    /// With how many trees each.
+    ways: Vec<(Way, usize)>,
+    /// What they learnt from the first of the sheets.
+    forest: Forest,
+}
+
+/// The ways to learn that `judge` finds best: all together, or where one alone does clearly better, that one. `judge`
+/// is shown a forest learnt from each of the sheets.
+fn best_ways(sheets: &[Sheet], judge: impl Fn(&[Forest]) -> f64 + Sync) -> Best {
     let binned: Vec<Binned<'_>> = sheets.iter().map(|sheet| Binned::new(sheet, BINS)).collect();
     let try_one = |&way: &Way| {
         let options = options(way, TREES[TREES.len() - 1]);
@@ -135,11 +154,15 @@ fn best_ways(
         let forests: Vec<&Forest> = each.iter().map(|(_, _, forests)| &forests[nth]).collect();
         Forest::together(&forests, sheet)
     };
-    let all_ways = judge(&sheets.iter().enumerate().map(all_ways).collect::<Vec<_>>());
+    let mut all_ways: Vec<Forest> = sheets.iter().enumerate().map(all_ways).collect();
+    let figure = judge(&all_ways);
     let alone = each.iter().fold(&each[0], |a, b| if b.0 > a.0 { b } else { a });
-    match all_ways * LEAST_LEAD > alone.0 {
-        true => (all_ways, each.iter().map(|(_, way, _)| *way).collect()),
-        false => (alone.0, vec![alone.1]),
+    match figure * LEAST_LEAD > alone.0 {
+        true => {
+            let ways = each.iter().map(|(_, way, _)| *way).collect();
+            Best { figure, ways, forest: all_ways.swap_remove(0) }
+        }
+        false => Best { figure: alone.0, ways: vec![alone.1], forest: alone.2[0].clone() },
     }
 }
 

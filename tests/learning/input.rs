@@ -628,6 +628,20 @@ fn json_whose_keys_are_values_is_refused_and_names_none_of_them() {
 }
 
 #[test]
+fn a_price_that_no_shop_has_is_an_unreadable_row() {
+    let text = "order_id,customer_id,item_id,unit_price,quantity\n\
+                1,c,a,2.5,1\n2,c,a,1e39,1\n3,c,b,1e12,2\n4,c,b,-1e300,1\n";
+    let reading = read_bytes("a.csv", text.as_bytes(), &lenient()).unwrap();
+    assert_eq!(set_aside(&reading), [(Cause::Unreadable, 2)]);
+    assert!(reading.log.events.iter().all(|event| event.unit_price.is_finite()));
+    let total = "order_id,customer_id,item_id,line_total,quantity\n1,c,a,9,1\n2,c,a,10,1e-30\n";
+    let reading = read_bytes("a.csv", total.as_bytes(), &lenient()).unwrap();
+    assert_eq!(set_aside(&reading), [(Cause::Unreadable, 1)]);
+    let refused = read_bytes("a.csv", text.as_bytes(), &ReadOptions::default()).unwrap_err();
+    assert!(refused.to_string().contains("line 3, column unit_price: expected a price of at most"));
+}
+
+#[test]
 fn an_object_in_a_column_that_is_read_is_an_unreadable_row_with_its_cause() {
     let row = |item: &str, price: &str| {
         format!("{{\"customer_id\":\"c\",\"item_id\":{item},\"unit_price\":{price}}}")

@@ -331,6 +331,22 @@ fn pins_and_promotions_never_bring_two_variants_or_leave_a_place_empty() {
 }
 
 #[test]
+fn more_pins_than_places_fill_the_answer_and_no_more() {
+    let pin = |id: usize| {
+        format!("[[rule]]\nid = \"p{id}\"\npin = {{ item = \"i{id}\", position = 1 }}\n")
+    };
+    let rules = rules(&[58, 59, 4].map(pin).concat());
+    for limit in [1, 2, 3, 4] {
+        let found = ruled(&rules, limit);
+        let pinned = found
+            .recommendations
+            .iter()
+            .filter(|r| r.reasons.iter().any(|reason| matches!(reason, Reason::Rule { .. })));
+        assert_eq!((found.recommendations.len(), pinned.count()), (limit, limit.min(3)));
+    }
+}
+
+#[test]
 fn boost_and_bury_move_what_passes_and_say_so() {
     let shelf = &shop().1.contents.shelf;
     let place = |answer: &Answer, key: &str| keys(shelf, answer).iter().position(|k| k == key);

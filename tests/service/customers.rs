@@ -354,6 +354,10 @@ fn keys_can_be_kept_as_hashes_that_only_the_secret_opens() {
     let known = cartwright(folder.path(), &ask, secret);
     assert_eq!(known.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&known.stdout).contains("bought before"));
+    let all = ["ask", "customer", "--all", "--out", "all.csv", "--index", "index"];
+    assert_eq!(cartwright(folder.path(), &all, secret).status.code(), Some(0));
+    let all = std::fs::read_to_string(folder.path().join("all.csv")).expect("it was written");
+    assert!(all.contains("bought before"), "everybody's own past is known");
     let other = cartwright(folder.path(), &ask, Some("another secret altogether"));
     assert_eq!(other.status.code(), Some(2), "{}", String::from_utf8_lossy(&other.stderr));
     assert!(!String::from_utf8_lossy(&other.stderr).contains(PERSON));
