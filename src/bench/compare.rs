@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::figures::{Figures, OpenRun, Report, Round, Run};
 use super::load::{Slice, askers, closed, open};
 use super::questions::{QueryKind, Questions};
-use super::redis::Redis;
+use super::redis;
 use super::servers::{Server, Servers};
 use super::stand_in::{Role, write_replies};
 use crate::error::{Error, Result};
@@ -79,7 +79,8 @@ struct Contest<'a> {
     afresh: Option<Loaded<'a>>,
     twin: Loaded<'a>,
     raw: Loaded<'a>,
-    redis: Option<Redis>,
+    redis: Option<Server>,
+    replies: usize,
     questions: Arc<Questions>,
     reply_bytes: f64,
     /// Questions asked so far, so that none is asked twice before all had their turn.
@@ -137,9 +138,21 @@ impl<'a> Contest<'a> {
             Some(server) => Some(load(Held::Borrowed(server)).await?),
             None => None,
         };
-        let redis = Redis::start(servers.core, &replies).await?;
-        let (questions, asked) = (Arc::new(questions), Cell::new(replies.len()));
-        Ok(Self { real, afresh, twin, raw, redis, questions, reply_bytes, asked, _folder: folder })
+        let redis = servers.redis(&path)?;
+        let (questions, replies) = (Arc::new(questions), replies.len());
+        let asked = Cell::new(replies);
+        Ok(Self {
+            real,
+            afresh,
+            twin,
+            raw,
+            redis,
+            replies,
+            questions,
+            reply_bytes,
+            asked,
+            _folder: folder,
+        })
     }
 
     async fn closed_run(
@@ -159,7 +172,7 @@ impl<'a> Contest<'a> {
             };
             let mut round = self.round(turn).await?;
             if let Some(redis) = &self.redis {
-                let askers = redis.askers(in_flight).await?;
+                let askers = redis::askers(redis.address, self.replies, in_flight).await?;
                 let load = closed(askers, first, slice);
                 round.redis = Some(measured(|| redis.cpu_time(), load).await?);
             }

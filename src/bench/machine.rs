@@ -11,35 +11,17 @@ pub fn usable_cores() -> usize {
 /// Keeps this thread, and those it will start, on one core, from 0. Returns whether that was possible.
 #[cfg(target_os = "linux")]
 pub fn pin(core: usize) -> bool {
-    keep_on(core, None)
-}
-
-/// The same for another process that has just been started.
-#[cfg(target_os = "linux")]
-pub(super) fn pin_process(process: u32, core: usize) -> bool {
-    let process = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
-    process.is_some_and(|process| keep_on(core, Some(process)))
-}
-
-#[cfg(target_os = "linux")]
-fn keep_on(core: usize, process: Option<rustix::process::Pid>) -> bool {
     if core >= rustix::thread::CpuSet::MAX_CPU {
         return false;
     }
     let mut cores = rustix::thread::CpuSet::new();
     cores.set(core);
-    rustix::thread::sched_setaffinity(process, &cores).is_ok()
+    rustix::thread::sched_setaffinity(None, &cores).is_ok()
 }
 
 /// Keeps this thread on one core: not possible on this system.
 #[cfg(not(target_os = "linux"))]
 pub fn pin(_core: usize) -> bool {
-    false
-}
-
-/// The same for another process: not possible on this system.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn pin_process(_process: u32, _core: usize) -> bool {
     false
 }
 

@@ -30,5 +30,6 @@ pub use figures::{Beside, Figures, OpenRun, Report, Run};
 pub use machine::{pin, usable_cores};
 pub use overload::{Strain, Strained, overload};
 pub use questions::{QueryKind, Questions, Shape, generated, recorded};
+pub use redis::RedisServer;
 pub use servers::{Server, Servers};
 pub use stand_in::{Role, read_replies, run_raw, write_replies};

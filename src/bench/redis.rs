@@ -5,99 +5,102 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::load::Asker;
-use super::machine::{cpu_time, pin_process};
 use crate::error::{Error, Result};
 
-/// A server that holds replies, each under its number.
+/// A Redis server that holds replies, each under its number.
 #[derive(Debug)]
-pub(super) struct Redis {
-    address: SocketAddr,
+pub struct RedisServer {
+    /// Where it listens.
+    pub address: SocketAddr,
     process: Child,
-    replies: usize,
 }
 
 /// How long it may take to start.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-impl Redis {
-    /// Starts `redis-server` on a free port, keeps it on a core, and gives it the replies; `None` where it is not
-    /// installed.
-    ///
-    /// Errors: it does not start, or does not take them.
-    pub(super) async fn start(core: Option<usize>, replies: &[Bytes]) -> Result<Option<Self>> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
-        let address = port.map_err(|error| failed(&error))?;
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string()]);
-        command.args(["--save", "", "--appendonly", "no"]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = match command.spawn() {
-            Ok(process) => process,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(&error)),
-        };
-        let redis = Self { address, process, replies: replies.len() };
-        core.inspect(|&core| _ = pin_process(redis.process.id(), core));
-        redis.fill(replies).await.map_err(|error| failed(&error))?;
-        Ok(Some(redis))
+impl RedisServer {
+    /// Whether there is one to start.
+    pub(super) fn is_installed() -> bool {
+        redis().arg("--version").status().is_ok()
     }
 
-    async fn fill(&self, replies: &[Bytes]) -> io::Result<()> {
-        let mut stream = self.once_ready().await?;
+    /// Starts `redis-server` on a free port, on the cores of this thread, and gives it the replies.
+    ///
+    /// Errors: it does not start, or does not take them.
+    pub async fn start(replies: &[Vec<u8>]) -> Result<Self> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
+        let address = port.map_err(|error| failed(&error))?;
+        let mut command = redis();
+        command.args(["--bind", "127.0.0.1", "--port", &address.port().to_string()]);
+        command.args(["--save", "", "--appendonly", "no"]);
+        let process = command.spawn().map_err(|error| failed(&error))?;
+        let server = Self { address, process };
+        server.fill(replies).await.map_err(|error| failed(&error))?;
+        Ok(server)
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.process.id()
+    }
+
+    async fn fill(&self, replies: &[Vec<u8>]) -> io::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut stream = loop {
+            match connect(self.address).await {
+                Err(_) if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                opened => break opened?,
+            }
+        };
         for (number, reply) in replies.iter().enumerate() {
             stream.write_all(&command_of(&[b"SET", key(number).as_bytes(), reply])).await?;
             read_reply(&mut stream, &mut Vec::new()).await?;
         }
         Ok(())
     }
-
-    async fn once_ready(&self) -> io::Result<BufReader<TcpStream>> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match self.open().await {
-                Err(_) if Instant::now() < deadline => {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                opened => return opened,
-            }
-        }
-    }
-
-    async fn open(&self) -> io::Result<BufReader<TcpStream>> {
-        let stream = TcpStream::connect(self.address).await?;
-        stream.set_nodelay(true)?;
-        Ok(BufReader::new(stream))
-    }
-
-    /// So many who ask, each on a connection of their own: that is how Redis is asked several things at once.
-    ///
-    /// Errors: it does not let them in.
-    pub(super) async fn askers(&self, count: usize) -> Result<Vec<RedisAsker>> {
-        let mut askers = Vec::with_capacity(count);
-        for _ in 0..count {
-            let stream = self.open().await.map_err(|error| failed(&error))?;
-            askers.push(RedisAsker { stream, replies: self.replies, reply: Vec::new() });
-        }
-        Ok(askers)
-    }
-
-    /// CPU time that it has used so far.
-    pub(super) fn cpu_time(&self) -> Option<Duration> {
-        cpu_time(self.process.id())
-    }
 }
 
-impl Drop for Redis {
+impl Drop for RedisServer {
     fn drop(&mut self) {
         let _ = self.process.kill(); // it may have ended after all
         let _ = self.process.wait();
     }
+}
+
+fn redis() -> Command {
+    let mut command = Command::new("redis-server");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+async fn connect(address: SocketAddr) -> io::Result<BufReader<TcpStream>> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(BufReader::new(stream))
+}
+
+/// So many who ask for that many replies, each on a connection of their own: that is how Redis is asked several things
+/// at once.
+///
+/// Errors: it does not let them in.
+pub(super) async fn askers(
+    address: SocketAddr,
+    replies: usize,
+    count: usize,
+) -> Result<Vec<RedisAsker>> {
+    let mut askers = Vec::with_capacity(count);
+    for _ in 0..count {
+        let stream = connect(address).await.map_err(|error| failed(&error))?;
+        askers.push(RedisAsker { stream, replies, reply: Vec::new() });
+    }
+    Ok(askers)
 }
 
 /// Asks for one reply after the other.

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::machine::cpu_time;
+use super::redis::RedisServer;
 use super::stand_in::Role;
 use crate::error::{Error, Result};
 
@@ -25,6 +26,8 @@ pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
     process: Option<Child>,
+    /// The process that does the work: that one, or one that it looks after.
+    worker: Option<u32>,
 }
 
 /// How long a server may take to end once it is told to.
@@ -53,6 +56,16 @@ impl Servers {
         self.start(role, replies, false)
     }
 
+    /// Redis with the replies of a file; `None` where it is not installed.
+    ///
+    /// Errors: it does not start.
+    pub fn redis(&self, replies: &Path) -> Result<Option<Server>> {
+        match RedisServer::is_installed() {
+            true => self.start(Role::Redis, replies, false).map(Some),
+            false => Ok(None),
+        }
+    }
+
     fn start(&self, role: Role, from: &Path, afresh: bool) -> Result<Server> {
         let mut command = Command::new(&self.program);
         command.args(["bench", "play", role.name()]).arg(from);
@@ -73,11 +86,14 @@ impl Servers {
             let read = BufReader::new(output).read_line(&mut line);
             read.map_err(Error::io("listen to", &self.program))?;
         }
-        let address = line
-            .trim()
-            .parse()
-            .map_err(|_| Error::Server(format!("the {} server did not start", role.name())))?;
-        Ok(Server { address, process: Some(process) })
+        let mut words = line.split_whitespace();
+        let address = words
+            .next()
+            .and_then(|word| word.parse().ok())
+            .ok_or_else(|| Error::Server(format!("the {} server did not start", role.name())))?;
+        let worker = words.next().and_then(|word| word.parse().ok());
+        let worker = Some(worker.unwrap_or_else(|| process.id()));
+        Ok(Server { address, process: Some(process), worker })
     }
 }
 
@@ -88,6 +104,7 @@ impl Role {
             Self::Real => "real",
             Self::Twin => "twin",
             Self::Raw => "raw",
+            Self::Redis => "redis",
         }
     }
 }
@@ -95,12 +112,12 @@ impl Role {
 impl Server {
     /// A server that runs already. What it costs can't be known.
     pub fn elsewhere(address: SocketAddr) -> Self {
-        Self { address, process: None }
+        Self { address, process: None, worker: None }
     }
 
     /// CPU time that it has used so far.
     pub(super) fn cpu_time(&self) -> Option<Duration> {
-        cpu_time(self.process.as_ref()?.id())
+        cpu_time(self.worker?)
     }
 }
 

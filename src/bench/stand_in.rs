@@ -29,6 +29,8 @@ pub enum Role {
     Twin,
     /// hyper's HTTP/2 and nothing else, with the same replies.
     Raw,
+    /// Redis, with the same replies.
+    Redis,
 }
 
 /// Answers whatever is asked with the next of `replies` (messages without frame) in gRPC's frame and

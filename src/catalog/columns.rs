@@ -75,6 +75,7 @@ pub(super) struct Chunk {
     state: Vec<State>,
     price: Vec<f64>,
     cost: Vec<f64>,
+    stock: Vec<f64>,
     launched: Vec<Timestamp>,
     brand: Vec<u32>,
     category: Vec<u32>,
@@ -87,6 +88,7 @@ pub(super) struct Chunk {
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     absence: Option<Absence>,
+    /// As the catalogue says, whatever the count of units.
     in_stock: Option<bool>,
 }
 
@@ -110,6 +112,7 @@ impl Chunk {
         self.state.push(State::default());
         self.price.push(f64::NAN);
         self.cost.push(f64::NAN);
+        self.stock.push(f64::NAN);
         self.launched.push(NEVER);
         for column in [&mut self.brand, &mut self.category, &mut self.group] {
             column.push(NONE);
@@ -139,9 +142,10 @@ impl Chunk {
         attributes: &[(usize, &str)],
         texts: &mut Texts,
     ) {
-        let sold_out = item.in_stock == Some(false);
+        let sold_out = item.is_in_stock() == Some(false);
         self.state[place] =
             State { absence: sold_out.then_some(Absence::SoldOut), in_stock: item.in_stock };
+        self.stock[place] = item.stock.map_or(f64::NAN, |units| units as f64);
         self.price[place] = item.price.unwrap_or(f64::NAN);
         self.cost[place] = item.cost.unwrap_or(f64::NAN);
         self.launched[place] = item.launched_at.unwrap_or(NEVER);
@@ -159,9 +163,9 @@ impl Chunk {
         }
     }
 
-    /// Keeps the listing of the item at `place`, and puts down its stock and whether it can be offered.
+    /// Keeps the listing of the item at `place`, and puts down whether it can be offered.
     pub(super) fn list(&mut self, place: usize, listing: Listing) {
-        self.state[place] = State { absence: listing.absence(), in_stock: listing.in_stock() };
+        self.state[place].absence = listing.absence();
         self.listings.resize(self.state.len(), None);
         self.listings[place] = Some(Arc::new(listing));
     }
@@ -175,8 +179,13 @@ impl Chunk {
         self.state[place].absence
     }
 
+    /// As the catalogue says, whatever the count of units.
     pub(super) fn in_stock(&self, place: usize) -> Option<bool> {
         self.state[place].in_stock
+    }
+
+    pub(super) fn stock(&self, place: usize) -> Option<f64> {
+        some(self.stock[place])
     }
 
     pub(super) fn price(&self, place: usize) -> Option<f64> {

@@ -163,7 +163,7 @@ impl Row for ShelfRow<'_> {
             Some(Field::Price) => chunk.price(place),
             Some(Field::Cost) => chunk.cost(place),
             Some(Field::Margin) => Some(chunk.price(place)? - chunk.cost(place)?),
-            Some(Field::Stock) => chunk.listing(place)?.stock.map(|units| units as f64),
+            Some(Field::Stock) => chunk.stock(place),
             Some(_) => None,
             None => chunk.number(field.0 as usize - Field::ALL.len(), place),
         }
@@ -185,7 +185,9 @@ impl Row for ShelfRow<'_> {
     fn flag(&self, field: FieldId) -> Option<bool> {
         let (chunk, place) = self.at();
         match Field::of(field)? {
-            Field::InStock => chunk.in_stock(place),
+            Field::InStock => {
+                chunk.stock(place).map(|units| units > 0.0).or_else(|| chunk.in_stock(place))
+            }
             _ => None,
         }
     }

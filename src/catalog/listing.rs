@@ -11,8 +11,6 @@ pub struct Listing {
     /// As in the catalogue.
     #[serde(flatten)]
     pub item: Item,
-    /// Units in stock; `None` if not known.
-    pub stock: Option<i64>,
     /// Kept out of answers until it is unhidden.
     pub hidden: bool,
     /// No longer sold: never to be seen again, unless it is put back into the catalogue.
@@ -25,17 +23,9 @@ impl Listing {
         match () {
             () if self.deleted => Some(Absence::Deleted),
             () if self.hidden => Some(Absence::Hidden),
-            () if self.stock.is_some_and(|units| units <= 0) => Some(Absence::SoldOut),
-            () if self.item.in_stock == Some(false) && self.stock.is_none() => {
-                Some(Absence::SoldOut)
-            }
+            () if self.item.is_in_stock() == Some(false) => Some(Absence::SoldOut),
             () => None,
         }
-    }
-
-    /// Whether it is in stock, as far as anyone knows.
-    pub fn in_stock(&self) -> Option<bool> {
-        self.stock.map(|units| units > 0).or(self.item.in_stock)
     }
 }
 
@@ -62,8 +52,8 @@ mod tests {
 
     #[test]
     fn a_count_of_units_says_more_than_a_flag_of_last_night() {
-        let sold_out = Item { in_stock: Some(false), ..Item::default() };
-        let listing = |stock| Listing { stock, ..sold_out.clone().into() };
+        let listing =
+            |stock| -> Listing { Item { in_stock: Some(false), stock, ..Item::default() }.into() };
         assert_eq!(listing(None).absence(), Some(Absence::SoldOut));
         assert_eq!(listing(Some(3)).absence(), None);
         assert_eq!(listing(Some(0)).absence(), Some(Absence::SoldOut));

@@ -39,6 +39,9 @@ pub struct Item {
     pub cost: Option<f64>,
     /// False hides it from answers; unknown counts as in stock.
     pub in_stock: Option<bool>,
+    /// Units in stock, which say more than that; none left hides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stock: Option<i64>,
     /// Variants of one product share it.
     pub group_id: Option<String>,
     /// First day of sale.
@@ -55,6 +58,11 @@ impl Item {
     /// The full path of its category, `a > b > c`, if it has one.
     pub fn path(&self) -> Option<String> {
         (!self.category.is_empty()).then(|| self.category.join(BELOW))
+    }
+
+    /// Whether it is in stock, as far as anyone knows.
+    pub fn is_in_stock(&self) -> Option<bool> {
+        self.stock.map(|units| units > 0).or(self.in_stock)
     }
 }
 

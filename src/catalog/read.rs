@@ -26,9 +26,10 @@ const COST: usize = 5;
 const IN_STOCK: usize = 6;
 const GROUP: usize = 7;
 const LAUNCHED: usize = 8;
+const STOCK: usize = 9;
 
 /// In the order of the constants above; several category columns are levels, widest first.
-const ROLES: [Role; 9] = [
+const ROLES: [Role; 10] = [
     one(
         "item_id",
         Content::Text,
@@ -164,6 +165,11 @@ const ROLES: [Role; 9] = [
             &["created_at"],
         ],
     ),
+    one(
+        "stock",
+        Content::Number,
+        &[&["stock_quantity", "inventory", "inventory_quantity", "units_in_stock"]],
+    ),
 ];
 
 const fn one(
@@ -271,9 +277,13 @@ fn read_file(
     reading: &mut CatalogReading,
 ) -> Result<()> {
     let mut table = Table::open(path)?;
-    let detected = detect(&table, &ROLES, &options.map)?;
+    let mut detected = detect(&table, &ROLES, &options.map)?;
     detected.require(&table, &ROLES, &["item_id"])?;
     table.see_more(&detected.columns.concat())?;
+    if !are_counts(&table, &detected.columns[STOCK]) {
+        detected.columns[STOCK].clear();
+        detected.report.roles.retain(|role| role.role != ROLES[STOCK].name);
+    }
     let file = File::new(&table, &detected.columns, zone);
     reading.notes.extend(detected.notes);
     reading.columns.push(detected.report);
@@ -323,6 +333,15 @@ fn read_file(
         reading.notes.push(left_out(path, unreadable, first));
     }
     Ok(())
+}
+
+/// Whether a column says how many there are, and not just whether there are any.
+fn are_counts(table: &Table, column: &[usize]) -> bool {
+    let values = column.iter().flat_map(|&column| table.sample.column(column));
+    let values: Vec<&[u8]> = values.filter(|text| !is_absent(text)).collect();
+    let style = NumberStyle::of(values.iter().copied());
+    let counts: Vec<f64> = values.iter().filter_map(|text| style.read(text)).collect();
+    2 * counts.len() > values.len() && counts.iter().any(|&units| units != 0.0 && units != 1.0)
 }
 
 /// One file whose columns are known.
@@ -379,6 +398,10 @@ impl<'a> File<'a> {
             self.value(batch, row, role, dropped, read)
         };
         let (price, cost) = (amount(PRICE), amount(COST));
+        let in_stock = self.value(batch, row, IN_STOCK, dropped, in_stock);
+        let units = self.field(batch, row, STOCK).and_then(|text| self.styles[STOCK].read(text));
+        // What is not to be had counts as none.
+        let most = if in_stock == Some(false) { 0 } else { i64::MAX };
         let attribute = |&(column, name): &(usize, &str)| {
             let value = Some(batch.field(row, column)).filter(|text| !is_absent(text))?;
             Some((name.to_string(), plain(value)?))
@@ -389,7 +412,8 @@ impl<'a> File<'a> {
             brand: self.value(batch, row, BRAND, dropped, plain),
             price,
             cost,
-            in_stock: self.value(batch, row, IN_STOCK, dropped, in_stock),
+            in_stock,
+            stock: units.map(|units| (units.floor() as i64).min(most)),
             group_id: self.value(batch, row, GROUP, dropped, plain),
             launched_at: self
                 .value::<Timestamp>(batch, row, LAUNCHED, dropped, |text| self.clock.read(text)),

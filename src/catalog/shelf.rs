@@ -96,7 +96,7 @@ impl ShelfBuilder {
         let place = chunk.push();
         chunk.set(place, item, &self.attributes.values(item), &mut self.texts);
         self.absent.resize(index / 64 + 1, 0);
-        if item.in_stock == Some(false) {
+        if item.is_in_stock() == Some(false) {
             self.absent[index / 64] |= 1 << (index % 64);
         }
         self.has_groups |= item.group_id.is_some();
@@ -287,15 +287,17 @@ impl Shelf {
         if let Some(listing) = self.changed(item) {
             return listing.item.clone();
         }
-        let (row, owned) = (self.row(item), |text: Option<&str>| text.map(str::to_owned));
+        let ((chunk, place), row) = (self.at(item), self.row(item));
+        let owned = |text: Option<&str>| text.map(str::to_owned);
         let levels = self.path(item).map(|path| path.split(BELOW).map(str::to_owned).collect());
         Item {
             title: owned(self.told_title(item)),
             category: levels.unwrap_or_default(),
             brand: owned(self.brand(item)),
             price: self.price(item),
-            cost: row.number(Field::Cost.id()),
-            in_stock: row.flag(Field::InStock.id()),
+            cost: chunk.cost(place),
+            in_stock: chunk.in_stock(place),
+            stock: chunk.stock(place).map(|units| units as i64),
             group_id: owned(row.text(Field::GroupId.id())),
             launched_at: self.launched_at(item),
             attributes: row.attributes(),
@@ -427,7 +429,8 @@ mod tests {
             brand: owned("Leaf"),
             price: Some(0.0),
             cost: Some(1.25),
-            in_stock: Some(false),
+            in_stock: Some(true),
+            stock: Some(0),
             group_id: owned("tea"),
             launched_at: Some(Timestamp(-7)),
             attributes: [("size", "10"), ("", "")].map(|(a, b)| (a.into(), b.into())).into(),

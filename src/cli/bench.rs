@@ -13,7 +13,7 @@ use super::bench_overload::BenchOverload;
 use super::bench_train::BenchTrain;
 use super::output::{Steps, align_right, print, table};
 use crate::bench::{
-    self, Beside, Figures, QueryKind, Questions, Report, Run, Server, Servers, Shape,
+    self, Beside, Figures, QueryKind, Questions, RedisServer, Report, Run, Server, Servers, Shape,
 };
 use crate::config::Config;
 use crate::grpc;
@@ -125,6 +125,7 @@ enum Role {
     Real,
     Twin,
     Raw,
+    Redis,
 }
 
 impl Bench {
@@ -213,13 +214,19 @@ impl Play {
             bench::pin(core); // before any thread is started
         }
         super::serve::runtime()?.block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.context("no port is free")?;
-            print(listener.local_addr()?)?;
             let told_to_stop = async {
                 let mut rest = Vec::new();
                 let _ = tokio::io::stdin().read_to_end(&mut rest).await; // its end is all we want
             };
             let replies = || bench::read_replies(&self.from);
+            if let Role::Redis = self.role {
+                let redis = RedisServer::start(&replies()?).await?;
+                print(format!("{} {}", redis.address, redis.process()))?;
+                told_to_stop.await;
+                return Ok(());
+            }
+            let listener = TcpListener::bind("127.0.0.1:0").await.context("no port is free")?;
+            print(listener.local_addr()?)?;
             let mut options = config.serve;
             if self.afresh {
                 options.remember_mb = 0;
@@ -231,6 +238,7 @@ impl Play {
                 }
                 Role::Twin => grpc::run_twin(listener, replies()?, options, told_to_stop).await?,
                 Role::Raw => bench::run_raw(listener, replies()?, told_to_stop).await?,
+                Role::Redis => unreachable!("it listens by itself"),
             }
             Ok(())
         })

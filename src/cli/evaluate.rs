@@ -203,7 +203,9 @@ fn as_it_was(catalog: &Catalog, before: &EventLog, cut: Cut) -> Catalog {
     catalog
         .iter()
         .filter(|(key, item)| was_there(item.launched_at) || sold.contains(&key.to_lowercase()))
-        .map(|(key, item)| (key.to_owned(), catalog::Item { in_stock: None, ..item.clone() }))
+        .map(|(key, item)| {
+            (key.to_owned(), catalog::Item { in_stock: None, stock: None, ..item.clone() })
+        })
         .collect()
 }
 

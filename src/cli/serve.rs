@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::grpc;
-use crate::index::Index;
+use crate::index::{Index, Manifest};
 
 /// Health (grpc.health.v1) says SERVING as soon as the index is loaded. SIGTERM and Ctrl-C finish what
 /// is in flight and end with exit code 0.
@@ -25,10 +25,18 @@ pub(super) struct Serve {
     /// Listens where other machines can connect, though without encryption or keys: the network is closed
     #[arg(long)]
     insecure_public: bool,
+    /// The shop's time zone, as in training: the shop's rules begin and end on its days; default UTC
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
 }
 
 impl Serve {
-    pub(super) fn run(self, config: Config) -> anyhow::Result<()> {
+    pub(super) fn run(self, mut config: Config) -> anyhow::Result<()> {
+        if let Some(zone) = self.time_zone {
+            config.serve.time_zone = zone;
+        }
+        let index = Index::at(self.index);
+        warn_of_another_zone(&index, &config.serve.time_zone);
         grpc::may_listen(self.listen, &config.serve, self.insecure_public)?;
         runtime()?.block_on(async {
             let listener = TcpListener::bind(self.listen)
@@ -36,8 +44,24 @@ impl Serve {
                 .with_context(|| format!("cannot listen on {}", self.listen))?;
             tracing::info!(address = %listener.local_addr()?, "listening");
             let shutdown = told_to_stop()?;
-            Ok(grpc::run(listener, Index::at(self.index), &config.serve, shutdown).await?)
+            Ok(grpc::run(listener, index, &config.serve, shutdown).await?)
         })
+    }
+}
+
+/// Days are the index's when it is trained, and the server's when a rule begins.
+fn warn_of_another_zone(index: &Index, zone: &str) {
+    let current = index.current().and_then(|number| Manifest::read(&index.generation_dir(number)));
+    let trained = current.ok().and_then(|manifest| {
+        manifest.config.pointer("/events/time_zone")?.as_str().map(str::to_owned)
+    });
+    if let Some(trained) = trained.filter(|trained| trained != zone) {
+        tracing::warn!(
+            trained,
+            served = zone,
+            "the shop's rules begin and end on days of another time zone than the index was trained in: \
+             --time-zone or events.time_zone names it"
+        );
     }
 }
 

@@ -178,6 +178,7 @@ fn item(check: &mut Check, at: &str, message: &pb::CatalogItem) -> Item {
         price: message.price.filter(finite),
         cost: message.cost.filter(finite),
         in_stock: message.in_stock,
+        stock: None, // told by SetInventory
         group_id,
         launched_at: message.launched_at.as_ref().map(moment),
         attributes: message.attributes.clone().into_iter().collect(),
@@ -196,7 +197,7 @@ fn moment(at: &prost_types::Timestamp) -> Timestamp {
 
 /// An item as it is now.
 pub(super) fn item_message(key: &str, listing: &Listing) -> pb::CatalogItem {
-    let Listing { item, stock, hidden, .. } = listing;
+    let Listing { item, hidden, .. } = listing;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     pb::CatalogItem {
         item_id: key.to_owned(),
@@ -205,14 +206,14 @@ pub(super) fn item_message(key: &str, listing: &Listing) -> pb::CatalogItem {
         brand: text(&item.brand),
         price: item.price,
         cost: item.cost,
-        in_stock: listing.in_stock(),
+        in_stock: item.is_in_stock(),
         group_id: text(&item.group_id),
         launched_at: item.launched_at.map(|at| prost_types::Timestamp {
             seconds: at.0.div_euclid(1_000),
             nanos: (at.0.rem_euclid(1_000) * 1_000_000) as i32, // below a second
         }),
         attributes: item.attributes.clone().into_iter().collect(),
-        stock: *stock,
+        stock: item.stock,
         hidden: *hidden,
     }
 }

@@ -35,6 +35,7 @@ impl<'a> Line<'a> {
             Condition::Once(bound) => {
                 Self::of_category(bound.must_be(shelf.category_field())?, contents, shelf)
             }
+            Condition::OnSaleAfter(_) => None,
         });
         lines.min_by_key(|line| line.len(shelf)).unwrap_or(Self::All)
     }

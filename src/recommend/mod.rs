@@ -41,7 +41,7 @@ use features::Features;
 use gate::Gate;
 use merchandise::Acting;
 use pool::Pool;
-use sieve::Sieves;
+use sieve::{Condition, Sieves};
 
 /// What is asked. Keys are the shop's; those it does not know are passed over.
 #[derive(Clone, Debug, PartialEq)]
@@ -311,7 +311,7 @@ fn terms_of<'a>(
     let mut acting = Acting::of(terms, placement, shelf, &asked, sieves);
     // Training says no moment: what sold in its past may be dated later by the catalogue.
     if terms.now > Timestamp::default() && shelf.latest_launch() > terms.now {
-        acting.hides.extend(sieves.not_yet_on_sale(shelf, terms.now));
+        acting.hides.push(Condition::OnSaleAfter(terms.now));
     }
     let current = match &query.question {
         Question::Related { .. } => asked.first().map(|item| shelf.row(*item)),

@@ -68,6 +68,8 @@ pub(super) enum Condition {
     Kept(usize),
     /// It compares with the item asked about.
     Once(Bound),
+    /// First on sale after this moment.
+    OnSaleAfter(Timestamp),
 }
 
 impl Sieves {
@@ -110,13 +112,6 @@ impl Sieves {
         Some(self.condition(&filter, None))
     }
 
-    /// First on sale on a later day than that of `now`, in UTC.
-    pub(super) fn not_yet_on_sale(&mut self, shelf: &Shelf, now: Timestamp) -> Option<Condition> {
-        let day = jiff::Timestamp::from_millisecond(now.0).ok()?.strftime("%Y-%m-%d");
-        let filter = Filter::parse(&format!("launched_at > \"{day}\""), shelf).ok()?;
-        Some(self.condition(&filter, None))
-    }
-
     /// In the same category as the item asked about, and within a band of its price.
     pub(super) fn better_of_the_same_kind(
         &mut self,
@@ -156,6 +151,7 @@ impl Sieves {
     pub(super) fn holds(&mut self, condition: &Condition, shelf: &Shelf, item: ItemId) -> bool {
         match condition {
             Condition::Once(bound) => bound.matches(&shelf.row(item)),
+            Condition::OnSaleAfter(now) => shelf.launched_at(item).is_some_and(|at| at > *now),
             Condition::Kept(number) => self.kept[*number].holds(shelf, item),
         }
     }

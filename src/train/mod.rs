@@ -123,6 +123,13 @@ pub fn train(
     let lock = TrainingLock::take(index)?;
     let Input { reading, catalog, time_zone, attributes, customers, config } = input;
     let called = CustomerKeys::from_environment(customers.hash_keys)?;
+    if !customers.hash_keys && !options.gate.force && keeps_hashes(index) {
+        return Err(Error::Refused(
+            "the current generation keeps hashes of customers' keys, and this one would keep the keys themselves: \
+             set customers.hash_keys = true (CARTWRIGHT_CUSTOMERS__HASH_KEYS), or say --force"
+                .into(),
+        ));
+    }
     let erased = Erased::of(index)?;
     let read = reading.log.events.len();
     let (mut log, attributes) = people::named(reading.log, attributes, &called, &erased);
@@ -289,6 +296,12 @@ pub fn learn_tuned(
         "content": learnt.contents.content.quality(),
     });
     Tuned { learnt, how, lacking }
+}
+
+/// Whether the current generation, if there is one that can be read, keeps hashes instead of customers' keys.
+fn keeps_hashes(index: &Index) -> bool {
+    let current = index.current().and_then(|number| Manifest::read(&index.generation_dir(number)));
+    current.is_ok_and(|manifest| !manifest.customer_keys.is_empty())
 }
 
 /// A word on a catalogue that knows less than a tenth of what it could of the log's items.

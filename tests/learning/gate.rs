@@ -264,8 +264,10 @@ fn a_catalogue_that_lost_its_prices_its_keys_or_itself_is_told() {
         let known = ("c8".to_owned(), Default::default());
         input.attributes = [known, ("nobody".to_owned(), Default::default())].into();
         let options = TrainOptions::default();
-        let manifest = train(input, &options, &place.index, |_| {}).expect("it passes");
-        manifest.notes.join("\n")
+        match train(input, &options, &place.index, |_| {}) {
+            Ok(manifest) => manifest.notes.join("\n"),
+            Err(refused) => refused.to_string(),
+        }
     };
     says(
         &publish("z", 20, "2.50", true),
@@ -281,8 +283,13 @@ fn a_catalogue_that_lost_its_prices_its_keys_or_itself_is_told() {
     );
     says(
         &publish("i", ITEMS, "0", false),
-        &["input: there is no catalogue any more; it had 120 items"],
+        &["there is no catalogue any more; it had 120 items", "train.gate.listed_drop"],
     );
+    says(
+        &publish("i", 80, "2.50", true),
+        &["the catalogue has 80 items; it had 120", "at least 84 is asked for"],
+    );
+    assert!(!publish("i", 90, "2.50", true).contains("catalogue"), "some are taken off every day");
 }
 
 #[test]

@@ -730,6 +730,29 @@ fn baskets_are_by_order_then_by_day_and_sessions_by_id_then_by_gap() {
 }
 
 #[test]
+fn units_in_stock_are_counted_and_flags_stay_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("goods.csv");
+    let stock = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let options = catalog::CatalogOptions::default();
+        let catalog = catalog::read(std::slice::from_ref(&path), &options).unwrap().catalog;
+        ["a", "b"].map(|key| {
+            let item = catalog.get(key).unwrap();
+            (item.stock, item.is_in_stock())
+        })
+    };
+    let counted = stock("item_id,stock\na,0\nb,7\n");
+    assert_eq!(counted, [(Some(0), Some(false)), (Some(7), Some(true))]);
+    let flagged = stock("item_id,stock\na,0\nb,1\n");
+    assert_eq!(flagged, [(None, Some(false)), (None, Some(true))]);
+    let in_words = stock("item_id,stock\na,sold out\nb,in stock\n");
+    assert_eq!(in_words, flagged);
+    let both = stock("item_id,in_stock,stock\na,no,7\nb,yes,3\n");
+    assert_eq!(both, [(Some(0), Some(false)), (Some(3), Some(true))]);
+}
+
+#[test]
 fn a_catalogue_keeps_a_row_whose_price_is_bad_and_what_it_does_not_know_as_attributes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("goods.csv");

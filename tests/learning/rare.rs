@@ -93,7 +93,7 @@ fn change(shelf: &Shelf, step: &Step) -> Option<Change> {
     };
     match step {
         Step::Price(_, price) => listing.item.price = Some(*price),
-        Step::Stock(_, units) => listing.stock = Some(*units),
+        Step::Stock(_, units) => listing.item.stock = Some(*units),
         Step::Moves(_, to) => listing.item.category = vec![format!("C{to}")],
         _ => {}
     }

@@ -88,7 +88,7 @@ fn changed(shelf: &Shelf, fates: &[(usize, Fate)], arrivals: usize) -> Shelf {
         let key = format!("i{number}");
         let mut listing = next.listing(next.get(&key).expect("it is sold"));
         match fate {
-            Fate::SoldOut => listing.stock = Some(0),
+            Fate::SoldOut => listing.item.stock = Some(0),
             Fate::Hidden => listing.hidden = true,
             Fate::Deleted => listing.deleted = true,
             Fate::Dearer => listing.item.price = Some(1000.0),
@@ -250,7 +250,7 @@ fn a_new_arrival_is_welcome_where_it_is_close_and_says_that_it_is_new() {
 }
 
 #[test]
-fn what_is_launched_on_a_later_day_is_not_offered_before() {
+fn what_is_launched_later_is_not_offered_before() {
     let day = |text: &str| {
         let moment: jiff::Timestamp = text.parse().expect("a moment");
         Timestamp(moment.as_millisecond())
@@ -263,7 +263,8 @@ fn what_is_launched_on_a_later_day_is_not_offered_before() {
         Change { key: key.into(), listing, near: Vec::new() }
     };
     let shelf = plain.with([launched(&first), launched("new0"), launched("i58")]);
-    for (now, hidden) in [(NOW, 3), (day("2026-03-03T00:00:00Z"), 0), (Timestamp(0), 0)] {
+    let (before, at) = (day("2026-03-03T08:59:59Z"), day("2026-03-03T09:00:00Z"));
+    for (now, hidden) in [(NOW, 3), (before, 3), (at, 0), (Timestamp(0), 0)] {
         let terms = Terms { shelf: Some(&shelf), now, allow_variants: true, ..Terms::default() };
         let found = page(ITEMS + 1, terms);
         assert_eq!(found.ledger.dropped_for(Dropped::Hidden), hidden, "{now}");

@@ -354,6 +354,17 @@ fn keys_can_be_kept_as_hashes_that_only_the_secret_opens() {
     let known = cartwright(folder.path(), &ask, secret);
     assert_eq!(known.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&known.stdout).contains("bought before"));
+    let unhashed = Command::new(env!("CARGO_BIN_EXE_cartwright"))
+        .args(train)
+        .current_dir(folder.path())
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&unhashed.stderr);
+    assert!(
+        unhashed.status.code() == Some(3) && said.contains("hashes of customers' keys"),
+        "{said}"
+    );
+    assert_eq!(holding(&folder.path().join("index"), PERSON), 0);
     let all = ["ask", "customer", "--all", "--out", "all.csv", "--index", "index"];
     assert_eq!(cartwright(folder.path(), &all, secret).status.code(), Some(0));
     let all = std::fs::read_to_string(folder.path().join("all.csv")).expect("it was written");

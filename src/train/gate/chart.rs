@@ -129,11 +129,13 @@ fn set_aside(new: &InputFigures, old: &InputFigures) -> Vec<String> {
         .collect()
 }
 
-/// A catalogue that is gone, or whose prices are; and another currency, or cents, in the events.
+/// A catalogue that is gone, in part or whole, or whose prices are; and another currency, or cents, in the events.
 fn prices(new: &InputFigures, old: &InputFigures) -> Vec<String> {
     let mut lines = Vec::new();
     if new.listed == 0 && old.listed > 0 {
         lines.push(format!("there is no catalogue any more; it had {} items", old.listed));
+    } else if 10 * new.listed < 7 * old.listed {
+        lines.push(format!("the catalogue has {} items; it had {}", new.listed, old.listed));
     } else if 2 * new.priced * old.listed < old.priced * new.listed {
         lines.push(format!(
             "{} of {} items in the catalogue have a price above 0; {} of {} had",

@@ -160,6 +160,10 @@ fn of_input(new: &Measured, old: &Measured, options: &GateOptions) -> Vec<Check>
         let name = format!("rows of kind {kind}");
         checks.push(dropped(&name, "kind_drop", found, rows as f64, options.kind_drop));
     }
+    if before.listed >= LEAST_THINGS {
+        let (name, listed) = ("items of the catalogue", before.listed as f64);
+        checks.push(dropped(name, "listed_drop", now.listed, listed, options.listed_drop));
+    }
     if let (Some(now), Some(before)) = (now.until, before.until) {
         let back = before.days_since(now);
         let name = "days that the log ends before the current one's end";

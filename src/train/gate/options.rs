@@ -32,6 +32,8 @@ pub struct GateOptions {
     pub items_drop: f64,
     /// … and more; default 2.
     pub items_rise: f64,
+    /// Items of the catalogue may be fewer by this share; default 0.3: what it says nothing of is offered sold out.
+    pub listed_drop: f64,
     /// Customers may be fewer by this share; default 0.3.
     pub customers_drop: f64,
     /// Rules may be fewer by this share; default 0.5: they are many, rare ones come and go.
@@ -78,6 +80,7 @@ impl Default for GateOptions {
             days_back: 1.0,
             items_drop: 0.3,
             items_rise: 2.0,
+            listed_drop: 0.3,
             customers_drop: 0.3,
             rules_drop: 0.5,
             rules_rise: 4.0,
@@ -104,6 +107,7 @@ impl GateOptions {
             ("kind_drop", self.kind_drop),
             ("set_aside_rise", self.set_aside_rise),
             ("items_drop", self.items_drop),
+            ("listed_drop", self.listed_drop),
             ("customers_drop", self.customers_drop),
             ("rules_drop", self.rules_drop),
             ("accuracy_drop", self.accuracy_drop),
