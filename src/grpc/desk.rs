@@ -130,10 +130,12 @@ impl Desk {
             self.state = served.number;
             self.filters.clear();
         }
-        // The shop's rules begin and end by the day of its zone: a minute's delay is none. What is new comes by the
-        // day of UTC, and in between, answers may be given again.
-        let step = if served.rules.is_empty() { DAY_MS } else { MINUTE_MS };
-        Timestamp(jiff::Timestamp::now().as_millisecond() / step * step)
+        // Where the shop's rules may begin or end, or something is still to be launched, a minute's delay is none; else
+        // answers may be given again the whole day.
+        let now = jiff::Timestamp::now().as_millisecond();
+        let is_awaited = served.shelf.latest_launch() > Timestamp(now / DAY_MS * DAY_MS);
+        let step = if served.rules.is_empty() && !is_awaited { DAY_MS } else { MINUTE_MS };
+        Timestamp(now / step * step)
     }
 
     fn work_out(
