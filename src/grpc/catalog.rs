@@ -113,14 +113,22 @@ impl CatalogService for Catalogue {
         &self,
         request: Request<pb::ListItemsRequest>,
     ) -> Result<Response<pb::ListItemsResponse>, Status> {
-        let pb::ListItemsRequest { page_size, page_token } = request.get_ref();
-        let (size, after) = Checked::page(*page_size, page_token, PAGE)?;
+        let pb::ListItemsRequest { page_size, page_token } = request.into_inner();
+        let (size, after) = Checked::page(page_size, &page_token, PAGE)?;
         let served = self.served()?;
-        let (page, is_last) = served.shelf.page(after.as_deref(), size);
-        let listed = |item: &_| item_message(served.shelf.key(*item), &served.shelf.listing(*item));
-        let items: Vec<pb::CatalogItem> = page.iter().map(listed).collect();
-        let last = page.last().filter(|_| !is_last).map(|item| served.shelf.key(*item));
-        let next_page_token = last.map_or(String::new(), Checked::page_token);
-        Ok(Response::new(pb::ListItemsResponse { items, next_page_token }))
+        // Off the threads that answer: all keys are looked at.
+        let listed = tokio::task::spawn_blocking(move || page(&served, after.as_deref(), size));
+        let listed = listed.await.map_err(|_| Status::internal("the items could not be listed"))?;
+        Ok(Response::new(listed))
     }
+}
+
+/// So many items, by their keys, from the one behind `after` on.
+fn page(served: &Served, after: Option<&str>, size: usize) -> pb::ListItemsResponse {
+    let (page, is_last) = served.shelf.page(after, size);
+    let listed = |item: &_| item_message(served.shelf.key(*item), &served.shelf.listing(*item));
+    let items = page.iter().map(listed).collect();
+    let last = page.last().filter(|_| !is_last).map(|item| served.shelf.key(*item));
+    let next_page_token = last.map_or(String::new(), Checked::page_token);
+    pb::ListItemsResponse { items, next_page_token }
 }
