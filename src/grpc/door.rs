@@ -24,6 +24,7 @@ use tonic::service::Routes;
 use tracing::debug;
 
 use super::admission::{Queue, Timely, no_room};
+use super::greeting::Greeting;
 use super::guard::Guard;
 use super::served_pb::recommendation_service_server::{
     RecommendationService, RecommendationServiceServer,
@@ -106,7 +107,7 @@ impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
     }
 }
 
-/// A client has so long to agree on encryption.
+/// A client has so long to agree on encryption, and then so long to say that it speaks HTTP/2.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Headers of a request, bytes, at most.
 const MAX_HEADER_BYTES: u32 = 16 << 10;
@@ -142,7 +143,7 @@ async fn speak<T: RecommendationService>(
             .max_header_list_size(MAX_HEADER_BYTES)
             .keep_alive_interval(Some(Duration::from_secs(30)))
             .keep_alive_timeout(Duration::from_secs(20))
-            .serve_connection(TokioIo::new(connection), door)
+            .serve_connection(TokioIo::new(Greeting::within(HANDSHAKE, connection)), door)
     );
     let stopped = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await; // a dropped sender means the same
