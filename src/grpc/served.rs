@@ -150,7 +150,7 @@ impl Counter {
             && let Some(served) = self.served()
         {
             let shelf = changing.shelf(&served.snapshot().contents)?;
-            self.serve(&changing, served.generation.clone(), shelf);
+            self.serve(&changing, served.generation.clone(), shelf)?;
         }
         Ok(())
     }
@@ -258,15 +258,23 @@ impl Counter {
     fn serve_generation(&self, changing: &Changing, generation: Generation) -> Result<()> {
         let shelf = changing.shelf(&generation.snapshot.contents)?;
         let (number, items) = (generation.snapshot.manifest.generation, shelf.len());
-        self.serve(changing, Arc::new(generation), shelf);
+        self.serve(changing, Arc::new(generation), shelf)?;
         info!(generation = number, items, "serving a generation");
         Ok(())
     }
 
     /// From now on requests are answered from this.
-    pub(super) fn serve(&self, changing: &Changing, generation: Arc<Generation>, shelf: Shelf) {
-        let rules = Arc::new(changing.rules(&shelf));
+    ///
+    /// Errors: the shop's rules can't be read. Then all goes on as before: what they hide must not be shown.
+    pub(super) fn serve(
+        &self,
+        changing: &Changing,
+        generation: Arc<Generation>,
+        shelf: Shelf,
+    ) -> Result<()> {
+        let rules = Arc::new(changing.rules(&shelf)?);
         self.answer_from(generation, shelf, rules);
+        Ok(())
     }
 
     /// The same, where the shop's rules are known.
