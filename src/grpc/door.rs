@@ -23,7 +23,7 @@ use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 use tracing::debug;
 
-use super::admission::{Queue, Timely, no_room};
+use super::admission::{Places, Queue, Timely, no_room};
 use super::greeting::Greeting;
 use super::guard::Guard;
 use super::served_pb::recommendation_service_server::{
@@ -80,7 +80,7 @@ impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
     type Error = Infallible;
     type Future = Timely;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let path = request.uri().path();
         let admitted = self.guard.admit(path, request.headers(), self.from).and_then(|admitted| {
             let (deadline, inside) = admitted;
@@ -88,7 +88,7 @@ impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
             let has_room = own.is_some() || inside.is_none(); // health always has
             if has_room { Ok((deadline, [inside, own])) } else { Err(no_room()) }
         });
-        let (deadline, inside) = match admitted {
+        let (deadline, mut inside) = match admitted {
             Ok(admitted) => admitted,
             Err(status) => {
                 let soon = Instant::now() + Duration::from_secs(60); // it is ready
@@ -100,7 +100,12 @@ impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
             tonic::codegen::Service::call(&mut self.quick.clone(), request)
         } else {
             let mut rest = self.rest.clone();
-            Box::pin(async move { tonic::codegen::Service::call(&mut rest, request).await })
+            let places: Places = Arc::new(std::mem::take(&mut inside));
+            request.extensions_mut().insert(places.clone());
+            Box::pin(async move {
+                let _places = places;
+                tonic::codegen::Service::call(&mut rest, request).await
+            })
         };
         // Health and reflection may be watched for as long as the client likes: only their start is timed.
         Timely::new(answering, deadline, inside)
