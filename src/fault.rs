@@ -1,6 +1,6 @@
 //! Points at which the disk may fail, or the power: named, so that tests can break the program at each of them.
 //!
-//! Every write, sync and rename of publishing passes one. In a debug build the environment variable
+//! Every write, sync and rename of publishing passes one, and of forgetting customers. In a debug build the variable
 //! `CARTWRIGHT_FAULT=POINT=ACTION` makes a point act: `kill` ends the process there and then (SIGKILL), `enospc`
 //! and `eio` have the step fail as a full or a broken disk would. `CARTWRIGHT_FAULT_TRACE=FILE` appends the name
 //! of every point that is passed. A release build knows none of this: a point is then nothing but its step.

@@ -12,17 +12,21 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinError;
 use tokio::time::Sleep;
 use tonic::body::Body;
 use tonic::codegen::BoxFuture;
 use tonic::codegen::http::{HeaderMap, Response};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::recommend::Effort;
 
 /// After so long a client that was refused may try again: a full queue is worked off by then.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// Whoever waits for room looks so often whether there is some.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The requests inside, of all connections and threads.
 #[derive(Debug)]
@@ -44,6 +48,30 @@ pub(super) struct Tally {
 #[derive(Debug)]
 pub(super) struct Inside(Arc<Queue>);
 
+/// A request's places inside, shared by all who work on it: in the server, and among those of its connection.
+pub(super) type Places = Arc<[Option<Inside>; 2]>;
+
+/// Those of a request, where it has any.
+pub(super) fn places<T>(request: &Request<T>) -> Option<Places> {
+    request.extensions().get().cloned()
+}
+
+/// Works on a thread that may block. The places of the request are kept until that is done: such work goes on where
+/// nobody waits for the answer any more.
+///
+/// Errors: the work panicked.
+pub(super) async fn aside<T: Send + 'static>(
+    places: Option<Places>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    let kept = move || {
+        let done = work();
+        drop(places);
+        done
+    };
+    tokio::task::spawn_blocking(kept).await
+}
+
 impl Queue {
     pub(super) fn new(most: usize) -> Self {
         let (refused, brief) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -52,13 +80,27 @@ impl Queue {
 
     /// `None` if there are as many inside as may be.
     pub(super) fn enter(self: &Arc<Self>) -> Option<Inside> {
+        let inside = self.entered();
+        if inside.is_none() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        inside
+    }
+
+    /// Waits until there is room.
+    pub(super) async fn enter_in_time(self: &Arc<Self>) -> Inside {
+        loop {
+            match self.entered() {
+                Some(inside) => return inside,
+                None => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    fn entered(self: &Arc<Self>) -> Option<Inside> {
         let inside = Inside(self.clone());
         let before = self.inside.fetch_add(1, Ordering::Relaxed);
-        if before >= self.most {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            return None; // dropped, it leaves again
-        }
-        Some(inside)
+        (before < self.most).then_some(inside) // dropped, it leaves again
     }
 
     /// How much trouble to take over an answer now: from half of the queue on, little. So the queue is worked off
@@ -204,6 +246,30 @@ mod tests {
         assert_eq!(queue.tally(), Tally { refused: 1, brief: 1 });
         inside.truncate(2);
         assert_eq!(queue.effort(), Effort::Full);
+    }
+
+    #[tokio::test]
+    async fn who_can_wait_enters_when_another_leaves_and_is_not_refused() {
+        let queue = Arc::new(Queue::new(1));
+        let first = queue.enter();
+        let waiting = tokio::time::timeout(5 * LOOK_AGAIN, queue.enter_in_time()).await;
+        assert!(first.is_some() && waiting.is_err());
+        drop(first);
+        drop(queue.enter_in_time().await);
+        assert_eq!(queue.tally(), Tally::default());
+        assert!(queue.enter().is_some());
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_any_more_keeps_its_place() {
+        let queue = Arc::new(Queue::new(1));
+        let places: Places = Arc::new([queue.enter(), None]);
+        let (go_on, waiting) = std::sync::mpsc::channel::<()>();
+        let work = aside(Some(places), move || waiting.recv());
+        let gone = tokio::time::timeout(Duration::from_millis(20), work).await;
+        assert!(gone.is_err() && queue.enter().is_none(), "it is still at work");
+        drop(go_on);
+        tokio::time::timeout(Duration::from_secs(10), queue.enter_in_time()).await.expect("done");
     }
 
     #[test]

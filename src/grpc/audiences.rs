@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_stream::{Iter, Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
+use super::admission::{Places, aside, places};
 use super::convert::Check;
 use super::pb;
 use super::pb::audience_service_server::AudienceService;
@@ -42,9 +43,10 @@ impl AudienceService for Audiences {
         &self,
         request: Request<pb::StreamAudienceRequest>,
     ) -> Result<Response<Members>, Status> {
+        let places = places(&request);
         let served = self.counter.served_or_not_yet()?;
         let (audience, selection) = checked(&served.snapshot().contents, request.into_inner())?;
-        let chosen = aside({
+        let chosen = read(places, {
             let served = served.clone();
             move || select(served.snapshot(), &served.shelf, &audience, &selection)
         });
@@ -57,21 +59,24 @@ impl AudienceService for Audiences {
         &self,
         request: Request<pb::EvaluateCampaignRequest>,
     ) -> Result<Response<pb::EvaluateCampaignResponse>, Status> {
+        let places = places(&request);
         let served = self.counter.served_or_not_yet()?;
         let request = request.into_inner();
         let randomised = request.randomised;
         let (window, assignments) = campaign(&served.snapshot().contents, request)?;
         let generation = served.snapshot().manifest.generation;
-        let judged = aside(move || judged(&served, &assignments, randomised, &window)).await?;
+        let work = move || judged(&served, &assignments, randomised, &window);
+        let judged = read(places, work).await?;
         Ok(Response::new(judgement(judged, generation)))
     }
 }
 
 /// Reads whole trees on a thread that may block.
-async fn aside<T: Send + 'static>(
+async fn read<T: Send + 'static>(
+    places: Option<Places>,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T, Status> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = aside(places, work).await;
     Ok(done.map_err(|_| Status::internal("reading the customers panicked"))??)
 }
 

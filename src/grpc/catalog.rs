@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_stream::StreamExt;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::admission::{Places, aside, places};
 use super::catalog_convert::{Checked, item_message};
 use super::pb;
 use super::pb::catalog_service_server::CatalogService;
@@ -25,19 +26,25 @@ pub(super) struct Catalogue {
 
 impl Catalogue {
     /// Keeps the changes, off the threads that answer; the keys that the shop does not have come back.
-    async fn change(&self, changes: Result<Vec<(String, Overlay)>>) -> Result<Vec<String>, Status> {
+    async fn change(
+        &self,
+        places: Option<Places>,
+        changes: Result<Vec<(String, Overlay)>>,
+    ) -> Result<Vec<String>, Status> {
         let (changes, counter) = (changes?, self.counter.clone());
-        let changed = tokio::task::spawn_blocking(move || counter.change(changes)).await;
+        let changed = aside(places, move || counter.change(changes)).await;
         Ok(changed.map_err(|_| Status::internal("the change was not taken"))??)
     }
 
-    async fn change_all(
+    async fn change_all<T>(
         &self,
+        request: &Request<T>,
         item_ids: &[String],
         field: &str,
         value: bool,
     ) -> Result<Vec<String>, Status> {
-        self.change(Checked::items(item_ids, &Overlay::of(field, value))).await
+        let changes = Checked::items(item_ids, &Overlay::of(field, value));
+        self.change(places(request), changes).await
     }
 
     fn served(&self) -> Result<Arc<Served>, Status> {
@@ -51,13 +58,14 @@ impl CatalogService for Catalogue {
         &self,
         request: Request<Streaming<pb::UpsertItemsRequest>>,
     ) -> Result<Response<pb::UpsertItemsResponse>, Status> {
+        let places = places(&request);
         let mut requests = request.into_inner();
         let mut checked = Checked::default();
         while let Some(request) = requests.next().await {
             checked.upsert(&request?)?;
         }
         let upserted = checked.len() as u32; // at most MAX_CHANGES
-        self.change(checked.changes()).await?;
+        self.change(places, checked.changes()).await?;
         Ok(Response::new(pb::UpsertItemsResponse { upserted }))
     }
 
@@ -66,7 +74,7 @@ impl CatalogService for Catalogue {
         request: Request<pb::SetInventoryRequest>,
     ) -> Result<Response<pb::SetInventoryResponse>, Status> {
         let changes = Checked::inventory(&request.get_ref().inventory);
-        let unknown_item_ids = self.change(changes).await?;
+        let unknown_item_ids = self.change(places(&request), changes).await?;
         Ok(Response::new(pb::SetInventoryResponse { unknown_item_ids }))
     }
 
@@ -74,7 +82,8 @@ impl CatalogService for Catalogue {
         &self,
         request: Request<pb::HideItemsRequest>,
     ) -> Result<Response<pb::HideItemsResponse>, Status> {
-        let unknown_item_ids = self.change_all(&request.get_ref().item_ids, "hidden", true).await?;
+        let unknown_item_ids =
+            self.change_all(&request, &request.get_ref().item_ids, "hidden", true).await?;
         Ok(Response::new(pb::HideItemsResponse { unknown_item_ids }))
     }
 
@@ -83,7 +92,7 @@ impl CatalogService for Catalogue {
         request: Request<pb::UnhideItemsRequest>,
     ) -> Result<Response<pb::UnhideItemsResponse>, Status> {
         let unknown_item_ids =
-            self.change_all(&request.get_ref().item_ids, "hidden", false).await?;
+            self.change_all(&request, &request.get_ref().item_ids, "hidden", false).await?;
         Ok(Response::new(pb::UnhideItemsResponse { unknown_item_ids }))
     }
 
@@ -92,7 +101,7 @@ impl CatalogService for Catalogue {
         request: Request<pb::DeleteItemsRequest>,
     ) -> Result<Response<pb::DeleteItemsResponse>, Status> {
         let unknown_item_ids =
-            self.change_all(&request.get_ref().item_ids, "deleted", true).await?;
+            self.change_all(&request, &request.get_ref().item_ids, "deleted", true).await?;
         Ok(Response::new(pb::DeleteItemsResponse { unknown_item_ids }))
     }
 
@@ -113,14 +122,22 @@ impl CatalogService for Catalogue {
         &self,
         request: Request<pb::ListItemsRequest>,
     ) -> Result<Response<pb::ListItemsResponse>, Status> {
-        let pb::ListItemsRequest { page_size, page_token } = request.get_ref();
-        let (size, after) = Checked::page(*page_size, page_token, PAGE)?;
+        let pb::ListItemsRequest { page_size, page_token } = request.into_inner();
+        let (size, after) = Checked::page(page_size, &page_token, PAGE)?;
         let served = self.served()?;
-        let (page, is_last) = served.shelf.page(after.as_deref(), size);
-        let listed = |item: &_| item_message(served.shelf.key(*item), &served.shelf.listing(*item));
-        let items: Vec<pb::CatalogItem> = page.iter().map(listed).collect();
-        let last = page.last().filter(|_| !is_last).map(|item| served.shelf.key(*item));
-        let next_page_token = last.map_or(String::new(), Checked::page_token);
-        Ok(Response::new(pb::ListItemsResponse { items, next_page_token }))
+        // Off the threads that answer: all keys are looked at.
+        let listed = tokio::task::spawn_blocking(move || page(&served, after.as_deref(), size));
+        let listed = listed.await.map_err(|_| Status::internal("the items could not be listed"))?;
+        Ok(Response::new(listed))
     }
+}
+
+/// So many items, by their keys, from the one behind `after` on.
+fn page(served: &Served, after: Option<&str>, size: usize) -> pb::ListItemsResponse {
+    let (page, is_last) = served.shelf.page(after, size);
+    let listed = |item: &_| item_message(served.shelf.key(*item), &served.shelf.listing(*item));
+    let items = page.iter().map(listed).collect();
+    let last = page.last().filter(|_| !is_last).map(|item| served.shelf.key(*item));
+    let next_page_token = last.map_or(String::new(), Checked::page_token);
+    pb::ListItemsResponse { items, next_page_token }
 }

@@ -1,5 +1,7 @@
 //! Messages of the catalogue ↔ changes and listings.
 
+use prost::Message;
+
 use super::catalog::MAX_CHANGES;
 use super::convert::Check;
 use super::pb;
@@ -12,6 +14,8 @@ use crate::time::Timestamp;
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     changes: Vec<(String, Overlay)>,
+    /// Bytes of the messages that they came in.
+    bytes: usize,
 }
 
 /// What a mask can name, beside `attributes.NAME`.
@@ -30,6 +34,8 @@ const FIELDS: [&str; 9] = [
 const MAX_TEXT_BYTES: usize = 10_000;
 /// Attributes of an item, at most.
 const MAX_ATTRIBUTES: usize = 200;
+/// Items of one call, bytes: they are all held in memory before the first is kept.
+const MAX_CALL_BYTES: usize = 256 << 20;
 
 impl Checked {
     /// Adds one item of a stream.
@@ -39,6 +45,14 @@ impl Checked {
         let mut check = Check::default();
         let at = format!("items[{}]", self.changes.len());
         check.count(&at, self.changes.len() + 1, 1, MAX_CHANGES);
+        self.bytes += request.encoded_len();
+        if self.bytes > MAX_CALL_BYTES {
+            let most = MAX_CALL_BYTES >> 20;
+            check.fail(
+                &at,
+                format!("goes beyond {most} MiB of items in one call: send fewer at once"),
+            );
+        }
         let absent = pb::CatalogItem::default();
         let message = request.item.as_ref().unwrap_or(&absent);
         check.key(&format!("{at}.item_id"), &message.item_id);
@@ -221,6 +235,23 @@ pub(super) fn item_message(key: &str, listing: &Listing) -> pb::CatalogItem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
+
+    /// 100,000 items may be of 4 MB each by the contract, and were all held in memory.
+    #[test]
+    fn items_beyond_the_bytes_of_a_call_are_refused_with_what_to_do() {
+        let attribute = |n: usize| (format!("a{n}"), "x".repeat(MAX_TEXT_BYTES));
+        let attributes = (0..MAX_ATTRIBUTES).map(attribute).collect();
+        let item = pb::CatalogItem { item_id: "a".into(), attributes, ..Default::default() };
+        let large = pb::UpsertItemsRequest { item: Some(item), update_mask: None };
+        let mut checked =
+            Checked { bytes: MAX_CALL_BYTES - 2 * large.encoded_len(), ..Checked::default() };
+        checked.upsert(&large).expect("within");
+        checked.upsert(&large).expect("just within");
+        let Err(Error::InvalidRequest(wrong)) = checked.upsert(&large) else { panic!("beyond") };
+        assert_eq!(wrong[0].field, "items[2]");
+        assert!(wrong[0].description.contains("send fewer at once"), "{wrong:?}");
+    }
 
     #[test]
     fn a_page_goes_on_after_the_key_that_its_token_stands_for() {

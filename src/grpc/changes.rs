@@ -80,8 +80,13 @@ impl Changing {
 
     /// The rules that can be understood; others are reported, and don't act: a field that they name may have
     /// gone with last night's catalogue.
-    pub(super) fn rules(&self, shelf: &Shelf) -> Rules {
-        let mut sound = self.rule_texts();
+    ///
+    /// Errors: the disk.
+    pub(super) fn rules(&self, shelf: &Shelf) -> Result<Rules> {
+        let mut sound = self.rule_texts()?;
+        if sound.len() > MOST_RULES {
+            error!(rules = sound.len(), most = MOST_RULES, "the last rules of the shop do not act");
+        }
         sound.truncate(MOST_RULES);
         sound.retain(|rule| match self.checked(std::slice::from_ref(rule), shelf) {
             Ok(_) => true,
@@ -90,7 +95,7 @@ impl Changing {
                 false
             }
         });
-        self.checked(&sound, shelf).unwrap_or_default()
+        self.checked(&sound, shelf)
     }
 
     fn checked(&self, rules: &[RuleText], shelf: &Shelf) -> Result<Rules> {
@@ -102,15 +107,26 @@ impl Changing {
     }
 
     /// Those of the file, and those that were put, which count where both have an id.
-    fn rule_texts(&self) -> Vec<RuleText> {
+    ///
+    /// Errors: the disk.
+    fn rule_texts(&self) -> Result<Vec<RuleText>> {
         let beside = |beside: &Beside| Ok(beside.kept().rules.clone());
-        let kept = self.live.as_ref().map_or_else(beside, Live::rules).unwrap_or_default();
-        let put = kept.iter().filter_map(|(_, rule)| serde_json::from_slice(rule).ok());
+        let kept = self.live.as_ref().map_or_else(beside, Live::rules)?;
+        let put = kept.iter().filter_map(|(id, rule)| parsed(id, rule));
         let file = self.file_rules.iter().cloned();
         let by_id = |rule: RuleText| (rule.id.clone(), rule);
         let all: BTreeMap<String, RuleText> = file.chain(put).map(by_id).collect();
-        all.into_values().collect()
+        Ok(all.into_values().collect())
     }
+}
+
+/// A rule as it was put; one that can't be read is reported, and does not act.
+fn parsed(id: &str, rule: &[u8]) -> Option<RuleText> {
+    let parsed: Result<RuleText, serde_json::Error> = serde_json::from_slice(rule);
+    if let Err(error) = &parsed {
+        error!(rule = id, %error, "a rule of the shop can't be read, and does not act");
+    }
+    parsed.ok()
 }
 
 impl Counter {
@@ -140,14 +156,13 @@ impl Counter {
         let live = changing.live()?;
         let served = self.served().ok_or_else(loading)?;
         changing.checked(std::slice::from_ref(rule), &served.shelf)?;
-        let known = changing.rule_texts();
+        let known = changing.rule_texts()?;
         if known.len() >= MOST_RULES && !known.iter().any(|known| known.id == rule.id) {
             return Err(Error::Input(format!("there are {MOST_RULES} rules already")));
         }
         let json = serde_json::to_vec(rule).expect("a rule is plain texts and finite numbers");
         live.put_rule(&rule.id, &json)?;
-        self.serve(&changing, served.generation.clone(), served.shelf.clone());
-        Ok(())
+        self.serve(&changing, served.generation.clone(), served.shelf.clone())
     }
 
     /// Forgets a rule; false if none of this id was put.
@@ -157,12 +172,14 @@ impl Counter {
         let changing = self.changing();
         let served = self.served().ok_or_else(loading)?;
         let was_there = changing.live()?.remove_rule(id)?;
-        self.serve(&changing, served.generation.clone(), served.shelf.clone());
+        self.serve(&changing, served.generation.clone(), served.shelf.clone())?;
         Ok(was_there)
     }
 
     /// All rules as they were given, by id.
-    pub(super) fn rules(&self) -> Vec<RuleText> {
+    ///
+    /// Errors: the disk.
+    pub(super) fn rules(&self) -> Result<Vec<RuleText>> {
         self.changing().rule_texts()
     }
 
@@ -178,7 +195,7 @@ impl Counter {
         changing.checked(&rules, &served.shelf).map_err(of_file)?;
         let count = rules.len();
         changing.file_rules = rules;
-        self.serve(&changing, served.generation.clone(), served.shelf.clone());
+        self.serve(&changing, served.generation.clone(), served.shelf.clone())?;
         Ok(count)
     }
 

@@ -41,10 +41,13 @@ impl CustomerService for Customers {
         &self,
         request: Request<pb::EraseCustomerRequest>,
     ) -> Result<Response<pb::EraseCustomerResponse>, Status> {
+        let customer = request.into_inner().customer_id;
         let mut check = Check::default();
-        check.key("customer_id", &request.get_ref().customer_id);
+        check.key("customer_id", &customer);
         check.passed(())?;
-        self.counter.erase(&request.get_ref().customer_id)?;
+        let counter = self.counter.clone();
+        let erased = tokio::task::spawn_blocking(move || counter.erase(&customer)).await;
+        erased.map_err(|_| Status::internal("the customer was not erased"))??;
         Ok(Response::new(pb::EraseCustomerResponse {}))
     }
 }

@@ -23,7 +23,8 @@ use tonic::codegen::http::{Request, Response};
 use tonic::service::Routes;
 use tracing::debug;
 
-use super::admission::{Queue, Timely, no_room};
+use super::admission::{Places, Queue, Timely, no_room};
+use super::greeting::Greeting;
 use super::guard::Guard;
 use super::served_pb::recommendation_service_server::{
     RecommendationService, RecommendationServiceServer,
@@ -79,7 +80,7 @@ impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
     type Error = Infallible;
     type Future = Timely;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let path = request.uri().path();
         let admitted = self.guard.admit(path, request.headers(), self.from).and_then(|admitted| {
             let (deadline, inside) = admitted;
@@ -87,7 +88,7 @@ impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
             let has_room = own.is_some() || inside.is_none(); // health always has
             if has_room { Ok((deadline, [inside, own])) } else { Err(no_room()) }
         });
-        let (deadline, inside) = match admitted {
+        let (deadline, mut inside) = match admitted {
             Ok(admitted) => admitted,
             Err(status) => {
                 let soon = Instant::now() + Duration::from_secs(60); // it is ready
@@ -99,14 +100,19 @@ impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
             tonic::codegen::Service::call(&mut self.quick.clone(), request)
         } else {
             let mut rest = self.rest.clone();
-            Box::pin(async move { tonic::codegen::Service::call(&mut rest, request).await })
+            let places: Places = Arc::new(std::mem::take(&mut inside));
+            request.extensions_mut().insert(places.clone());
+            Box::pin(async move {
+                let _places = places;
+                tonic::codegen::Service::call(&mut rest, request).await
+            })
         };
         // Health and reflection may be watched for as long as the client likes: only their start is timed.
         Timely::new(answering, deadline, inside)
     }
 }
 
-/// A client has so long to agree on encryption.
+/// A client has so long to agree on encryption, and then so long to say that it speaks HTTP/2.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Headers of a request, bytes, at most.
 const MAX_HEADER_BYTES: u32 = 16 << 10;
@@ -142,7 +148,7 @@ async fn speak<T: RecommendationService>(
             .max_header_list_size(MAX_HEADER_BYTES)
             .keep_alive_interval(Some(Duration::from_secs(30)))
             .keep_alive_timeout(Duration::from_secs(20))
-            .serve_connection(TokioIo::new(connection), door)
+            .serve_connection(TokioIo::new(Greeting::within(HANDSHAKE, connection)), door)
     );
     let stopped = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await; // a dropped sender means the same

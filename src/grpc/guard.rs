@@ -32,6 +32,13 @@ pub(super) struct Guard {
 /// Loading a large generation may take so long; it is not cut short halfway.
 const SWITCH: Duration = Duration::from_secs(60);
 
+/// A call that is about a whole shop may take so long: all customers are read, or 100,000 items are taken in. To give
+/// up on it sooner would not even help: what has begun is done, and kept.
+const WHOLE: Duration = Duration::from_secs(300);
+/// What such calls begin with.
+const OF_WHOLE: [&str; 2] =
+    ["/cartwright.v1.CatalogService/UpsertItems", "/cartwright.v1.AudienceService/"];
+
 /// So often it is said that there was too much to do.
 const SAID_EVERY: Duration = Duration::from_secs(10);
 
@@ -77,13 +84,20 @@ impl Guard {
         if let (Some(needed), Some(keys)) = (needed, self.keys.load().as_deref()) {
             self.identify(keys, headers, needed, from)?;
         }
-        let most = if needed == Some(Scope::Admin) { SWITCH } else { self.most_time };
-        let deadline = Instant::now() + time_allowed(headers, most)?;
+        let deadline = Instant::now() + time_allowed(headers, self.most_time(path, needed))?;
         let inside = match needed {
             None => None,
             Some(_) => Some(self.queue.enter().ok_or_else(no_room)?),
         };
         Ok((deadline, inside))
+    }
+
+    /// The time that a call may take if its client does not want it sooner.
+    fn most_time(&self, path: &str, needed: Option<Scope>) -> Duration {
+        if OF_WHOLE.iter().any(|call| path.starts_with(call)) {
+            return self.most_time.max(WHOLE);
+        }
+        if needed == Some(Scope::Admin) { SWITCH } else { self.most_time }
     }
 
     fn identify(
@@ -176,6 +190,32 @@ pub fn may_listen(address: SocketAddr, options: &ServeOptions, insecure: bool) -
 mod tests {
     use super::*;
     use crate::grpc::TlsOptions;
+
+    /// A client was told that its items had come too late, and they were kept all the same.
+    #[test]
+    fn what_is_about_a_whole_shop_has_time_for_it_unless_the_client_has_not() {
+        let options = ServeOptions { deadline_ms: 2_000, ..ServeOptions::default() };
+        let guard = Guard::new(&options).expect("sound options");
+        let allowed = |path: &str, timeout: Option<&str>| {
+            let header = timeout.map(|text| {
+                ("grpc-timeout".parse().expect("a name"), text.parse().expect("a value"))
+            });
+            let headers: HeaderMap = header.into_iter().collect();
+            let (now, from) = (Instant::now(), IpAddr::from([127, 0, 0, 1]));
+            let (deadline, _) = guard.admit(path, &headers, from).expect("there is room");
+            deadline.duration_since(now).as_secs_f64().round()
+        };
+        for (path, seconds) in [
+            ("/cartwright.v1.RecommendationService/RelatedItems", 2.0),
+            ("/cartwright.v1.CatalogService/SetInventory", 2.0),
+            ("/cartwright.v1.CatalogService/UpsertItems", 300.0),
+            ("/cartwright.v1.AudienceService/StreamAudience", 300.0),
+            ("/cartwright.v1.IndexService/ActivateGeneration", 60.0),
+        ] {
+            assert_eq!(allowed(path, None), seconds, "{path}");
+            assert_eq!(allowed(path, Some("1S")), 1.0, "{path}");
+        }
+    }
 
     #[test]
     fn an_open_address_takes_encryption_and_keys_or_a_word() {

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 pub enum Scope {
     /// Ask for recommendations.
     Read,
-    /// Change what is known of the catalogue.
+    /// Change what is known of the catalogue, and the rules; read what is known of customers, and forget them.
     Write,
     /// Choose which generation is served.
     Admin,
@@ -163,7 +163,7 @@ struct Failures {
 
 /// Failures are counted for so long …
 const WINDOW: Duration = Duration::from_secs(60);
-/// … and after so many of them nothing from there is looked at for the rest of it.
+/// … and after so many of them whoever comes from there without a good key is told to wait for the rest of it.
 const MOST_FAILURES: u32 = 10;
 /// Places remembered at most; whoever has more addresses than that is not held up by counting them.
 const MOST_PLACES: usize = 10_000;

@@ -13,6 +13,7 @@ mod customers;
 mod desk;
 mod door;
 mod generations;
+mod greeting;
 mod guard;
 mod keys;
 mod names;

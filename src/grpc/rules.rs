@@ -53,7 +53,7 @@ impl RuleService for ShopRules {
     ) -> Result<Response<pb::ListRulesResponse>, Status> {
         let counter = self.counter.clone();
         let rules = tokio::task::spawn_blocking(move || counter.rules()).await;
-        let rules = rules.map_err(|_| Status::internal("the rules could not be read"))?;
+        let rules = rules.map_err(|_| Status::internal("the rules could not be read"))??;
         let rules = rules.into_iter().map(pb::Rule::from).collect();
         Ok(Response::new(pb::ListRulesResponse { rules }))
     }

@@ -3,6 +3,9 @@
 //! What `CURRENT` names is served, unless it can't be: then what was served before goes on, and a server that has
 //! just started takes the newest other generation that is sound. Health tells: [`CURRENT`] is SERVING only while
 //! the current generation is what is answered from.
+//!
+//! A generation is loaded beside what goes on: changes of the shop don't wait for it, and whom the shop forgets
+//! meanwhile is forgotten in it too.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +21,7 @@ use super::status::NOT_YET;
 use crate::catalog::Shelf;
 use crate::customers::Clientele;
 use crate::error::{Error, Result};
-use crate::index::{Index, Snapshot};
+use crate::index::{Erased, Index, Snapshot};
 use crate::merchandising::Rules;
 use crate::recommend::Blend;
 
@@ -54,13 +57,31 @@ impl Served {
 #[derive(Debug)]
 pub(super) struct Counter {
     index: Index,
+    /// Those who asked to be forgotten, whatever generation is served.
+    erased: Arc<Erased>,
     served: ArcSwapOption<Served>,
+    /// Held by whoever loads a generation: one at a time. What the current one was refused for last, if it was.
+    loading: Mutex<Option<Refused>>,
     /// What the shop changes; held while anything is changed, generations too: one change at a time.
     changing: Mutex<Changing>,
     states: AtomicU64,
     answers: AtomicU64,
     started: u64,
 }
+
+/// A generation that could not be loaded, and when to try again.
+#[derive(Debug)]
+struct Refused {
+    number: u64,
+    reason: String,
+    again: Instant,
+    pause: Duration,
+}
+
+/// Before a generation is tried for the second time; each time after that twice as long …
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// … and so long at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Counter {
     /// `zone` decides when a day of the shop's rules begins.
@@ -69,7 +90,9 @@ impl Counter {
         let changing = Mutex::new(Changing::new(index.root(), zone));
         Self {
             index,
+            erased: Arc::default(),
             served: ArcSwapOption::empty(),
+            loading: Mutex::default(),
             changing,
             states: AtomicU64::new(1),
             answers: AtomicU64::new(0),
@@ -112,24 +135,45 @@ impl Counter {
         scrambled(self.started.wrapping_add(number))
     }
 
-    /// Loads the current generation, if it is not the one that is served, and follows what others change.
+    /// Loads the current generation, if it is not the one that is served, and follows what others change and whom
+    /// they forget: each of these, whether or not the others can be done.
     pub(super) fn take_up(&self) -> Result<()> {
+        let forgotten = self.erased.refresh(&self.index);
+        let followed = self.follow();
+        let served = self.take_up_current();
+        forgotten.and(followed).and(served)
+    }
+
+    fn follow(&self) -> Result<()> {
         let mut changing = self.changing();
         if changing.follow()
             && let Some(served) = self.served()
         {
             let shelf = changing.shelf(&served.snapshot().contents)?;
-            self.serve(&changing, served.generation.clone(), shelf);
-        }
-        let current = self.index.current()?;
-        if self.generation() != Some(current) {
-            return self.serve_generation(&changing, open(&self.index, current)?);
-        }
-        // Another process may have been told to forget somebody.
-        if let Some(served) = self.served() {
-            served.snapshot().customers.refresh(&self.index)?;
+            self.serve(&changing, served.generation.clone(), shelf)?;
         }
         Ok(())
+    }
+
+    /// One that was refused is not tried at each look: it may be large, and most likely it is as damaged as before.
+    fn take_up_current(&self) -> Result<()> {
+        let mut refused = self.loading();
+        let current = self.index.current()?;
+        if self.generation() == Some(current) {
+            return Ok(());
+        }
+        let before = refused.as_ref().filter(|before| before.number == current);
+        if let Some(before) = before.filter(|before| Instant::now() < before.again) {
+            return Err(Error::Unavailable(before.reason.clone()));
+        }
+        let pause = before.map_or(FIRST_PAUSE, |before| LONGEST_PAUSE.min(before.pause * 2));
+        let loaded = self.open(current);
+        let served = loaded.and_then(|loaded| self.serve_generation(&self.changing(), loaded));
+        *refused = served.as_ref().err().map(|error| {
+            let (reason, again) = (error.to_string(), Instant::now() + pause);
+            Refused { number: current, reason, again, pause }
+        });
+        served
     }
 
     /// Loads the current generation, or if that can't be, the newest other one that is sound; true if it is the
@@ -138,18 +182,18 @@ impl Counter {
     /// Errors: none is sound; why the current one is not.
     pub(super) fn take_up_any(&self) -> Result<bool> {
         let Err(refusal) = self.take_up() else { return Ok(true) };
-        let changing = self.changing();
+        let _loading = self.loading();
         let current = self.index.current().ok();
         let others = self.index.list()?.into_iter().rev().map(|generation| generation.number);
         for number in others.filter(|&number| Some(number) != current) {
-            match open(&self.index, number) {
+            match self.open(number) {
                 Ok(generation) => {
                     error!(
                         reason = %refusal,
                         instead = number,
                         "the current generation can't be served; the newest sound one is"
                     );
-                    self.serve_generation(&changing, generation)?;
+                    self.serve_generation(&self.changing(), generation)?;
                     return Ok(false);
                 }
                 Err(error) => warn!(reason = %error, generation = number, "not sound either"),
@@ -162,12 +206,12 @@ impl Counter {
     ///
     /// Errors: it can't be loaded, or the disk can't be written; nothing has changed then.
     pub(super) fn activate(&self, number: u64) -> Result<()> {
-        let changing = self.changing();
-        let loaded = (self.generation() != Some(number)).then(|| open(&self.index, number));
+        let _loading = self.loading();
+        let loaded = (self.generation() != Some(number)).then(|| self.open(number));
         let loaded = loaded.transpose()?;
         self.index.activate(number)?;
         if let Some(loaded) = loaded {
-            self.serve_generation(&changing, loaded)?;
+            self.serve_generation(&self.changing(), loaded)?;
         }
         Ok(())
     }
@@ -192,19 +236,45 @@ impl Counter {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn loading(&self) -> MutexGuard<'_, Option<Refused>> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a generation for answers.
+    fn open(&self, number: u64) -> Result<Generation> {
+        let started = Instant::now();
+        let mut snapshot = Snapshot::open(&self.index, number)?;
+        self.erased.refresh(&self.index)?;
+        snapshot.customers.heed(self.erased.clone());
+        let blend = Blend::learnt(&snapshot.manifest.learnt)?;
+        snapshot.contents.raise_momentum(blend.momentum_powers());
+        let elapsed_ms = started.elapsed().as_millis() as u64;
+        info!(generation = number, elapsed_ms, "loaded a generation");
+        let clientele = snapshot.customers.clientele()?;
+        Ok(Generation { snapshot, blend, clientele })
+    }
+
     /// Lays over a generation what the shop has changed, and answers from it from now on.
     fn serve_generation(&self, changing: &Changing, generation: Generation) -> Result<()> {
         let shelf = changing.shelf(&generation.snapshot.contents)?;
         let (number, items) = (generation.snapshot.manifest.generation, shelf.len());
-        self.serve(changing, Arc::new(generation), shelf);
+        self.serve(changing, Arc::new(generation), shelf)?;
         info!(generation = number, items, "serving a generation");
         Ok(())
     }
 
     /// From now on requests are answered from this.
-    pub(super) fn serve(&self, changing: &Changing, generation: Arc<Generation>, shelf: Shelf) {
-        let rules = Arc::new(changing.rules(&shelf));
+    ///
+    /// Errors: the shop's rules can't be read. Then all goes on as before: what they hide must not be shown.
+    pub(super) fn serve(
+        &self,
+        changing: &Changing,
+        generation: Arc<Generation>,
+        shelf: Shelf,
+    ) -> Result<()> {
+        let rules = Arc::new(changing.rules(&shelf)?);
         self.answer_from(generation, shelf, rules);
+        Ok(())
     }
 
     /// The same, where the shop's rules are known.
@@ -241,18 +311,6 @@ impl Counter {
             reported = failure;
         }
     }
-}
-
-/// Opens a generation for answers.
-fn open(index: &Index, number: u64) -> Result<Generation> {
-    let started = Instant::now();
-    let mut snapshot = Snapshot::open(index, number)?;
-    let blend = Blend::learnt(&snapshot.manifest.learnt)?;
-    snapshot.contents.raise_momentum(blend.momentum_powers());
-    let elapsed_ms = started.elapsed().as_millis() as u64;
-    info!(generation = number, elapsed_ms, "loaded a generation");
-    let clientele = snapshot.customers.clientele()?;
-    Ok(Generation { snapshot, blend, clientele })
 }
 
 /// A bijection on 64 bits (the finaliser of SplitMix64): neighbours become strangers.

@@ -52,10 +52,12 @@ pub struct ServeOptions {
     pub streams_per_connection: u32,
     /// Requests at once in the whole server, at most: more are refused with RESOURCE_EXHAUSTED, and so are
     /// those of one connection beyond half of it. While more than half of it is taken, answers are brief and marked
-    /// as `degraded`. Default 512: two cores work that off in less than 100 ms.
+    /// as `degraded`. Of a stream each answer counts while it is worked out, and waits for room. Default 512: two
+    /// cores work that off in less than 100 ms.
     pub queue: usize,
     /// Time that a request may take, milliseconds, if its client does not want it sooner: then it is answered
-    /// with DEADLINE_EXCEEDED. Default 2,000.
+    /// with DEADLINE_EXCEEDED. Default 2,000. What is about a whole shop, UpsertItems and the AudienceService, has
+    /// 300,000, and the IndexService 60,000.
     pub deadline_ms: u64,
     /// Connections at once, at most; more are closed at once. Default 10,000.
     pub connections: usize,

@@ -66,21 +66,25 @@ impl Counter {
 }
 
 /// An answer for each request of a stream, worked out when the one before has been taken: whoever reads slowly
-/// is written to slowly, and nothing piles up.
+/// is written to slowly, and nothing piles up. Each waits until there is room in the queue: a stream that stands
+/// open takes none, and a night's mails give way to those who wait for a page.
 fn answers<R, A>(
     requests: impl Stream<Item = Result<R, Status>>,
+    queue: Arc<Queue>,
     answer: impl Fn(&R, u64) -> Result<A, Status>,
 ) -> impl Stream<Item = Result<A, Status>> {
     let answer = Arc::new(answer);
     let mut place = 0;
     let answers = requests.then(move |request| {
-        let answer = answer.clone();
+        let (answer, queue) = (answer.clone(), queue.clone());
         let here = place;
         place += 1;
         async move {
             // Others on this thread want to be served too.
             tokio::task::yield_now().await;
-            answer(&request?, here)
+            let request = request?;
+            let _inside = queue.enter_in_time().await;
+            answer(&request, here)
         }
     });
     until_failed(answers)
@@ -150,7 +154,7 @@ impl RecommendationService for Recommendations {
     ) -> Result<Response<Self::StreamForCustomersStream>, Status> {
         let counter = self.counter.clone();
         let answer = move |request: &_, place| counter.streamed(request, place);
-        Ok(Response::new(Box::pin(answers(request.into_inner(), answer))))
+        Ok(Response::new(Box::pin(answers(request.into_inner(), self.queue.clone(), answer))))
     }
 }
 
@@ -158,6 +162,32 @@ impl RecommendationService for Recommendations {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    fn room() -> Arc<Queue> {
+        Arc::new(Queue::new(1))
+    }
+
+    /// However many streams there were, they were worked on beside a full queue.
+    #[tokio::test]
+    async fn an_answer_of_a_stream_waits_until_there_is_room_and_leaves_it_again() {
+        let queue = room();
+        let requests = tokio_stream::iter(0..3u64).map(Ok);
+        let answer = |_: &u64, _| {
+            assert!(queue.enter().is_none(), "it has a place while it is worked out");
+            Ok(())
+        };
+        let mut answers = std::pin::pin!(answers(requests, queue.clone(), answer));
+        let other = queue.enter().expect("there is room");
+        let waited = Duration::from_millis(50);
+        assert!(tokio::time::timeout(waited, answers.next()).await.is_err(), "there is no room");
+        drop(other);
+        for _ in 0..3 {
+            answers.next().await.unwrap().unwrap();
+            drop(queue.enter().expect("none is taken while the answer is on its way"));
+        }
+        assert!(answers.next().await.is_none());
+    }
 
     /// Memory is bounded because of this: at any moment one request is held, or one answer, and no more.
     #[tokio::test]
@@ -172,10 +202,10 @@ mod tests {
             assert_eq!(*request, place);
             Ok(request + 1)
         };
-        let mut answers = std::pin::pin!(answers(requests, answer));
+        let mut answers = std::pin::pin!(answers(requests, room(), answer));
         for read in 1..=100 {
             assert_eq!(answers.next().await.unwrap().unwrap(), read);
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
             let count = |of: &AtomicUsize| of.load(Ordering::Relaxed) as u64;
             assert_eq!((count(&taken), count(&worked_out)), (read, read));
         }
@@ -192,7 +222,7 @@ mod tests {
             0..3 => Ok(()),
             _ => Err(Status::invalid_argument("the fourth")),
         };
-        let all: Vec<_> = answers(requests, answer).collect().await;
+        let all: Vec<_> = answers(requests, room(), answer).collect().await;
         assert_eq!(all.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, true, false]);
         // The end is noticed when the next is looked for.
         assert!(taken.load(Ordering::Relaxed) <= 5, "{taken:?}");

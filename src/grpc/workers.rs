@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 pub(super) struct Workers {
     dealing: JoinSet<()>,
     stop: watch::Sender<bool>,
-    ends: Vec<oneshot::Receiver<Result<()>>>,
+    ends: JoinSet<Result<()>>,
 }
 
 impl Workers {
@@ -38,28 +38,25 @@ impl Workers {
         count: usize,
     ) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
-        let (mut lanes, mut ends) = (Vec::new(), Vec::new());
+        let (mut lanes, mut ends) = (Vec::new(), JoinSet::new());
         for number in 0..count {
             let (lane, connections) = unbounded_channel();
             let (end, ended) = oneshot::channel();
             work(number, door.clone(), connections, stopped.clone(), end)?;
             lanes.push(lane);
-            ends.push(ended);
+            ends.spawn(end_of(ended));
         }
         let mut dealing = JoinSet::new();
         dealing.spawn(deal(listener, lanes, Arc::new(Queue::new(door.most_connections.max(1)))));
         Ok(Self { dealing, stop, ends })
     }
 
-    /// Completes when a worker has ended.
+    /// Completes when all workers have ended, or as soon as one has failed.
     ///
-    /// Errors: it failed.
+    /// Errors: that one.
     pub(super) async fn ended(&mut self) -> Result<()> {
-        let lost = || Error::Server("a serving thread panicked".into());
-        while let Some(end) = self.ends.last_mut() {
-            let end = end.await.map_err(|_| lost());
-            self.ends.pop();
-            end??;
+        while let Some(end) = self.ends.join_next().await {
+            end.unwrap_or_else(|_| Err(lost()))?;
         }
         Ok(())
     }
@@ -69,6 +66,14 @@ impl Workers {
         self.dealing.abort_all();
         let _ = self.stop.send(true); // nobody left to hear it means the same
     }
+}
+
+async fn end_of(worker: oneshot::Receiver<Result<()>>) -> Result<()> {
+    worker.await.unwrap_or_else(|_| Err(lost()))
+}
+
+fn lost() -> Error {
+    Error::Server("a serving thread panicked".into())
 }
 
 /// Threads to start where `asked` for: 0 = one for each core that the process may use.
@@ -82,7 +87,7 @@ pub(super) fn how_many(asked: usize) -> usize {
 /// A connection, and its place among those that may be open.
 type Taken = (std::net::TcpStream, Inside);
 
-/// Deals connections out in turn. Ends when all workers have.
+/// Deals connections out in turn. Ends with the first worker that has ended: so does the server.
 async fn deal(listener: TcpListener, lanes: Vec<UnboundedSender<Taken>>, room: Arc<Queue>) {
     for lane in lanes.iter().cycle() {
         let (connection, place) = loop {
@@ -148,4 +153,26 @@ fn work<T: RecommendationService>(
     };
     std::thread::Builder::new().name(format!("serve-{number}")).spawn(work).map_err(failed)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The last worker was waited for before any other was looked at: a server went on with a part of its threads,
+    /// and a part of its clients waited for nothing.
+    #[tokio::test]
+    async fn the_first_worker_that_fails_is_noticed_whatever_the_others_do() {
+        for failing in 0..3 {
+            let (mut at_work, ends): (Vec<_>, Vec<_>) = (0..3).map(|_| oneshot::channel()).unzip();
+            let (stop, _) = watch::channel(false);
+            let ends = ends.into_iter().map(end_of).collect();
+            let mut workers = Workers { dealing: JoinSet::new(), stop, ends };
+            drop(at_work.remove(failing)); // as a panic does
+            let ended = tokio::time::timeout(Duration::from_secs(10), workers.ended()).await;
+            ended.expect("it is noticed").expect_err("it has failed");
+            at_work.into_iter().for_each(|end| end.send(Ok(())).expect("it is waited for"));
+            workers.ended().await.expect("the others end well");
+        }
+    }
 }

@@ -45,11 +45,10 @@ impl Customers {
         self.erased.len()
     }
 
-    /// Learns whom other processes were told to forget.
-    ///
-    /// Errors: the disk.
-    pub fn refresh(&self, index: &Index) -> Result<()> {
-        self.erased.refresh(index)
+    /// Leaves it to `erased` who is to be forgotten: for generations that are served one after the other, or loaded
+    /// while another is served.
+    pub fn heed(&mut self, erased: Arc<Erased>) {
+        self.erased = erased;
     }
 
     /// Forgets the customer at once and for good; see [`Erased::erase`].

@@ -3,17 +3,19 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use blake2::digest::consts::U16;
 use blake2::{Blake2b, Digest};
 
+use super::write::{sync_dir, write_durably};
 use super::{Index, Manifest};
 use crate::error::{Error, Result};
+use crate::fault;
 
 /// The environment variable that holds the secret of hashed keys.
 pub const SECRET: &str = "CARTWRIGHT_CUSTOMER_SECRET";
@@ -124,8 +126,8 @@ pub struct Erased {
 struct State {
     salt: String,
     hashes: HashSet<String>,
-    /// Bytes of the file when it was read.
-    length: u64,
+    /// How long the file was when it was read, bytes, and when it was written.
+    seen: Option<(u64, SystemTime)>,
 }
 
 impl Erased {
@@ -146,18 +148,19 @@ impl Erased {
     }
 
     fn read_again(&self, path: &Path, _replacing: &MutexGuard<'_, ()>) -> Result<()> {
-        let length = match fs::metadata(path) {
-            Ok(metadata) => metadata.len(),
+        let about = fs::metadata(path).and_then(|about| Ok((about.len(), about.modified()?)));
+        let seen = match about {
+            Ok(seen) => Some(seen),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(Error::io("read", path)(error)),
         };
-        if self.state.load().length == length {
+        if self.state.load().seen == seen {
             return Ok(());
         }
         let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
         let mut lines = text.lines().map(str::to_owned);
         let salt = lines.next().unwrap_or_default();
-        self.state.store(Arc::new(State { salt, hashes: lines.collect(), length }));
+        self.state.store(Arc::new(State { salt, hashes: lines.collect(), seen }));
         Ok(())
     }
 
@@ -179,34 +182,19 @@ impl Erased {
 
     /// Forgets a customer: for good, whatever is trained later. Once this returns the disk has it.
     ///
-    /// Errors: the file can't be written.
+    /// Errors: the file can't be written. Those who were forgotten before stay so.
     pub fn erase(&self, index: &Index, key: &str) -> Result<()> {
-        let path = index.root().join(ERASED);
         let replacing = self.replace();
+        // Of two processes that forget at once, the second adds to what the first has written.
+        let _alone = index.locked()?;
+        let path = index.root().join(ERASED);
         self.read_again(&path, &replacing)?;
-        if self.contains(key) {
-            return Ok(());
+        if !self.contains(key) {
+            self.state.load().with(key).write(index)?;
+            self.read_again(&path, &replacing)?;
         }
-        let mut state = State::clone(&self.state.load());
-        let mut line = String::new();
-        if state.salt.is_empty() {
-            state.salt = fresh_salt();
-            line = state.salt.clone() + "\n";
-        }
-        let hash = state.hash(key);
-        line += &hash;
-        line.push('\n');
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(Error::io("open", &path))?;
-        file.write_all(line.as_bytes()).map_err(Error::io("write", &path))?;
-        file.sync_all().map_err(Error::io("sync", &path))?;
-        state.hashes.insert(hash);
-        state.length = file.metadata().map_err(Error::io("read", &path))?.len();
-        self.state.store(Arc::new(state));
-        Ok(())
+        // Also where it was there before: whoever wrote it may have come no further.
+        sync_dir("erased.root.sync", index.root())
     }
 
     fn replace(&self) -> MutexGuard<'_, ()> {
@@ -217,6 +205,31 @@ impl Erased {
 impl State {
     fn hash(&self, key: &str) -> String {
         hex(&keyed_hash(self.salt.as_bytes(), key))
+    }
+
+    /// The same, and one more. The first brings the salt.
+    fn with(&self, key: &str) -> Self {
+        let mut more = self.clone();
+        if more.salt.is_empty() {
+            more.salt = fresh_salt();
+        }
+        more.hashes.insert(more.hash(key));
+        more
+    }
+
+    fn text(&self) -> String {
+        let mut lines: Vec<&str> = self.hashes.iter().map(String::as_str).collect();
+        lines.sort_unstable(); // their order tells nothing of who came when
+        lines.insert(0, &self.salt);
+        lines.join("\n") + "\n"
+    }
+
+    /// Replaces the file whole: a line that was appended could be cut short, and spoil the next one too.
+    fn write(&self, index: &Index) -> Result<()> {
+        let fresh = index.root().join(".erased.new");
+        write_durably("erased", &fresh, self.text().as_bytes())?;
+        fault::pass("erased.rename", || fs::rename(&fresh, index.root().join(ERASED)))
+            .map_err(Error::io("rename", &fresh))
     }
 }
 
@@ -259,5 +272,47 @@ mod tests {
         assert_eq!(Erased::of(&index).unwrap().len(), 2);
         let file = fs::read_to_string(folder.path().join(ERASED)).unwrap();
         assert!(!file.contains("customer"));
+    }
+
+    /// A line was appended to whatever was there: behind one that a full disk had cut short, it was glued to it, and
+    /// after a restart the customer was known again.
+    #[test]
+    fn who_is_forgotten_behind_a_line_that_was_cut_short_stays_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::at(folder.path());
+        let erased = Erased::of(&index).unwrap();
+        erased.erase(&index, "anna").unwrap();
+        erased.erase(&index, "bob").unwrap();
+        let path = folder.path().join(ERASED);
+        let text = fs::read_to_string(&path).unwrap();
+        for cut in [1, 5, 40, text.len() - 3] {
+            fs::write(&path, &text[..text.len() - cut]).unwrap();
+            Erased::of(&index).unwrap().erase(&index, "carla").unwrap();
+            assert!(Erased::of(&index).unwrap().contains("carla"), "{cut} bytes cut off");
+        }
+    }
+
+    /// Each of two that forgot their first customer at once brought a salt of its own: what was hashed with the
+    /// second meant nothing to whoever read the file.
+    #[test]
+    fn those_who_forget_for_the_first_time_at_once_agree_on_one_salt() {
+        for round in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let index = Index::at(folder.path());
+            let keys: Vec<String> = (0..4).map(|n| format!("customer-{n}")).collect();
+            let start = std::sync::Barrier::new(keys.len());
+            std::thread::scope(|scope| {
+                for key in &keys {
+                    scope.spawn(|| {
+                        let erased = Erased::of(&index).unwrap(); // as a process of its own has it
+                        start.wait();
+                        erased.erase(&index, key).unwrap();
+                    });
+                }
+            });
+            let erased = Erased::of(&index).unwrap();
+            assert!(keys.iter().all(|key| erased.contains(key)), "round {round}");
+            assert_eq!(erased.len(), keys.len());
+        }
     }
 }

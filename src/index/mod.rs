@@ -4,7 +4,7 @@
 //! index/
 //!   CURRENT                     the number of the generation that is served; replaced by rename
 //!   train.lock                  held by the one trainer that may write
-//!   erased                      keyed hashes of the customers who asked to be forgotten
+//!   erased                      keyed hashes of the customers who asked to be forgotten; replaced by rename
 //!   generations/000042/
 //!     manifest.json             what the generation says of itself, with a digest per tree
 //!     manifest.digest           of the manifest's own bytes

@@ -234,13 +234,19 @@ impl Index {
     /// Names the generation that is served, all at once. One process at a time: a trainer may publish while a
     /// server is told to go back.
     pub(super) fn set_current(&self, generation: u64) -> Result<()> {
-        let root = File::open(self.root()).map_err(Error::io("open", self.root()))?;
-        root.lock().map_err(Error::io("lock", self.root()))?;
+        let _alone = self.locked()?;
         let fresh = self.root().join(".CURRENT.new");
         write_durably("current", &fresh, format!("{generation}\n").as_bytes())?;
         fault::pass("current.rename", || fs::rename(&fresh, self.root().join(CURRENT)))
             .map_err(Error::io("rename", &fresh))?;
         sync_dir("root.sync", self.root())
+    }
+
+    /// Keeps other processes from replacing a file of the index, for as long as it is held.
+    pub(super) fn locked(&self) -> Result<File> {
+        let root = File::open(self.root()).map_err(Error::io("open", self.root()))?;
+        root.lock().map_err(Error::io("lock", self.root()))?;
+        Ok(root)
     }
 }
 
@@ -438,7 +444,7 @@ fn item_blocks(contents: &Contents) -> impl Iterator<Item = Vec<u8>> {
 }
 
 /// Creates, writes and syncs a file; the points that it passes start with `what`.
-fn write_durably(what: &str, path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write_durably(what: &str, path: &Path, bytes: &[u8]) -> Result<()> {
     let point = |step: &str| format!("{what}.{step}");
     let mut file =
         fault::pass(&point("create"), || File::create(path)).map_err(Error::io("create", path))?;
@@ -446,7 +452,7 @@ fn write_durably(what: &str, path: &Path, bytes: &[u8]) -> Result<()> {
     fault::pass(&point("sync"), || file.sync_all()).map_err(Error::io("sync", path))
 }
 
-fn sync_dir(point: &str, path: &Path) -> Result<()> {
+pub(super) fn sync_dir(point: &str, path: &Path) -> Result<()> {
     fault::pass(point, || File::open(path).and_then(|dir| dir.sync_all()))
         .map_err(Error::io("sync", path))
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::common::{Server, folder, publish, quick, until, write_small_shop};
+use crate::common::{HANGS, Server, folder, publish, quick, until, write_small_shop};
 use bytes::Bytes;
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::index_service_client::IndexServiceClient;
@@ -14,6 +14,7 @@ use cartwright::index::Index;
 use h2::client::SendRequest;
 use prost::Message;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
@@ -435,6 +436,27 @@ async fn a_server_whose_keys_or_certificates_can_not_be_read_does_not_start() {
         let error = Server::start(&place.index, options).await.ended().await.expect_err("refused");
         assert!(error.to_string().contains(word), "{error}");
     }
+}
+
+/// Whoever connected and said nothing kept a place among the connections for ever: ten thousand such kept all others
+/// out.
+#[tokio::test]
+async fn whoever_connects_and_does_not_greet_is_hung_up_on() {
+    let place = Place::new();
+    let server = place.serve(quick()).await;
+    let address = &server.address["http://".len()..];
+    let mut silent = TcpStream::connect(address).await.expect("it listens");
+    let mut halfway = TcpStream::connect(address).await.expect("it listens");
+    halfway.write_all(b"PRI * HTTP/2").await.expect("it is open");
+    // It greets, and keeps its connection.
+    let mut good = server.client().await;
+    for connection in [&mut silent, &mut halfway] {
+        let mut said = Vec::new();
+        let end = tokio::time::timeout(HANGS, connection.read_to_end(&mut said)).await;
+        let _ = end.expect("it is hung up on"); // with or without a goodbye
+    }
+    good.related_items(related("a1")).await.expect("a good client is answered");
+    server.stop().await;
 }
 
 /// The slowest of some requests of a good client.

@@ -1,12 +1,16 @@
 //! The catalogue as a living thing, over a real socket: a change counts from the next request on, outlives
 //! the server and the next generation, and what is wrong is refused with its place.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use crate::common::{HANGS, Place, Server, quick, until};
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::catalog_service_client::CatalogServiceClient;
 use cartwright::grpc::pb::reason::Why;
 use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use cartwright::grpc::pb::rule_service_client::RuleServiceClient;
+use cartwright::live::Live;
 use prost_types::FieldMask;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -326,6 +330,42 @@ async fn rules_act_at_once_and_outlive_the_server() {
     let status = clients.rules.delete_rule(delete()).await.expect_err("it was forgotten");
     assert_eq!(status.code(), Code::NotFound);
     server.stop().await;
+}
+
+/// It stopped hiding what it had hidden, and nobody was told.
+#[test]
+fn a_rule_that_cannot_be_read_is_reported_when_it_stops_to_act() {
+    let place = shop();
+    let live = Live::open(place.index.root()).expect("it can be opened");
+    live.put_rule("no-tobacco", b"{\"id\": \"no-tobacco\", \"hide\": ").expect("kept");
+    drop(live);
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_cartwright"));
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--index"]).arg(place.index.root());
+    serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut server = serve.spawn().expect("it can be run");
+    let lines = BufReader::new(server.stderr.take().expect("it is piped")).lines();
+    let mut said: Vec<String> = Vec::new();
+    for line in lines.map_while(Result::ok) {
+        said.push(line);
+        if said.last().is_some_and(|line| line.contains("serving a generation")) {
+            break;
+        }
+    }
+    server.kill().expect("it is ours");
+    server.wait().expect("it is ours");
+    let told = |line: &String| line.contains("no-tobacco") && line.contains("does not act");
+    assert!(said.iter().any(told), "{said:#?}");
+}
+
+#[tokio::test]
+async fn rules_that_the_disk_does_not_give_are_not_taken_for_none() {
+    let place = shop();
+    let live = sled::open(place.index.root().join("live")).expect("it can be opened");
+    live.open_tree("rules").expect("readable").insert(b"\xff", b"{}").expect("kept");
+    drop(live);
+    let refused = Server::start(&place.index, quick()).await.ended().await;
+    let refused = refused.expect_err("what is hidden would be shown").to_string();
+    assert!(refused.contains("damaged") && refused.contains("live"), "{refused}");
 }
 
 #[tokio::test]

@@ -4,12 +4,20 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::common::{
     Server, copy, files, folder, forge_manifest, publish, quick, write_small_shop,
 };
-use cartwright::index::{Index, Snapshot};
+use cartwright::grpc::pb;
+use cartwright::grpc::pb::catalog_service_client::CatalogServiceClient;
+use cartwright::grpc::pb::customer_service_client::CustomerServiceClient;
+use cartwright::index::{Erased, Index, Snapshot};
 use tempfile::TempDir;
+use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -239,4 +247,80 @@ async fn a_server_that_finds_the_current_generation_damaged_serves_the_newest_so
     }
     let error = Server::start(&copied, quick()).await.ended().await.expect_err("nothing to serve");
     assert!(error.to_string().contains("000002"), "{error}");
+}
+
+/// Whom another process forgot was only looked at behind the current generation: where that could not be read, the
+/// server went on answering from the past of whoever had asked to be forgotten.
+#[tokio::test]
+async fn who_is_forgotten_elsewhere_is_forgotten_while_current_can_not_be_read() {
+    let place = Place::new();
+    let server = Server::ready(&place.index).await;
+    let client = CustomerServiceClient::new(server.channel().await);
+    let known = || async {
+        let request = pb::GetCustomerRequest { customer_id: "c1".into(), horizon_days: 0 };
+        client.clone().get_customer(request).await.map(drop).map_err(|status| status.code())
+    };
+    assert_eq!(known().await, Ok(()));
+    std::fs::write(place.index.root().join("CURRENT"), "nonsense").expect("writable");
+    let elsewhere = Erased::of(&place.index).expect("readable");
+    elsewhere.erase(&place.index, "c1").expect("forgotten");
+    crate::common::until("the server has forgotten, too", || async {
+        (known().await == Err(Code::NotFound)).then_some(())
+    })
+    .await;
+    server.stop().await;
+}
+
+/// A file that keeps whoever reads it waiting.
+struct Pipe(PathBuf);
+
+impl Pipe {
+    fn instead_of(file: PathBuf) -> Self {
+        std::fs::remove_file(&file).expect("it was there");
+        let made = Command::new("mkfifo").arg(&file).status();
+        assert!(made.expect("it can be run").success());
+        Self(file)
+    }
+
+    /// From now on whoever reads gets one byte; how many have.
+    fn give_a_byte_each(&self) -> Arc<AtomicUsize> {
+        let (file, given) = (self.0.clone(), Arc::new(AtomicUsize::new(0)));
+        let count = given.clone();
+        std::thread::spawn(move || {
+            while std::fs::write(&file, "x").is_ok() {
+                count.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(20)); // the reader is done by then
+            }
+        });
+        given
+    }
+}
+
+impl Drop for Pipe {
+    /// Whoever waits finds nothing.
+    fn drop(&mut self) {
+        let _ = std::fs::File::options().read(true).write(true).open(&self.0);
+    }
+}
+
+/// Changes waited while a generation was loaded, until their time was over; and one that can't be loaded was tried
+/// at each look.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_do_not_wait_for_a_generation_and_one_that_is_refused_is_not_tried_at_each_look() {
+    let place = Place::new();
+    place.index.activate(1).expect("it is sound");
+    let server = Server::ready(&place.index).await;
+    let pipe = Pipe::instead_of(place.index.generation_dir(2).join("manifest.json"));
+    std::fs::write(place.index.root().join("CURRENT"), "2").expect("writable");
+    tokio::time::sleep(Duration::from_millis(200)).await; // it has looked, and is loading
+    let mut catalog = CatalogServiceClient::new(server.channel().await);
+    let inventory = vec![pb::Inventory { item_id: "a1".into(), stock: Some(3), price: None }];
+    let changed = catalog.set_inventory(pb::SetInventoryRequest { inventory }).await;
+    let tried = pipe.give_a_byte_each();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let tried = tried.load(Ordering::Relaxed);
+    std::fs::write(place.index.root().join("CURRENT"), "1").expect("writable");
+    changed.expect("it is kept, whatever is loaded");
+    assert!((1..=6).contains(&tried), "tried {tried} times in two seconds");
+    server.stop().await;
 }

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use crate::common::{copy, files, folder, publish, write_small_shop};
 use cartwright::ids::{CustomerId, Interner};
-use cartwright::index::{CustomerKeys, Description, Index, Keep, People, Snapshot, TrainingLock};
+use cartwright::index::{
+    CustomerKeys, Description, Erased, Index, Keep, People, Snapshot, TrainingLock,
+};
 use tempfile::TempDir;
 
 /// Names the index that the trainer publishes to.
@@ -256,6 +258,50 @@ fn a_file_that_can_not_grow_is_a_clear_error_and_the_old_generation_stays() {
         assert!(!status.success() && after == before, "{blocks} blocks: {status}, {after}");
     }
     place.recovers("all of them");
+}
+
+/// Not a test of its own: what those do who forget a customer.
+#[test]
+fn one_forgets_the_second_customer() {
+    let Some(place) = std::env::var_os(TO).map(PathBuf::from) else { return };
+    let index = Index::at(place);
+    let done = Erased::of(&index).and_then(|erased| erased.erase(&index, "second"));
+    assert!(done.is_ok());
+}
+
+#[test]
+fn those_who_asked_to_be_forgotten_stay_so_after_a_kill_and_a_full_disk_at_every_point() {
+    if cfg!(not(debug_assertions)) {
+        return eprintln!("left out: a release build has no points to be killed at");
+    }
+    let folder = folder();
+    let forgets = |index: &Path| {
+        let mut other = Command::new(std::env::current_exe().expect("this program"));
+        other.args(["--exact", "crash::one_forgets_the_second_customer", "--quiet"]);
+        other.env(TO, index).stdout(Stdio::null()).stderr(Stdio::null());
+        other
+    };
+    let trace = folder.path().join("trace");
+    let undisturbed = forgets(folder.path()).env("CARTWRIGHT_FAULT_TRACE", &trace).status();
+    assert!(undisturbed.expect("this program can be run").success());
+    let points = std::fs::read_to_string(trace).expect("it was written");
+    assert_eq!(points.lines().count(), 10, "{points}");
+    for (turn, point) in points.lines().enumerate() {
+        for fault in ["kill", "enospc"] {
+            let what = format!("{point}={fault}");
+            let index = Index::at(folder.path().join(format!("index-{turn}-{fault}")));
+            std::fs::create_dir(index.root()).expect("writable");
+            Erased::of(&index).and_then(|one| one.erase(&index, "first")).expect("forgotten");
+            let status = forgets(index.root()).env("CARTWRIGHT_FAULT", &what).status();
+            assert!(!status.expect("this program can be run").success(), "{what}");
+            assert!(Erased::of(&index).expect("readable").contains("first"), "{what}");
+            Erased::of(&index).and_then(|one| one.erase(&index, "third")).expect("forgotten");
+            let now = Erased::of(&index).expect("readable");
+            assert!(now.contains("first") && now.contains("third"), "{what}");
+            assert!(forgets(index.root()).status().expect("it can be run").success(), "{what}");
+            assert!(Erased::of(&index).expect("readable").contains("second"), "{what}");
+        }
+    }
 }
 
 /// The binary, as a user who may only read what is not theirs.
