@@ -14,7 +14,7 @@ use tonic::codegen::http::HeaderMap;
 use tracing::{error, info, warn};
 
 use super::admission::{Inside, Queue, Tally, no_room, time_allowed};
-use super::keys::{Attempts, Keys, Scope};
+use super::keys::{Attempts, Keys, Refusal, Scope};
 use super::server::ServeOptions;
 use crate::error::{Error, Result};
 
@@ -111,7 +111,8 @@ impl Guard {
         let attempts = || self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let Err(refusal) = keys.check(headers, needed) else { return Ok(()) };
         if let Some(status) = attempts().held_up(from, now) {
-            return Err(status);
+            // Who has no key, or one that may do less, is not guessing: they hear why each time, and the log once.
+            return Err(if refusal == Refusal::UnknownKey { status } else { refusal.status() });
         }
         let failures = attempts().failed(from, now);
         warn!(%from, failures, why = ?refusal, "a request was refused for its key");

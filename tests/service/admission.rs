@@ -303,6 +303,9 @@ async fn keys_open_what_they_are_for_and_wrong_ones_are_held_up() {
     }
     assert_eq!(codes.first(), Some(&Code::Unauthenticated));
     assert_eq!(codes.last(), Some(&Code::ResourceExhausted), "{codes:?}");
+    let list = pb::ListGenerationsRequest {};
+    let beyond = index.list_generations(with_key(list, "r-key")).await.map_err(code);
+    assert_eq!(beyond.err(), Some(Code::PermissionDenied), "nobody guessed this one");
     // Whoever has the right one is not held up by the neighbour's guessing.
     client.related_items(with_key(related("a1"), "r-key")).await.expect("it may read");
 
