@@ -275,6 +275,7 @@ fn read_file(
     detected.require(&table, &ROLES, &["item_id"])?;
     table.see_more(&detected.columns.concat())?;
     let file = File::new(&table, &detected.columns, zone);
+    reading.notes.extend(detected.silent(&table));
     reading.notes.extend(detected.notes);
     reading.columns.push(detected.report);
     let before = reading.account.clone();

@@ -80,10 +80,12 @@ impl<'a> FileReader<'a> {
         let detected = detect(table, &ROLES, &options.map)?;
         detected.require(table, &ROLES, &["item_id"])?;
         detected.require(table, &ROLES, &["customer_id", "order_id", "session_id"])?;
+        table.see_more(&detected.columns.concat())?;
+        let table = &*table;
+        let silent = detected.silent(table);
         let mut columns = detected.columns;
         let mut notes = detected.notes;
-        table.see_more(&columns.concat())?;
-        let table = &*table;
+        notes.extend(silent);
         columns[TIMESTAMP].retain(|&column| {
             table.sample.is_empty() || present(table, &[column]).next().is_some()
         });

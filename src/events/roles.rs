@@ -81,6 +81,7 @@ pub(super) const ROLES: [Role; 11] = [
                 "email",
                 "customer_email",
             ],
+            &["user_pseudo_id"],
         ],
     ),
     one(

@@ -105,16 +105,16 @@ pub fn detect(table: &Table, roles: &[Role], map: &BTreeMap<String, String>) -> 
         let (mine, why) = match mapped.get(role.name) {
             Some(&column) => (vec![column], Why::Map),
             None => {
-                let free = |names: std::ops::Range<usize>| -> Vec<usize> {
-                    names.filter(|at| !mapped.values().any(|by_hand| by_hand == at)).collect()
-                };
-                // A name that comes but late takes no role from one that is there from the start.
-                match by_name(table, role, &free(0..table.sampled), &mut notes)? {
-                    (none, _) if none.is_empty() => {
-                        by_name(table, role, &free(table.sampled..table.names.len()), &mut notes)?
+                let by_hand = |at: &usize| mapped.values().any(|column| column == at);
+                let mut taken = (Vec::new(), Why::Exact);
+                for mut columns in best_first(table, role) {
+                    columns.retain(|at| !by_hand(at));
+                    taken = by_name(table, role, &columns, &mut notes)?;
+                    if !taken.0.is_empty() {
+                        break;
                     }
-                    found => found,
                 }
+                taken
             }
         };
         found.extend(mine.iter().map(|&column| RoleColumn {
@@ -137,6 +137,15 @@ pub fn detect(table: &Table, roles: &[Role], map: &BTreeMap<String, String>) -> 
 }
 
 impl Detected {
+    /// Says which columns were taken for a role and hold nothing, as far as `table` has been looked at.
+    pub fn silent(&self, table: &Table) -> Option<String> {
+        let taken = self.columns.iter().flatten().filter(|column| table.is_silent(**column));
+        let names: Vec<String> = taken.map(|&column| table.names[column].clone()).collect();
+        (!names.is_empty() && !table.sample.is_empty()).then(|| {
+            format!("{}: no row has a value in {}", table.path.display(), listed(&names))
+        })
+    }
+
     /// Errors: none of the roles called `names` has a column.
     pub fn require(&self, table: &Table, roles: &[Role], names: &[&str]) -> Result<()> {
         let wanted =
@@ -218,6 +227,17 @@ fn mapped<'a>(
     Ok(mapped)
 }
 
+/// The columns in which a role's name is looked for, set by set: an empty column takes no role from a full one, nor
+/// a name that comes but late from one that is there from the start.
+fn best_first(table: &Table, role: &Role) -> Vec<Vec<usize>> {
+    let late = (table.sampled..table.names.len()).collect();
+    if role.several {
+        return vec![(0..table.sampled).collect(), late];
+    }
+    let (silent, full) = (0..table.sampled).partition(|&column| table.is_silent(column));
+    vec![full, silent, late]
+}
+
 fn by_name(
     table: &Table,
     role: &Role,
@@ -260,9 +280,8 @@ fn by_name(
 /// Whether the content speaks against a column: the canonical name and a moment's name are trusted (bad
 /// values are then unreadable rows), another number's name is not.
 fn fits(table: &Table, role: &Role, column: usize, why: Why, notes: &mut Vec<String>) -> bool {
-    let empty = table.sample.column(column).all(is_absent);
     let doubtful = role.content == Content::Number && why == Why::Alias;
-    let fits = !doubtful || empty || fit(table, role.content, column) > 0.1;
+    let fits = !doubtful || table.is_silent(column) || fit(table, role.content, column) > 0.1;
     if !fits {
         notes.push(format!(
             "{}: column {:?} is named like {} but holds no numbers: left out",
@@ -352,9 +371,10 @@ pub fn quoted(field: &[u8], is_word: bool) -> String {
     }
 }
 
-/// A name without case, spaces, `_`, `-` and `.`.
+/// A name without case, spaces, `_`, `-`, `.` and `?`.
 fn plain(name: &str) -> String {
-    let letters = name.chars().filter(|letter| !letter.is_whitespace() && !"_-.".contains(*letter));
+    let letters =
+        name.chars().filter(|letter| !letter.is_whitespace() && !"_-.?".contains(*letter));
     letters.flat_map(char::to_lowercase).collect()
 }
 

@@ -1,0 +1,76 @@
+//! Exports as shops' own systems write them: columns left empty, old encodings, names that mean something else.
+
+use cartwright::catalog::{self, CatalogOptions, CatalogReading};
+use cartwright::events::{ReadOptions, Reading, read};
+
+/// Reads files of these names and contents as one log.
+fn events(files: &[(&str, &[u8])]) -> Reading {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = files.iter().map(|(name, bytes)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    });
+    read(&paths.collect::<Vec<_>>(), &ReadOptions::default()).unwrap()
+}
+
+fn csv(text: &str) -> Reading {
+    events(&[("events.csv", text.as_bytes())])
+}
+
+fn goods(name: &str, bytes: &[u8]) -> CatalogReading {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    catalog::read(&[path], &CatalogOptions::default()).unwrap()
+}
+
+fn column<'a>(reading: &'a Reading, role: &str) -> Option<&'a str> {
+    let found = reading.columns[0].roles.iter().find(|column| column.role == role);
+    found.map(|column| column.column.as_str())
+}
+
+fn is_told(notes: &[String], what: &str) -> bool {
+    notes.iter().any(|note| note.contains(what))
+}
+
+#[test]
+fn an_empty_column_takes_no_role_from_a_full_one_whatever_their_names() {
+    // The column with the better name was taken unseen, and a shop's customers or items were lost.
+    let reading = csv("order_id,customer_id,email,item_id,sku\no1,,a@x,,tea\no2,NULL,b@x,,cup\n");
+    assert_eq!(column(&reading, "customer_id"), Some("email"));
+    assert_eq!(column(&reading, "item_id"), Some("sku"));
+    assert_eq!((reading.log.customers.len(), reading.log.items.len()), (2, 2));
+    assert!(reading.notes.is_empty(), "{:?}", reading.notes);
+
+    let visit = |n: usize| {
+        format!("{{\"user_id\":null,\"user_pseudo_id\":\"{n}.7\",\"item_id\":\"tea\"}}\n")
+    };
+    let lines: String = (0..3).map(visit).collect();
+    let reading = events(&[("ga4.jsonl", lines.as_bytes())]);
+    assert_eq!(column(&reading, "customer_id"), Some("user_pseudo_id"));
+    let known = lines.replace("null", "\"me\"");
+    let reading = events(&[("ga4.jsonl", known.as_bytes())]);
+    assert_eq!(column(&reading, "customer_id"), Some("user_id"));
+}
+
+#[test]
+fn a_column_with_nothing_in_it_that_has_no_rival_is_said() {
+    let reading = csv("order_id,customer_id,item_id\no1,,tea\no2,,cup\n");
+    assert_eq!(column(&reading, "customer_id"), Some("customer_id"));
+    assert!(is_told(&reading.notes, "no row has a value in customer_id"), "{:?}", reading.notes);
+    let late: String = (0..2_000)
+        .map(|n| format!("o{n},{},tea\n", if n < 1_500 { "" } else { "c" }))
+        .collect();
+    let reading = csv(&format!("order_id,customer_id,item_id\n{late}"));
+    assert!(!is_told(&reading.notes, "no row has a value"), "{:?}", reading.notes);
+}
+
+#[test]
+fn in_stock_with_a_question_mark_is_stock_and_an_empty_column_beside_it_is_not() {
+    // WooCommerce counts stock only if told to; what was sold out was offered.
+    let reading =
+        goods("goods.csv", b"SKU,Name,In stock?,Stock\np0,Tea,1,\np1,Cup,0,\np2,Pot,backorder,\n");
+    let in_stock = |key| reading.catalog.get(key).unwrap().in_stock;
+    assert_eq!(["p0", "p1", "p2"].map(in_stock), [Some(true), Some(false), Some(true)]);
+}
