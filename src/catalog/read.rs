@@ -11,8 +11,8 @@ use super::{Catalog, Item};
 use crate::error::counted;
 use crate::ids::MAX_AMOUNT;
 use crate::tables::{
-    Batch, Clock, Content, DateOrder, FileColumns, NESTED, NumberStyle, Role, Table,
-    are_whole_floats, detect, is_absent, left_out, list_files, time_zone,
+    Batch, Clock, Content, DateOrder, Decoder, FileColumns, NESTED, NumberStyle, Role, Table,
+    are_whole_floats, decoded, detect, is_absent, left_out, list_files, time_zone,
 };
 use crate::time::Timestamp;
 use crate::{Error, Result};
@@ -320,6 +320,7 @@ fn read_file(
             first_offence.unwrap_or_default()
         )));
     }
+    reading.notes.extend(file.words.note(path));
     if let Some(first) = first_offence {
         reading.notes.push(left_out(path, unreadable, first));
     }
@@ -335,6 +336,7 @@ struct File<'a> {
     whole_floats: bool,
     clock: Clock,
     names: &'a [String],
+    words: Decoder,
 }
 
 impl<'a> File<'a> {
@@ -343,7 +345,7 @@ impl<'a> File<'a> {
             let values = columns[role].iter().flat_map(|&column| table.sample.column(column));
             values.filter(|text| !is_absent(text))
         };
-        let categories: Vec<_> = present(CATEGORY).map(String::from_utf8_lossy).collect();
+        let categories: Vec<_> = present(CATEGORY).map(decoded).collect();
         let taken = |at: &usize| columns.iter().flatten().any(|column| column == at);
         Self {
             columns,
@@ -356,6 +358,7 @@ impl<'a> File<'a> {
             whole_floats: are_whole_floats(present(ITEM)),
             clock: Clock::of(present(LAUNCHED), DateOrder::of(present(LAUNCHED)), zone),
             names: &table.names,
+            words: Decoder::default(),
         }
     }
 
@@ -369,6 +372,7 @@ impl<'a> File<'a> {
     }
 
     fn item(&self, batch: &Batch, row: usize, dropped: &mut BTreeMap<String, u64>) -> Item {
+        let plain = |field: &[u8]| self.text(field);
         let categories = self.columns[CATEGORY].iter();
         let categories: Vec<String> = categories
             .filter_map(|&column| self.parsed(batch, row, column, dropped, plain))
@@ -396,6 +400,11 @@ impl<'a> File<'a> {
                 .value::<Timestamp>(batch, row, LAUNCHED, dropped, |text| self.clock.read(text)),
             attributes: self.attributes.iter().filter_map(attribute).collect(),
         }
+    }
+
+    /// A text, if it is one.
+    fn text(&self, field: &[u8]) -> Option<String> {
+        (field != NESTED.as_bytes()).then(|| self.words.text(field).into_owned())
     }
 
     /// The value of a role's column, as [`Self::parsed`].
@@ -428,14 +437,9 @@ impl<'a> File<'a> {
     }
 }
 
-/// A text, if it is one.
-fn plain(text: &[u8]) -> Option<String> {
-    (text != NESTED.as_bytes()).then(|| String::from_utf8_lossy(text).into_owned())
-}
-
 /// Yes, no, or how many there are.
 fn in_stock(text: &[u8]) -> Option<bool> {
-    let word = std::str::from_utf8(text).ok()?.to_lowercase().replace([' ', '_', '-'], "");
+    let word = decoded(text).to_lowercase().replace([' ', '_', '-'], "");
     match word.as_str() {
         "true" | "t" | "yes" | "y" | "instock" | "available" | "preorder" | "backorder" | "ja"
         | "oui" | "si" | "sí" | "sì" => Some(true),

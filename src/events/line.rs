@@ -15,7 +15,7 @@ use super::{Cause, EventKind, ReadOptions};
 use crate::Result;
 use crate::ids::{MAX_AMOUNT, MAX_KEY_BYTES};
 use crate::tables::{
-    Batch, Clock, DateOrder, FileColumns, NESTED, NumberStyle, Table, are_whole_floats, detect,
+    Batch, Clock, DateOrder, Decoder, FileColumns, NESTED, NumberStyle, Table, are_whole_floats, detect,
     is_absent, quoted,
 };
 use crate::time::Timestamp;
@@ -67,6 +67,7 @@ pub(super) struct FileReader<'a> {
     styles: [NumberStyle; ROLES.len()],
     clock: Clock,
     words: &'a Words,
+    pub(super) texts: Decoder,
 }
 
 impl<'a> FileReader<'a> {
@@ -110,6 +111,7 @@ impl<'a> FileReader<'a> {
             notes,
             clock,
             words,
+            texts: Decoder::default(),
         })
     }
 
@@ -143,7 +145,8 @@ impl<'a> FileReader<'a> {
         let at = line.at()?;
         let quantity = line.number(QUANTITY)?.unwrap_or(1.0);
         let (unit_price, discount_percent) = line.money(quantity)?;
-        let title = line.text(TITLE).map(String::from_utf8_lossy).filter(|title| title != NESTED);
+        let title = line.text(TITLE).map(|title| self.texts.text(title));
+        let title = title.filter(|title| title != NESTED);
         let named = Named {
             item: look.item(item),
             customer: customer.map(|key| look.customer(key)),

@@ -139,6 +139,7 @@ impl<'a> Intake<'a> {
             self.rows[first..].iter_mut().for_each(|row| row.kind = EventKind::View);
         }
         self.refuse_if_unreadable(&file, &offences)?;
+        self.notes.extend(reader.texts.note(path));
         if let Some(first) = offences.first() {
             self.notes.push(left_out(path, file.unreadable, first));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::{Clock, DateOrder, NumberStyle, Table};
+use super::{Clock, DateOrder, NumberStyle, Table, decoded};
 use crate::{Error, Result};
 
 /// What a role's values must look like.
@@ -325,7 +325,7 @@ fn samples(table: &Table, column: usize, content: Content) -> Vec<String> {
     let is_good = reads(table, content, column);
     let mut samples: Vec<String> = Vec::new();
     for value in table.sample.column(column).filter(|value| !is_absent(value)) {
-        let text = String::from_utf8_lossy(value);
+        let text = decoded(value);
         let shown = match content {
             Content::PrivateText => masked(&text),
             _ if !is_good(value) => outline(value),

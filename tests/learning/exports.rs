@@ -74,3 +74,25 @@ fn in_stock_with_a_question_mark_is_stock_and_an_empty_column_beside_it_is_not()
     let in_stock = |key| reading.catalog.get(key).unwrap().in_stock;
     assert_eq!(["p0", "p1", "p2"].map(in_stock), [Some(true), Some(false), Some(true)]);
 }
+
+#[test]
+fn words_in_the_encoding_of_western_excel_are_read_and_said_and_keys_in_it_stay_refused() {
+    let told = "texts that are not UTF-8 are read as Windows-1252";
+    let rows = "c,tea,Tee\n".repeat(20);
+    let text = [b"customer_id,item_id,title\nc,p1,K\xe4se\n".as_slice(), rows.as_bytes()].concat();
+    let reading = events(&[("events.csv", &text)]);
+    assert_eq!(reading.log.titles[0].as_deref(), Some("Käse"));
+    assert_eq!(reading.notes.iter().filter(|note| note.contains(told)).count(), 1);
+
+    let reading = goods(
+        "goods.csv",
+        b"item_id,title,category,in_stock,Gr\xf6\xdfe\np0,M\xfcsli,B\xfccher > B\xe4r,s\xed,gro\xdf\n",
+    );
+    let item = reading.catalog.get("p0").unwrap();
+    assert_eq!((item.title.as_deref(), item.in_stock), (Some("Müsli"), Some(true)));
+    assert_eq!(item.category, ["Bücher", "Bär"]);
+    assert_eq!(item.attributes.iter().next(), Some((&"Größe".to_owned(), &"groß".to_owned())));
+    assert!(is_told(&reading.notes, told), "{:?}", reading.notes);
+    let reading = goods("goods.csv", "item_id,title\np0,Müsli\n".as_bytes());
+    assert!(reading.notes.is_empty(), "{:?}", reading.notes);
+}
