@@ -1,5 +1,9 @@
 //! Exports as shops' own systems write them: columns left empty, old encodings, names that mean something else.
 
+use std::sync::Arc;
+
+use arrow_array::builder::{Float32Builder, ListBuilder, StringBuilder};
+use arrow_array::{ArrayRef, RecordBatch, StringArray, StructArray};
 use cartwright::catalog::{self, CatalogOptions, CatalogReading};
 use cartwright::events::{ReadOptions, Reading, read};
 
@@ -95,4 +99,33 @@ fn words_in_the_encoding_of_western_excel_are_read_and_said_and_keys_in_it_stay_
     assert!(is_told(&reading.notes, told), "{:?}", reading.notes);
     let reading = goods("goods.csv", "item_id,title\np0,Müsli\n".as_bytes());
     assert!(reading.notes.is_empty(), "{:?}", reading.notes);
+}
+
+#[test]
+fn a_list_in_parquet_reads_as_in_json_lines_and_what_is_nested_otherwise_is_dropped_and_counted() {
+    let texts = |values: [&str; 2]| -> ArrayRef { Arc::new(StringArray::from_iter_values(values)) };
+    let mut paths = ListBuilder::new(StringBuilder::new());
+    paths.append_value([Some("Food"), Some("Tea")]);
+    paths.append_null();
+    let mut vectors = ListBuilder::new(Float32Builder::new());
+    vectors.append_value([Some(0.5), Some(0.25)]);
+    vectors.append_null();
+    let price = StructArray::try_from(vec![("cents", texts(["1", "2"]))]).unwrap();
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("item_id", texts(["p0", "p1"]), true),
+        ("category", Arc::new(paths.finish()) as ArrayRef, true),
+        ("vector", Arc::new(vectors.finish()) as ArrayRef, true),
+        ("price", Arc::new(price) as ArrayRef, true),
+    ])
+    .unwrap();
+    let mut bytes = Vec::new();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let reading = goods("goods.parquet", &bytes);
+    let [tea, bare] = ["p0", "p1"].map(|key| reading.catalog.get(key).unwrap());
+    assert_eq!((tea.category.join("/"), bare.category.len()), ("Food/Tea".into(), 0));
+    assert!(tea.attributes.is_empty() && tea.price.is_none());
+    assert!(is_told(&reading.notes, "2 values of column price dropped"), "{:?}", reading.notes);
 }
