@@ -8,7 +8,7 @@ use super::keys::{Keys, Known, Look, Named};
 use super::kinds::{Meaning, Words};
 use super::roles::{
     CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES, SESSION, TIMESTAMP,
-    TITLE, UNIT_PRICE,
+    TITLE, UNIT_PRICE, roles,
 };
 use super::row::Row;
 use super::{Cause, EventKind, ReadOptions};
@@ -78,9 +78,10 @@ impl<'a> FileReader<'a> {
         zone: &jiff::tz::TimeZone,
         words: &'a Words,
     ) -> Result<Self> {
-        let detected = detect(table, &ROLES, &options.map)?;
-        detected.require(table, &ROLES, &["item_id"])?;
-        detected.require(table, &ROLES, &["customer_id", "order_id", "session_id"])?;
+        let roles = roles(&table.names);
+        let detected = detect(table, &roles, &options.map)?;
+        detected.require(table, &roles, &["item_id"])?;
+        detected.require(table, &roles, &["customer_id", "order_id", "session_id"])?;
         table.see_more(&detected.columns.concat())?;
         let table = &*table;
         let silent = detected.silent(table);

@@ -130,7 +130,6 @@ pub(super) const ROLES: [Role; 11] = [
                 "transaction_timestamp",
                 "event_time",
                 "event_timestamp",
-                "event_date",
                 "t_dat",
                 "datetime",
                 "date_time",
@@ -149,7 +148,7 @@ pub(super) const ROLES: [Role; 11] = [
                 "invoice_time",
                 "sale_date",
             ],
-            &["date", "created_at", "moment"],
+            &["event_date", "date", "created_at", "moment"],
             &["time", "at"],
         ],
     ),
@@ -243,15 +242,24 @@ pub(super) const ROLES: [Role; 11] = [
                 "product_title",
                 "product_name",
                 "item_name",
-                "name",
                 "line_item_name",
                 "prod_name",
                 "article_name",
             ],
+            &["name"],
             &["description", "product_description", "item_description"],
         ],
     ),
 ];
+
+/// The roles in a file with such columns: where lines are `Lineitem …`, in Shopify's export, the order is `Name`.
+pub(super) fn roles(columns: &[String]) -> [Role; ROLES.len()] {
+    let mut roles = ROLES;
+    if columns.iter().any(|column| column.eq_ignore_ascii_case("Lineitem name")) {
+        roles[ORDER].aliases = &[&["name"]];
+    }
+    roles
+}
 
 const fn one(
     name: &'static str,

@@ -129,3 +129,25 @@ fn a_list_in_parquet_reads_as_in_json_lines_and_what_is_nested_otherwise_is_drop
     assert!(tea.attributes.is_empty() && tea.price.is_none());
     assert!(is_told(&reading.notes, "2 values of column price dropped"), "{:?}", reading.notes);
 }
+
+#[test]
+fn a_standard_order_export_of_shopify_is_read_as_it_is() {
+    let reading = csv("Name,Email,Financial Status,Paid at,Created at,Total,Lineitem quantity,Lineitem name,\
+         Lineitem price,Lineitem sku\n\
+         #1001,a@x,paid,2024-01-01 10:00:00 +0100,2024-01-01 10:00:00 +0100,9.50,2,Green tea,3.00,tea\n\
+         #1001,a@x,,,2024-01-01 10:00:00 +0100,,1,Cup,3.50,cup\n");
+    let roles = ["order_id", "customer_id", "title", "timestamp", "unit_price"];
+    let columns = ["Name", "Email", "Lineitem name", "Created at", "Lineitem price"];
+    assert_eq!(roles.map(|role| column(&reading, role)), columns.map(Some));
+    assert_eq!(reading.log.events[0].group, reading.log.events[1].group);
+    let plain = csv("customer_id,sku,name\na,tea,Green tea\n");
+    assert_eq!(["order_id", "title"].map(|role| column(&plain, role)), [None, Some("name")]);
+}
+
+#[test]
+fn the_moment_of_an_event_goes_before_its_day() {
+    let reading = csv("user_id,item_id,event_date,event_timestamp\na,tea,20240101,1704103200000000\n");
+    assert_eq!(column(&reading, "timestamp"), Some("event_timestamp"));
+    let reading = csv("user_id,item_id,event_date\na,tea,20240101\n");
+    assert_eq!(column(&reading, "timestamp"), Some("event_date"));
+}
