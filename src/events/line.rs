@@ -8,7 +8,7 @@ use super::keys::{Keys, Known, Look, Named};
 use super::kinds::{Meaning, Words};
 use super::roles::{
     CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES, SESSION, TIMESTAMP,
-    TITLE, UNIT_PRICE, roles,
+    TIME_OF_DAY, TITLE, UNIT_PRICE, roles,
 };
 use super::row::Row;
 use super::{Cause, EventKind, ReadOptions};
@@ -92,6 +92,12 @@ impl<'a> FileReader<'a> {
             table.sample.is_empty() || present(table, &[column]).next().is_some()
         });
         let clock = clock(table, &columns[TIMESTAMP], zone, &mut notes)?;
+        let mut report = detected.report;
+        if columns[TIMESTAMP].is_empty() || !clock.are_days(present(table, &columns[TIMESTAMP])) {
+            let spare = columns[TIME_OF_DAY].drain(..).map(|column| table.names[column].clone());
+            report.unused.extend(spare);
+            report.roles.retain(|column| column.role != ROLES[TIME_OF_DAY].name);
+        }
         let mut selected: Vec<usize> = columns.concat();
         selected.sort_unstable();
         selected.dedup();
@@ -107,7 +113,7 @@ impl<'a> FileReader<'a> {
             has_event_type: !columns[EVENT_TYPE].is_empty(),
             is_timed: !columns[TIMESTAMP].is_empty(),
             names: selected.iter().map(|&column| table.names[column].clone()).collect(),
-            report: detected.report,
+            report,
             selected,
             notes,
             clock,
@@ -241,8 +247,14 @@ impl<'a> Line<'a> {
             return Ok(Timestamp(0));
         }
         let text = self.text(TIMESTAMP).unwrap_or_default();
-        self.reader.clock.read(text).ok_or_else(|| {
-            self.unexpected(TIMESTAMP, "a moment, written like the rest of the column", text)
+        let clock = &self.reader.clock;
+        let time = self.text(TIME_OF_DAY);
+        let at = time.map_or_else(|| clock.read(text), |time| clock.read_at(text, time));
+        at.ok_or_else(|| match time.filter(|_| clock.read(text).is_some()) {
+            Some(time) => self.unexpected(TIME_OF_DAY, "a time like 16:05", time),
+            None => {
+                self.unexpected(TIMESTAMP, "a moment, written like the rest of the column", text)
+            }
         })
     }
 

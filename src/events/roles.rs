@@ -13,9 +13,10 @@ pub(super) const UNIT_PRICE: usize = 7;
 pub(super) const LINE_TOTAL: usize = 8;
 pub(super) const DISCOUNT: usize = 9;
 pub(super) const TITLE: usize = 10;
+pub(super) const TIME_OF_DAY: usize = 11;
 
 /// In the order of the constants above.
-pub(super) const ROLES: [Role; 11] = [
+pub(super) const ROLES: [Role; 12] = [
     one(
         "item_id",
         Content::Text,
@@ -248,6 +249,22 @@ pub(super) const ROLES: [Role; 11] = [
             ],
             &["name"],
             &["description", "product_description", "item_description"],
+        ],
+    ),
+    one(
+        "time_of_day",
+        Content::TimeOfDay,
+        &[
+            &[
+                "order_time",
+                "invoice_time",
+                "transaction_time",
+                "purchase_time",
+                "sale_time",
+                "receipt_time",
+                "event_time",
+            ],
+            &["time"],
         ],
     ),
 ];

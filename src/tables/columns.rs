@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::moment::is_time_of_day;
 use super::{Clock, DateOrder, NumberStyle, Table, decoded};
 use crate::{Error, Result};
 
@@ -19,6 +20,8 @@ pub enum Content {
     Number,
     /// A moment.
     Moment,
+    /// Hours and minutes, without a day.
+    TimeOfDay,
 }
 
 /// Something a column can mean.
@@ -278,11 +281,15 @@ fn by_name(
 }
 
 /// Whether the content speaks against a column: the canonical name and a moment's name are trusted (bad
-/// values are then unreadable rows), another number's name is not.
+/// values are then unreadable rows), another number's name is not, nor that of a time of day.
 fn fits(table: &Table, role: &Role, column: usize, why: Why, notes: &mut Vec<String>) -> bool {
-    let doubtful = role.content == Content::Number && why == Why::Alias;
-    let fits = !doubtful || table.is_silent(column) || fit(table, role.content, column) > 0.1;
-    if !fits {
+    let doubtful = match role.content {
+        Content::TimeOfDay => true, // whole moments bear such names, too
+        Content::Number => why == Why::Alias && !table.is_silent(column),
+        Content::Text | Content::PrivateText | Content::Moment => false,
+    };
+    let fits = !doubtful || fit(table, role.content, column) > 0.1;
+    if !fits && role.content == Content::Number {
         notes.push(format!(
             "{}: column {:?} is named like {} but holds no numbers: left out",
             table.path.display(),
@@ -307,7 +314,8 @@ fn reads(table: &Table, content: Content, column: usize) -> impl Fn(&[u8]) -> bo
     let clock = (content == Content::Moment)
         .then(|| Clock::of(present(), DateOrder::of(present()), &TimeZone::UTC));
     move |value| {
-        style.as_ref().is_none_or(|style| style.read(value).is_some())
+        (content != Content::TimeOfDay || is_time_of_day(value))
+            && style.as_ref().is_none_or(|style| style.read(value).is_some())
             && clock.as_ref().is_none_or(|clock| clock.read(value).is_some())
     }
 }

@@ -151,3 +151,21 @@ fn the_moment_of_an_event_goes_before_its_day() {
     let reading = csv("user_id,item_id,event_date\na,tea,20240101\n");
     assert_eq!(column(&reading, "timestamp"), Some("event_date"));
 }
+
+#[test]
+fn a_day_and_a_time_of_day_in_two_columns_are_one_moment() {
+    // A till's export: the time was left unused without a word, and every basket of a day was at midnight.
+    for (day, time) in [("date", "time"), ("Order Date", "Order Time")] {
+        let text = format!(
+            "receipt_no,customer_id,item_id,{day},{time}\n1,a,tea,31.01.2024,9:05\n2,a,cup,31.01.2024,16:30:10\n\
+             3,a,pot,31.01.2024,\n"
+        );
+        let reading = csv(&text);
+        assert_eq!(column(&reading, "time_of_day"), Some(time));
+        let at: Vec<String> = reading.log.events.iter().map(|event| event.at.to_string()).collect();
+        assert_eq!(at, ["2024-01-31T00:00:00Z", "2024-01-31T09:05:00Z", "2024-01-31T16:30:10Z"]);
+    }
+    let moments = csv("customer_id,item_id,timestamp,time\na,tea,2024-01-31 08:00,09:00\n");
+    assert_eq!(moments.log.events[0].at.to_string(), "2024-01-31T08:00:00Z");
+    assert_eq!(moments.columns[0].unused, ["time"]);
+}
