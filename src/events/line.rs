@@ -7,16 +7,16 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterato
 use super::keys::{Keys, Known, Look, Named};
 use super::kinds::{Meaning, Words};
 use super::roles::{
-    CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES, SESSION, TIMESTAMP,
-    TIME_OF_DAY, TITLE, UNIT_PRICE, roles,
+    CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES, SESSION, TIME_OF_DAY,
+    TIMESTAMP, TITLE, UNIT_PRICE, roles,
 };
 use super::row::Row;
 use super::{Cause, EventKind, ReadOptions};
 use crate::Result;
 use crate::ids::{MAX_AMOUNT, MAX_KEY_BYTES};
 use crate::tables::{
-    Batch, Clock, DateOrder, Decoder, FileColumns, NESTED, NumberStyle, Table, are_whole_floats, detect,
-    is_absent, quoted,
+    Batch, Clock, DateOrder, Decoder, FileColumns, NESTED, NumberStyle, Table, are_whole_floats,
+    detect, is_absent, quoted,
 };
 use crate::time::Timestamp;
 
@@ -60,6 +60,7 @@ pub(super) struct FileReader<'a> {
     pub(super) report: FileColumns,
     pub(super) notes: Vec<String>,
     pub(super) has_event_type: bool,
+    pub(super) has_customer: bool,
     pub(super) is_timed: bool,
     names: Vec<String>,
     slots: [Vec<usize>; ROLES.len()], // where in a batch each role stands
@@ -111,6 +112,7 @@ impl<'a> FileReader<'a> {
             }),
             styles: std::array::from_fn(|role| NumberStyle::of(present(table, &columns[role]))),
             has_event_type: !columns[EVENT_TYPE].is_empty(),
+            has_customer: !columns[CUSTOMER].is_empty(),
             is_timed: !columns[TIMESTAMP].is_empty(),
             names: selected.iter().map(|&column| table.names[column].clone()).collect(),
             report,

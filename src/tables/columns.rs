@@ -144,9 +144,8 @@ impl Detected {
     pub fn silent(&self, table: &Table) -> Option<String> {
         let taken = self.columns.iter().flatten().filter(|column| table.is_silent(**column));
         let names: Vec<String> = taken.map(|&column| table.names[column].clone()).collect();
-        (!names.is_empty() && !table.sample.is_empty()).then(|| {
-            format!("{}: no row has a value in {}", table.path.display(), listed(&names))
-        })
+        (!names.is_empty() && !table.sample.is_empty())
+            .then(|| format!("{}: no row has a value in {}", table.path.display(), listed(&names)))
     }
 
     /// Errors: none of the roles called `names` has a column.
