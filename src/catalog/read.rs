@@ -271,8 +271,8 @@ fn read_file(
     reading: &mut CatalogReading,
 ) -> Result<()> {
     let mut table = Table::open(path)?;
-    let detected = detect(&table, &ROLES, &options.map)?;
-    detected.require(&table, &ROLES, &["item_id"])?;
+    let detected = detect(&table, &ROLES, &options.map).map_err(in_own_words)?;
+    detected.require(&table, &ROLES, &["item_id"]).map_err(in_own_words)?;
     table.see_more(&detected.columns.concat())?;
     let file = File::new(&table, &detected.columns, zone);
     reading.notes.extend(detected.silent(&table));
@@ -325,6 +325,16 @@ fn read_file(
         reading.notes.push(left_out(path, unreadable, first));
     }
     Ok(())
+}
+
+/// The catalogue's columns are named by hand with an option of their own.
+fn in_own_words(error: Error) -> Error {
+    let own = |told: String| told.replace("--map ", "--catalog-map ");
+    match error {
+        Error::Config(told) => Error::Config(own(told)),
+        Error::Input(told) => Error::Input(own(told)),
+        other => other,
+    }
 }
 
 /// One file whose columns are known.

@@ -63,9 +63,8 @@ fn a_column_with_nothing_in_it_that_has_no_rival_is_said() {
     let reading = csv("order_id,customer_id,item_id\no1,,tea\no2,,cup\n");
     assert_eq!(column(&reading, "customer_id"), Some("customer_id"));
     assert!(is_told(&reading.notes, "no row has a value in customer_id"), "{:?}", reading.notes);
-    let late: String = (0..2_000)
-        .map(|n| format!("o{n},{},tea\n", if n < 1_500 { "" } else { "c" }))
-        .collect();
+    let late: String =
+        (0..2_000).map(|n| format!("o{n},{},tea\n", if n < 1_500 { "" } else { "c" })).collect();
     let reading = csv(&format!("order_id,customer_id,item_id\n{late}"));
     assert!(!is_told(&reading.notes, "no row has a value"), "{:?}", reading.notes);
 }
@@ -132,10 +131,12 @@ fn a_list_in_parquet_reads_as_in_json_lines_and_what_is_nested_otherwise_is_drop
 
 #[test]
 fn a_standard_order_export_of_shopify_is_read_as_it_is() {
-    let reading = csv("Name,Email,Financial Status,Paid at,Created at,Total,Lineitem quantity,Lineitem name,\
+    let reading = csv(
+        "Name,Email,Financial Status,Paid at,Created at,Total,Lineitem quantity,Lineitem name,\
          Lineitem price,Lineitem sku\n\
          #1001,a@x,paid,2024-01-01 10:00:00 +0100,2024-01-01 10:00:00 +0100,9.50,2,Green tea,3.00,tea\n\
-         #1001,a@x,,,2024-01-01 10:00:00 +0100,,1,Cup,3.50,cup\n");
+         #1001,a@x,,,2024-01-01 10:00:00 +0100,,1,Cup,3.50,cup\n",
+    );
     let roles = ["order_id", "customer_id", "title", "timestamp", "unit_price"];
     let columns = ["Name", "Email", "Lineitem name", "Created at", "Lineitem price"];
     assert_eq!(roles.map(|role| column(&reading, role)), columns.map(Some));
@@ -146,7 +147,8 @@ fn a_standard_order_export_of_shopify_is_read_as_it_is() {
 
 #[test]
 fn the_moment_of_an_event_goes_before_its_day() {
-    let reading = csv("user_id,item_id,event_date,event_timestamp\na,tea,20240101,1704103200000000\n");
+    let reading =
+        csv("user_id,item_id,event_date,event_timestamp\na,tea,20240101,1704103200000000\n");
     assert_eq!(column(&reading, "timestamp"), Some("event_timestamp"));
     let reading = csv("user_id,item_id,event_date\na,tea,20240101\n");
     assert_eq!(column(&reading, "timestamp"), Some("event_date"));
@@ -168,4 +170,35 @@ fn a_day_and_a_time_of_day_in_two_columns_are_one_moment() {
     let moments = csv("customer_id,item_id,timestamp,time\na,tea,2024-01-31 08:00,09:00\n");
     assert_eq!(moments.log.events[0].at.to_string(), "2024-01-31T08:00:00Z");
     assert_eq!(moments.columns[0].unused, ["time"]);
+}
+
+#[test]
+fn a_file_without_customers_beside_files_that_have_them_is_said() {
+    let (known, unknown) =
+        (b"customer_id,order_id,item_id\na,1,tea\n", b"order_id,item_id\n2,tea\n");
+    let reading = events(&[("a.csv", known), ("b.csv", unknown), ("c.csv", unknown)]);
+    let told = "b.csv and 1 more file: no column for customer_id, unlike other files";
+    assert!(is_told(&reading.notes, told), "{:?}", reading.notes);
+    for alone in [&known[..], &unknown[..]] {
+        assert!(events(&[("a.csv", alone)]).notes.is_empty());
+    }
+}
+
+#[test]
+fn the_catalogue_names_its_own_option_for_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("goods.csv");
+    std::fs::write(&path, "item_id,title\np0,Tea\n").unwrap();
+    let map = [("stock".to_owned(), "X".to_owned())].into();
+    let options = CatalogOptions { map, ..CatalogOptions::default() };
+    let refused = catalog::read(&[path], &options).unwrap_err();
+    assert_eq!(refused.exit_code(), 2);
+    assert!(refused.to_string().contains("--catalog-map stock=X: no such role"), "{refused}");
+}
+
+#[test]
+fn an_error_of_the_disk_says_its_cause_once() {
+    let missing = read(&["nofile.csv".into()], &ReadOptions::default()).unwrap_err();
+    let told = format!("{:#}", anyhow::Error::new(missing));
+    assert_eq!(told.matches("No such file").count(), 1, "{told}");
 }
