@@ -10,14 +10,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A file, folder or pattern could not be read or written.
-    #[error("cannot {action} {path}: {source}", path = .path.display())]
+    #[error("cannot {action} {path}: {cause}", path = .path.display())]
     Io {
         /// What was tried: "read", "create", …
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said; part of the message, so no source beside it.
+        cause: std::io::Error,
     },
     /// The input as a whole can't be used: no files, no such column, a tie between columns, an empty table.
     /// The message says what was expected, what was found, where, and what to do.
@@ -72,7 +72,7 @@ impl Error {
     /// An [`Error::Io`], ready for `map_err`.
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.as_ref().to_path_buf();
-        move |source| Self::Io { action, path, source }
+        move |cause| Self::Io { action, path, cause }
     }
 
     /// An [`Error::Index`].

@@ -281,7 +281,9 @@ fn plain(score: f64, reason: &str, items: Vec<ItemId>) -> Pick {
 }
 
 fn segment(clientele: &Clientele, name: &str) -> Result<Rule> {
-    if let Some(&known) = RfmSegment::ALL.iter().find(|known| known.name() == name) {
+    // Reports for people say "at risk".
+    let plain = name.replace(' ', "_");
+    if let Some(&known) = RfmSegment::ALL.iter().find(|known| known.name() == plain) {
         return Ok(Rule::Rfm(known));
     }
     let found = clientele.segments.groups.iter().position(|group| group.name == name);
@@ -302,4 +304,18 @@ fn invalid(field: &str, description: String) -> Error {
 pub(super) fn day_text(at: Timestamp) -> String {
     let day = at.0.div_euclid(crate::time::DAY_MS) as i32;
     date(day).map(|date| date.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_known_by_its_name_and_by_what_reports_call_it() {
+        for name in ["at_risk", "at risk"] {
+            let found = segment(&Clientele::default(), name);
+            assert!(matches!(found, Ok(Rule::Rfm(RfmSegment::AtRisk))), "{name}: {found:?}");
+        }
+        assert!(segment(&Clientele::default(), "at sea").is_err());
+    }
 }

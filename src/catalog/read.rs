@@ -11,8 +11,8 @@ use super::{Catalog, Item};
 use crate::error::counted;
 use crate::ids::MAX_AMOUNT;
 use crate::tables::{
-    Batch, Clock, Content, DateOrder, FileColumns, NESTED, NumberStyle, Role, Table,
-    are_whole_floats, detect, is_absent, left_out, list_files, time_zone,
+    Batch, Clock, Content, DateOrder, Decoder, FileColumns, NESTED, NumberStyle, Role, Table,
+    are_whole_floats, decoded, detect, is_absent, left_out, list_files, time_zone,
 };
 use crate::time::Timestamp;
 use crate::{Error, Result};
@@ -277,14 +277,15 @@ fn read_file(
     reading: &mut CatalogReading,
 ) -> Result<()> {
     let mut table = Table::open(path)?;
-    let mut detected = detect(&table, &ROLES, &options.map)?;
-    detected.require(&table, &ROLES, &["item_id"])?;
+    let mut detected = detect(&table, &ROLES, &options.map).map_err(in_own_words)?;
+    detected.require(&table, &ROLES, &["item_id"]).map_err(in_own_words)?;
     table.see_more(&detected.columns.concat())?;
     if !are_counts(&table, &detected.columns[STOCK]) {
         detected.columns[STOCK].clear();
         detected.report.roles.retain(|role| role.role != ROLES[STOCK].name);
     }
     let file = File::new(&table, &detected.columns, zone);
+    reading.notes.extend(detected.silent(&table));
     reading.notes.extend(detected.notes);
     reading.columns.push(detected.report);
     let before = reading.account.clone();
@@ -329,6 +330,7 @@ fn read_file(
             first_offence.unwrap_or_default()
         )));
     }
+    reading.notes.extend(file.words.note(path));
     if let Some(first) = first_offence {
         reading.notes.push(left_out(path, unreadable, first));
     }
@@ -344,6 +346,16 @@ fn are_counts(table: &Table, column: &[usize]) -> bool {
     2 * counts.len() > values.len() && counts.iter().any(|&units| units != 0.0 && units != 1.0)
 }
 
+/// The catalogue's columns are named by hand with an option of their own.
+fn in_own_words(error: Error) -> Error {
+    let own = |told: String| told.replace("--map ", "--catalog-map ");
+    match error {
+        Error::Config(told) => Error::Config(own(told)),
+        Error::Input(told) => Error::Input(own(told)),
+        other => other,
+    }
+}
+
 /// One file whose columns are known.
 struct File<'a> {
     columns: &'a [Vec<usize>],
@@ -353,6 +365,7 @@ struct File<'a> {
     whole_floats: bool,
     clock: Clock,
     names: &'a [String],
+    words: Decoder,
 }
 
 impl<'a> File<'a> {
@@ -361,7 +374,7 @@ impl<'a> File<'a> {
             let values = columns[role].iter().flat_map(|&column| table.sample.column(column));
             values.filter(|text| !is_absent(text))
         };
-        let categories: Vec<_> = present(CATEGORY).map(String::from_utf8_lossy).collect();
+        let categories: Vec<_> = present(CATEGORY).map(decoded).collect();
         let taken = |at: &usize| columns.iter().flatten().any(|column| column == at);
         Self {
             columns,
@@ -374,6 +387,7 @@ impl<'a> File<'a> {
             whole_floats: are_whole_floats(present(ITEM)),
             clock: Clock::of(present(LAUNCHED), DateOrder::of(present(LAUNCHED)), zone),
             names: &table.names,
+            words: Decoder::default(),
         }
     }
 
@@ -387,6 +401,7 @@ impl<'a> File<'a> {
     }
 
     fn item(&self, batch: &Batch, row: usize, dropped: &mut BTreeMap<String, u64>) -> Item {
+        let plain = |field: &[u8]| self.text(field);
         let categories = self.columns[CATEGORY].iter();
         let categories: Vec<String> = categories
             .filter_map(|&column| self.parsed(batch, row, column, dropped, plain))
@@ -421,6 +436,11 @@ impl<'a> File<'a> {
         }
     }
 
+    /// A text, if it is one.
+    fn text(&self, field: &[u8]) -> Option<String> {
+        (field != NESTED.as_bytes()).then(|| self.words.text(field).into_owned())
+    }
+
     /// The value of a role's column, as [`Self::parsed`].
     fn value<T>(
         &self,
@@ -451,14 +471,9 @@ impl<'a> File<'a> {
     }
 }
 
-/// A text, if it is one.
-fn plain(text: &[u8]) -> Option<String> {
-    (text != NESTED.as_bytes()).then(|| String::from_utf8_lossy(text).into_owned())
-}
-
 /// Yes, no, or how many there are.
 fn in_stock(text: &[u8]) -> Option<bool> {
-    let word = std::str::from_utf8(text).ok()?.to_lowercase().replace([' ', '_', '-'], "");
+    let word = decoded(text).to_lowercase().replace([' ', '_', '-'], "");
     match word.as_str() {
         "true" | "t" | "yes" | "y" | "instock" | "available" | "preorder" | "backorder" | "ja"
         | "oui" | "si" | "sí" | "sì" => Some(true),

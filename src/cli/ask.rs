@@ -408,7 +408,9 @@ fn why_short(ledger: &Ledger) -> Option<String> {
         .collect();
     (ledger.returned < ledger.requested).then(|| {
         let (returned, requested) = (ledger.returned, ledger.requested);
-        format!("{returned} of {requested}: the shop has no more ({})", causes.join(", "))
+        let causes =
+            if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
+        format!("{returned} of {requested}: the shop has no more{causes}")
     })
 }
 
@@ -425,5 +427,19 @@ fn named<'a>(question: &Question<'a>) -> Vec<&'a str> {
         Question::Basket { items } => items.clone(),
         Question::Customer { recent, .. } => recent.clone(),
         Question::Trending { .. } | Question::Again => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_answer_says_what_became_of_the_rest_if_anything_did() {
+        let mut ledger = Ledger { requested: 50, returned: 20, ..Ledger::default() };
+        assert_eq!(why_short(&ledger).unwrap(), "20 of 50: the shop has no more");
+        ledger.dropped[Dropped::Hidden as usize] = 3;
+        assert_eq!(why_short(&ledger).unwrap(), "20 of 50: the shop has no more (3 hidden)");
+        assert_eq!(why_short(&Ledger::default()), None);
     }
 }

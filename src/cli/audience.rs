@@ -176,26 +176,26 @@ impl Sheet<'_> {
         let mut columns = vec![
             ("customer_id", text(&|one| one.customer.clone())),
             ("group", text(&|one| if one.held_out { "holdout" } else { "treated" }.into())),
-            ("score", number(&|one| Some(one.pick.score))),
+            ("score", number(&|one| Some(short(one.pick.score as f32)))),
             ("reason", text(&|one| one.pick.reason.clone())),
             ("items", text(&|one| keys(one).join("|"))),
             ("due", text(&|one| one.due_day())),
             ("segment", text(&|one| self.segment(one))),
             ("stage", text(&|one| one.profile.lifecycle.stage.name().into())),
             ("orders", number(&buyer(|buyer| buyer.rfm.orders.into()))),
-            ("total", number(&buyer(|buyer| buyer.rfm.total.into()))),
+            ("total", number(&buyer(|buyer| short(buyer.rfm.total)))),
             ("days_since_last_order", number(&buyer(|buyer| buyer.rfm.recency_days.into()))),
-            ("churn", number(&buyer(|buyer| buyer.churn.probability.into()))),
-            ("value_at_risk", number(&buyer(|buyer| buyer.churn.value_at_risk.into()))),
-            ("alive", number(&|one| Some(worth(one)?.alive.into()))),
-            ("expected_orders_28", number(&|one| Some(worth(one)?.orders_28.expected.into()))),
-            ("expected_orders_90", number(&|one| Some(worth(one)?.orders_90.expected.into()))),
-            ("expected_orders_365", number(&|one| Some(worth(one)?.orders_365.expected.into()))),
-            ("lifetime_value", number(&|one| Some(worth(one)?.lifetime.expected.into()))),
+            ("churn", number(&buyer(|buyer| short(buyer.churn.probability)))),
+            ("value_at_risk", number(&buyer(|buyer| short(buyer.churn.value_at_risk)))),
+            ("alive", number(&|one| Some(short(worth(one)?.alive)))),
+            ("expected_orders_28", number(&|one| Some(short(worth(one)?.orders_28.expected)))),
+            ("expected_orders_90", number(&|one| Some(short(worth(one)?.orders_90.expected)))),
+            ("expected_orders_365", number(&|one| Some(short(worth(one)?.orders_365.expected)))),
+            ("lifetime_value", number(&|one| Some(short(worth(one)?.lifetime.expected)))),
         ];
         if let (Some(days), Some(models)) = (horizon, &self.clientele.models) {
             let ahead = |one: &Chosen| {
-                Some(models.orders_within(&worth(one)?.timing, days).expected.into())
+                Some(short(models.orders_within(&worth(one)?.timing, days).expected))
             };
             columns.push(("expected_purchases", number(&ahead)));
         }
@@ -206,5 +206,20 @@ impl Sheet<'_> {
         let (contents, clientele) = (self.contents, self.clientele);
         let person = Person { profile: &one.profile, clientele, contents };
         person.segment().unwrap_or_default().to_owned()
+    }
+}
+
+/// The shortest number that means this one: 887.62 for what is 887.6199951171875 in fact.
+fn short(number: f32) -> f64 {
+    number.to_string().parse().unwrap_or_else(|_| number.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_written_without_the_noise_of_their_last_bits() {
+        assert_eq!([887.62, 0.1, 3.0].map(short), [887.62, 0.1, 3.0]);
     }
 }

@@ -171,8 +171,8 @@ fn add_rows(rows: &mut comfy_table::Table, name: &str, comparison: &Comparison) 
         String::new(),
     ]);
     let mut add = |what: &str, a: f64, b: f64, difference: Option<Interval>, scale: f64| {
-        let figure = |value: f64| format!("{:.2}", scale * value);
-        let signed = |value: f64| format!("{:+.2}", scale * value);
+        let figure = |value: f64| format!("{:.2}", cents(scale * value));
+        let signed = |value: f64| format!("{:+.2}", cents(scale * value));
         let interval = difference.map(|d| format!("{} to {}", signed(d.low), signed(d.high)));
         rows.add_row([
             format!("  {what}"),
@@ -190,5 +190,24 @@ fn add_rows(rows: &mut comfy_table::Table, name: &str, comparison: &Comparison) 
     add("money each", revenue(treated), revenue(held), comparison.revenue, 1.0);
     if let Some(adjusted) = comparison.adjusted_revenue {
         add("money each, adjusted", revenue(treated), revenue(held), Some(adjusted), 1.0);
+    }
+}
+
+/// To two digits, and never `-0`, which is what nobody's purchases sum up to.
+fn cents(value: f64) -> f64 {
+    (100.0 * value).round() / 100.0 + 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_bought_nothing_spent_nothing_and_not_less() {
+        let nobodys = std::iter::empty::<f64>().sum::<f64>();
+        assert_eq!(
+            [nobodys, -0.001, 1.236].map(|sum| format!("{:.2}", cents(sum))),
+            ["0.00", "0.00", "1.24"]
+        );
     }
 }

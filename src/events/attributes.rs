@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::roles::{CUSTOMER, ROLES};
 use crate::Result;
 use crate::tables::{
-    FileColumns, NESTED, Table, are_whole_floats, detect, is_absent, left_out, list_files,
+    Decoder, FileColumns, NESTED, Table, are_whole_floats, detect, is_absent, left_out, list_files,
 };
 
 /// By the customer's key: every other column, by its name in the file.
@@ -52,7 +52,7 @@ fn read_file(
     let are_floats =
         are_whole_floats(table.sample.column(key).filter(|customer| !is_absent(customer)));
     let all: Vec<usize> = (0..table.names.len()).collect();
-    let (mut unreadable, mut first) = (0, None);
+    let (mut unreadable, mut first, words) = (0, None, Decoder::default());
     table.read(&all, |batch| {
         for broken in &batch.broken {
             unreadable += broken.rows;
@@ -68,12 +68,13 @@ fn read_file(
             for &column in all.iter().filter(|&&column| column != key) {
                 let (name, value) = (&table.names[column], batch.field(row, column));
                 if !is_absent(value) && value != NESTED.as_bytes() && !name.is_empty() {
-                    known.insert(name.clone(), String::from_utf8_lossy(value).into_owned());
+                    known.insert(name.clone(), words.text(value).into_owned());
                 }
             }
         }
         Ok(())
     })?;
+    reading.notes.extend(words.note(path));
     reading.notes.extend(first.map(|first| left_out(path, unreadable, first)));
     reading.columns.push(detected.report);
     Ok(())

@@ -7,16 +7,16 @@ use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterato
 use super::keys::{Keys, Known, Look, Named};
 use super::kinds::{Meaning, Words};
 use super::roles::{
-    CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES, SESSION, TIMESTAMP,
-    TITLE, UNIT_PRICE,
+    CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES, SESSION, TIME_OF_DAY,
+    TIMESTAMP, TITLE, UNIT_PRICE, roles,
 };
 use super::row::Row;
 use super::{Cause, EventKind, ReadOptions};
 use crate::Result;
 use crate::ids::{MAX_AMOUNT, MAX_KEY_BYTES};
 use crate::tables::{
-    Batch, Clock, DateOrder, FileColumns, NESTED, NumberStyle, Table, are_whole_floats, detect,
-    is_absent, quoted,
+    Batch, Clock, DateOrder, Decoder, FileColumns, NESTED, NumberStyle, Table, are_whole_floats,
+    detect, is_absent, quoted,
 };
 use crate::time::Timestamp;
 
@@ -60,6 +60,7 @@ pub(super) struct FileReader<'a> {
     pub(super) report: FileColumns,
     pub(super) notes: Vec<String>,
     pub(super) has_event_type: bool,
+    pub(super) has_customer: bool,
     pub(super) is_timed: bool,
     names: Vec<String>,
     slots: [Vec<usize>; ROLES.len()], // where in a batch each role stands
@@ -67,6 +68,7 @@ pub(super) struct FileReader<'a> {
     styles: [NumberStyle; ROLES.len()],
     clock: Clock,
     words: &'a Words,
+    pub(super) texts: Decoder,
 }
 
 impl<'a> FileReader<'a> {
@@ -77,17 +79,26 @@ impl<'a> FileReader<'a> {
         zone: &jiff::tz::TimeZone,
         words: &'a Words,
     ) -> Result<Self> {
-        let detected = detect(table, &ROLES, &options.map)?;
-        detected.require(table, &ROLES, &["item_id"])?;
-        detected.require(table, &ROLES, &["customer_id", "order_id", "session_id"])?;
+        let roles = roles(&table.names);
+        let detected = detect(table, &roles, &options.map)?;
+        detected.require(table, &roles, &["item_id"])?;
+        detected.require(table, &roles, &["customer_id", "order_id", "session_id"])?;
+        table.see_more(&detected.columns.concat())?;
+        let table = &*table;
+        let silent = detected.silent(table);
         let mut columns = detected.columns;
         let mut notes = detected.notes;
-        table.see_more(&columns.concat())?;
-        let table = &*table;
+        notes.extend(silent);
         columns[TIMESTAMP].retain(|&column| {
             table.sample.is_empty() || present(table, &[column]).next().is_some()
         });
         let clock = clock(table, &columns[TIMESTAMP], zone, &mut notes)?;
+        let mut report = detected.report;
+        if columns[TIMESTAMP].is_empty() || !clock.are_days(present(table, &columns[TIMESTAMP])) {
+            let spare = columns[TIME_OF_DAY].drain(..).map(|column| table.names[column].clone());
+            report.unused.extend(spare);
+            report.roles.retain(|column| column.role != ROLES[TIME_OF_DAY].name);
+        }
         let mut selected: Vec<usize> = columns.concat();
         selected.sort_unstable();
         selected.dedup();
@@ -101,13 +112,15 @@ impl<'a> FileReader<'a> {
             }),
             styles: std::array::from_fn(|role| NumberStyle::of(present(table, &columns[role]))),
             has_event_type: !columns[EVENT_TYPE].is_empty(),
+            has_customer: !columns[CUSTOMER].is_empty(),
             is_timed: !columns[TIMESTAMP].is_empty(),
             names: selected.iter().map(|&column| table.names[column].clone()).collect(),
-            report: detected.report,
+            report,
             selected,
             notes,
             clock,
             words,
+            texts: Decoder::default(),
         })
     }
 
@@ -141,7 +154,8 @@ impl<'a> FileReader<'a> {
         let at = line.at()?;
         let quantity = line.number(QUANTITY)?.unwrap_or(1.0);
         let (unit_price, discount_percent) = line.money(quantity)?;
-        let title = line.text(TITLE).map(String::from_utf8_lossy).filter(|title| title != NESTED);
+        let title = line.text(TITLE).map(|title| self.texts.text(title));
+        let title = title.filter(|title| title != NESTED);
         let named = Named {
             item: look.item(item),
             customer: customer.map(|key| look.customer(key)),
@@ -235,8 +249,14 @@ impl<'a> Line<'a> {
             return Ok(Timestamp(0));
         }
         let text = self.text(TIMESTAMP).unwrap_or_default();
-        self.reader.clock.read(text).ok_or_else(|| {
-            self.unexpected(TIMESTAMP, "a moment, written like the rest of the column", text)
+        let clock = &self.reader.clock;
+        let time = self.text(TIME_OF_DAY);
+        let at = time.map_or_else(|| clock.read(text), |time| clock.read_at(text, time));
+        at.ok_or_else(|| match time.filter(|_| clock.read(text).is_some()) {
+            Some(time) => self.unexpected(TIME_OF_DAY, "a time like 16:05", time),
+            None => {
+                self.unexpected(TIMESTAMP, "a moment, written like the rest of the column", text)
+            }
         })
     }
 

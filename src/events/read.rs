@@ -10,6 +10,7 @@ use super::kinds::Words;
 use super::line::{Aside, FileReader, Offence};
 use super::row::Row;
 use super::{Account, Cause, Event, EventKind, EventLog, ReadOptions};
+use crate::error::counted;
 use crate::ids::{DenseId, GroupId, Interner};
 use crate::tables::{FileColumns, Table, left_out, list_files};
 use crate::{Error, Result};
@@ -77,6 +78,8 @@ struct Intake<'a> {
     columns: Vec<FileColumns>,
     notes: Vec<String>,
     timed: Option<bool>,
+    /// Files with rows and no column for customers.
+    nobodys: Vec<PathBuf>,
 }
 
 impl<'a> Intake<'a> {
@@ -93,6 +96,7 @@ impl<'a> Intake<'a> {
             columns: Vec::new(),
             notes: Vec::new(),
             timed: None,
+            nobodys: Vec::new(),
         })
     }
 
@@ -139,12 +143,14 @@ impl<'a> Intake<'a> {
             self.rows[first..].iter_mut().for_each(|row| row.kind = EventKind::View);
         }
         self.refuse_if_unreadable(&file, &offences)?;
+        self.notes.extend(reader.texts.note(path));
         if let Some(first) = offences.first() {
             self.notes.push(left_out(path, file.unreadable, first));
         }
         if file.read == 0 {
             self.notes.push(format!("{}: a header and no rows", path.display()));
         } else {
+            self.nobodys.extend((!reader.has_customer).then(|| path.to_path_buf()));
             self.same_time(path, reader.is_timed)?;
         }
         self.account.read += file.read;
@@ -191,6 +197,22 @@ impl<'a> Intake<'a> {
         )))
     }
 
+    /// A log without customers is as it is; a file without them beside others is likely to name its column otherwise.
+    fn note_nobodys(&mut self) {
+        if let Some((first, more)) = self.nobodys.split_first()
+            && !self.keys.customers.is_empty()
+        {
+            let more = match more.len() as u64 {
+                0 => String::new(),
+                more => format!(" and {}", counted(more, "more file")),
+            };
+            self.notes.push(format!(
+                "{}{more}: no column for customer_id, unlike other files: these events are nobody's",
+                first.display()
+            ));
+        }
+    }
+
     fn finish(mut self) -> Result<(Reading, GroupKeys)> {
         if self.account.read == 0 {
             return Err(Error::Input(
@@ -198,6 +220,7 @@ impl<'a> Intake<'a> {
             ));
         }
         let timed = self.timed.unwrap_or(false);
+        self.note_nobodys();
         let names =
             Names { items: &self.keys.items, orders: &self.keys.groups, titles: &self.keys.titles };
         let rows = check::checked(

@@ -13,9 +13,10 @@ pub(super) const UNIT_PRICE: usize = 7;
 pub(super) const LINE_TOTAL: usize = 8;
 pub(super) const DISCOUNT: usize = 9;
 pub(super) const TITLE: usize = 10;
+pub(super) const TIME_OF_DAY: usize = 11;
 
 /// In the order of the constants above.
-pub(super) const ROLES: [Role; 11] = [
+pub(super) const ROLES: [Role; 12] = [
     one(
         "item_id",
         Content::Text,
@@ -81,6 +82,7 @@ pub(super) const ROLES: [Role; 11] = [
                 "email",
                 "customer_email",
             ],
+            &["user_pseudo_id"],
         ],
     ),
     one(
@@ -129,7 +131,6 @@ pub(super) const ROLES: [Role; 11] = [
                 "transaction_timestamp",
                 "event_time",
                 "event_timestamp",
-                "event_date",
                 "t_dat",
                 "datetime",
                 "date_time",
@@ -148,7 +149,7 @@ pub(super) const ROLES: [Role; 11] = [
                 "invoice_time",
                 "sale_date",
             ],
-            &["date", "created_at", "moment"],
+            &["event_date", "date", "created_at", "moment"],
             &["time", "at"],
         ],
     ),
@@ -242,15 +243,40 @@ pub(super) const ROLES: [Role; 11] = [
                 "product_title",
                 "product_name",
                 "item_name",
-                "name",
                 "line_item_name",
                 "prod_name",
                 "article_name",
             ],
+            &["name"],
             &["description", "product_description", "item_description"],
         ],
     ),
+    one(
+        "time_of_day",
+        Content::TimeOfDay,
+        &[
+            &[
+                "order_time",
+                "invoice_time",
+                "transaction_time",
+                "purchase_time",
+                "sale_time",
+                "receipt_time",
+                "event_time",
+            ],
+            &["time"],
+        ],
+    ),
 ];
+
+/// The roles in a file with such columns: where lines are `Lineitem …`, in Shopify's export, the order is `Name`.
+pub(super) fn roles(columns: &[String]) -> [Role; ROLES.len()] {
+    let mut roles = ROLES;
+    if columns.iter().any(|column| column.eq_ignore_ascii_case("Lineitem name")) {
+        roles[ORDER].aliases = &[&["name"]];
+    }
+    roles
+}
 
 const fn one(
     name: &'static str,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::{Clock, DateOrder, NumberStyle, Table};
+use super::moment::is_time_of_day;
+use super::{Clock, DateOrder, NumberStyle, Table, decoded};
 use crate::{Error, Result};
 
 /// What a role's values must look like.
@@ -19,6 +20,8 @@ pub enum Content {
     Number,
     /// A moment.
     Moment,
+    /// Hours and minutes, without a day.
+    TimeOfDay,
 }
 
 /// Something a column can mean.
@@ -105,16 +108,16 @@ pub fn detect(table: &Table, roles: &[Role], map: &BTreeMap<String, String>) -> 
         let (mine, why) = match mapped.get(role.name) {
             Some(&column) => (vec![column], Why::Map),
             None => {
-                let free = |names: std::ops::Range<usize>| -> Vec<usize> {
-                    names.filter(|at| !mapped.values().any(|by_hand| by_hand == at)).collect()
-                };
-                // A name that comes but late takes no role from one that is there from the start.
-                match by_name(table, role, &free(0..table.sampled), &mut notes)? {
-                    (none, _) if none.is_empty() => {
-                        by_name(table, role, &free(table.sampled..table.names.len()), &mut notes)?
+                let by_hand = |at: &usize| mapped.values().any(|column| column == at);
+                let mut taken = (Vec::new(), Why::Exact);
+                for mut columns in best_first(table, role) {
+                    columns.retain(|at| !by_hand(at));
+                    taken = by_name(table, role, &columns, &mut notes)?;
+                    if !taken.0.is_empty() {
+                        break;
                     }
-                    found => found,
                 }
+                taken
             }
         };
         found.extend(mine.iter().map(|&column| RoleColumn {
@@ -137,6 +140,14 @@ pub fn detect(table: &Table, roles: &[Role], map: &BTreeMap<String, String>) -> 
 }
 
 impl Detected {
+    /// Says which columns were taken for a role and hold nothing, as far as `table` has been looked at.
+    pub fn silent(&self, table: &Table) -> Option<String> {
+        let taken = self.columns.iter().flatten().filter(|column| table.is_silent(**column));
+        let names: Vec<String> = taken.map(|&column| table.names[column].clone()).collect();
+        (!names.is_empty() && !table.sample.is_empty())
+            .then(|| format!("{}: no row has a value in {}", table.path.display(), listed(&names)))
+    }
+
     /// Errors: none of the roles called `names` has a column.
     pub fn require(&self, table: &Table, roles: &[Role], names: &[&str]) -> Result<()> {
         let wanted =
@@ -218,6 +229,17 @@ fn mapped<'a>(
     Ok(mapped)
 }
 
+/// The columns in which a role's name is looked for, set by set: an empty column takes no role from a full one, nor
+/// a name that comes but late from one that is there from the start.
+fn best_first(table: &Table, role: &Role) -> Vec<Vec<usize>> {
+    let late = (table.sampled..table.names.len()).collect();
+    if role.several {
+        return vec![(0..table.sampled).collect(), late];
+    }
+    let (silent, full) = (0..table.sampled).partition(|&column| table.is_silent(column));
+    vec![full, silent, late]
+}
+
 fn by_name(
     table: &Table,
     role: &Role,
@@ -258,12 +280,15 @@ fn by_name(
 }
 
 /// Whether the content speaks against a column: the canonical name and a moment's name are trusted (bad
-/// values are then unreadable rows), another number's name is not.
+/// values are then unreadable rows), another number's name is not, nor that of a time of day.
 fn fits(table: &Table, role: &Role, column: usize, why: Why, notes: &mut Vec<String>) -> bool {
-    let empty = table.sample.column(column).all(is_absent);
-    let doubtful = role.content == Content::Number && why == Why::Alias;
-    let fits = !doubtful || empty || fit(table, role.content, column) > 0.1;
-    if !fits {
+    let doubtful = match role.content {
+        Content::TimeOfDay => true, // whole moments bear such names, too
+        Content::Number => why == Why::Alias && !table.is_silent(column),
+        Content::Text | Content::PrivateText | Content::Moment => false,
+    };
+    let fits = !doubtful || fit(table, role.content, column) > 0.1;
+    if !fits && role.content == Content::Number {
         notes.push(format!(
             "{}: column {:?} is named like {} but holds no numbers: left out",
             table.path.display(),
@@ -288,7 +313,8 @@ fn reads(table: &Table, content: Content, column: usize) -> impl Fn(&[u8]) -> bo
     let clock = (content == Content::Moment)
         .then(|| Clock::of(present(), DateOrder::of(present()), &TimeZone::UTC));
     move |value| {
-        style.as_ref().is_none_or(|style| style.read(value).is_some())
+        (content != Content::TimeOfDay || is_time_of_day(value))
+            && style.as_ref().is_none_or(|style| style.read(value).is_some())
             && clock.as_ref().is_none_or(|clock| clock.read(value).is_some())
     }
 }
@@ -306,7 +332,7 @@ fn samples(table: &Table, column: usize, content: Content) -> Vec<String> {
     let is_good = reads(table, content, column);
     let mut samples: Vec<String> = Vec::new();
     for value in table.sample.column(column).filter(|value| !is_absent(value)) {
-        let text = String::from_utf8_lossy(value);
+        let text = decoded(value);
         let shown = match content {
             Content::PrivateText => masked(&text),
             _ if !is_good(value) => outline(value),
@@ -352,9 +378,10 @@ pub fn quoted(field: &[u8], is_word: bool) -> String {
     }
 }
 
-/// A name without case, spaces, `_`, `-` and `.`.
+/// A name without case, spaces, `_`, `-`, `.` and `?`.
 fn plain(name: &str) -> String {
-    let letters = name.chars().filter(|letter| !letter.is_whitespace() && !"_-.".contains(*letter));
+    let letters =
+        name.chars().filter(|letter| !letter.is_whitespace() && !"_-.?".contains(*letter));
     letters.flat_map(char::to_lowercase).collect()
 }
 

@@ -16,6 +16,7 @@ mod number;
 mod open;
 mod parquet;
 mod text;
+mod words;
 mod write;
 
 pub use batch::{Batch, Broken, left_out};
@@ -28,4 +29,5 @@ pub use json::NESTED;
 pub use moment::{Clock, DateOrder, time_zone};
 pub use number::NumberStyle;
 pub use open::{Format, Table};
+pub use words::{Decoder, decoded};
 pub use write::{Column, write};

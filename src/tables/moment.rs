@@ -69,6 +69,32 @@ impl Clock {
         }
     }
 
+    /// The moment of the day that `day` writes at which the clock shows `time`, as in `2024-01-31` and `16:05`.
+    pub fn read_at(&self, day: &[u8], time: &[u8]) -> Option<Timestamp> {
+        let mut moment = self.day(day)?;
+        let mut cursor = Cursor(time);
+        cursor.time(&mut moment)?;
+        cursor.0.is_empty().then(|| self.place(moment))?
+    }
+
+    /// True if all of these that can be read are days: none tells the time.
+    pub fn are_days<'a>(&self, mut values: impl Iterator<Item = &'a [u8]>) -> bool {
+        values.all(|value| self.day(value).is_some() || self.read(value).is_none())
+    }
+
+    /// What is written where no time of day is, or midnight.
+    fn day(&self, text: &[u8]) -> Option<Moment> {
+        let moment = match self.writing {
+            Writing::Epoch { .. } => None,
+            Writing::Compact => compact(text),
+            Writing::Marked { day_first } => marked(text, day_first),
+        };
+        moment.filter(|moment| {
+            (moment.hour, moment.minute, moment.second, moment.ms) == (0, 0, 0, 0)
+                && moment.offset_minutes.is_none()
+        })
+    }
+
     fn place(&self, moment: Moment) -> Option<Timestamp> {
         let local = moment.local_ms()?;
         match (&self.zone, moment.offset_minutes) {
@@ -122,6 +148,12 @@ impl DateOrder {
     fn day_first(self) -> bool {
         self.day_first > self.month_first
     }
+}
+
+/// Whether this is a time without a day: `16:05`, `4:05:30 PM`.
+pub(super) fn is_time_of_day(text: &[u8]) -> bool {
+    let mut cursor = Cursor(text);
+    cursor.time(&mut Moment::default()).is_some() && cursor.0.is_empty()
 }
 
 fn number(text: &[u8]) -> Option<f64> {
@@ -421,6 +453,22 @@ mod tests {
         ];
         assert_eq!(read, expected);
         assert!(time_zone("Atlantis").unwrap_err().to_string().contains("IANA"));
+    }
+
+    #[test]
+    fn a_day_and_a_time_in_two_columns_are_one_moment_on_the_shops_clock() {
+        let zone = time_zone("Europe/Berlin").unwrap();
+        let at = |day: &[u8], time: &[u8]| {
+            let clock = Clock::of([day].into_iter(), DateOrder::default(), &zone);
+            clock.read_at(day, time).map(|at| at.to_string())
+        };
+        for day in [&b"2024-07-01"[..], b"20240701", b"01.07.2024", b"2024-07-01 00:00:00"] {
+            assert_eq!(at(day, b"4:05:30 PM").as_deref(), Some("2024-07-01T14:05:30Z"));
+        }
+        for time in [&b"24:00"[..], b"16:05 tea", b"1605", b"", b"16:05+01:00"] {
+            assert_eq!(at(b"2024-07-01", time), None);
+        }
+        assert_eq!(at(b"2024-07-01 10:00", b"16:05"), None);
     }
 
     #[test]

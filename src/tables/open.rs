@@ -81,8 +81,8 @@ impl Table {
     ///
     /// Errors: a file that turns out truncated or damaged.
     pub fn see_more(&mut self, columns: &[usize]) -> Result<()> {
-        let is_silent = |column: &&usize| self.sample.column(**column).all(is_absent);
-        let silent: Vec<usize> = columns.iter().filter(is_silent).copied().collect();
+        let silent: Vec<usize> =
+            columns.iter().copied().filter(|&column| self.is_silent(column)).collect();
         if silent.is_empty() || self.sample.len() < SAMPLE_ROWS {
             return Ok(());
         }
@@ -102,6 +102,11 @@ impl Table {
             self.sample.push(more.line(row), fields);
         }
         Ok(())
+    }
+
+    /// True if the sample has no value in this column.
+    pub(super) fn is_silent(&self, column: usize) -> bool {
+        self.sample.column(column).all(is_absent)
     }
 
     /// About how many rows there are, rather too many than too few; only a hint.

@@ -3,23 +3,22 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, StringArray};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::Batch;
 use super::open::damaged;
+use super::{Batch, NESTED};
 use crate::{Error, Result};
 
 const ROWS_AT_ONCE: usize = 1 << 13;
 
-/// The columns that hold one value per row.
+/// The columns at the top.
 pub(super) fn names(path: &Path) -> Result<Vec<String>> {
     let builder = builder(path)?;
-    let flat = |kind: &DataType| !kind.is_nested() || matches!(kind, DataType::Dictionary(..));
-    let fields = builder.schema().fields().iter().filter(|field| flat(field.data_type()));
-    Ok(fields.map(|field| field.name().clone()).collect())
+    Ok(builder.schema().fields().iter().map(|field| field.name().clone()).collect())
 }
 
 /// The rows of some columns.
@@ -56,7 +55,7 @@ impl ParquetRows {
             let texts = self.texts(&rows)?;
             for row in 0..rows.num_rows() {
                 self.row += 1;
-                batch.push(self.row, texts.iter().map(|column| cell(column, row)));
+                batch.push(self.row, texts.iter().map(|column| cell(column, row).as_bytes()));
             }
         }
         Ok(true)
@@ -64,18 +63,29 @@ impl ParquetRows {
 
     fn texts(&self, rows: &RecordBatch) -> Result<Vec<StringArray>> {
         let column = |&at: &usize| as_text(rows.column(at));
-        let texts: Result<_, arrow_schema::ArrowError> = self.order.iter().map(column).collect();
+        let texts: Result<_, ArrowError> = self.order.iter().map(column).collect();
         texts.map_err(|error| damaged(&self.path, error))
     }
 }
 
-fn cell(column: &StringArray, row: usize) -> &[u8] {
-    if column.is_null(row) { &[] } else { column.value(row).as_bytes() }
+fn cell(column: &StringArray, row: usize) -> &str {
+    if column.is_null(row) { "" } else { column.value(row) }
 }
 
-/// Moments with a zone become moments of UTC; those without stay without, like their text in a CSV.
-fn as_text(column: &ArrayRef) -> Result<StringArray, arrow_schema::ArrowError> {
+/// Moments with a zone become moments of UTC; those without stay without, like their text in a CSV. What is nested
+/// reads as in JSON Lines: a list is a path (`a > b`), anything else is [`NESTED`], and so are the long lists of floats
+/// that models keep here.
+fn as_text(column: &ArrayRef) -> Result<StringArray, ArrowError> {
     let plain = match column.data_type() {
+        DataType::List(of) | DataType::LargeList(of) | DataType::FixedSizeList(of, _)
+            if !of.data_type().is_floating() =>
+        {
+            return paths(arrow_cast::cast(column, &DataType::List(of.clone()))?.as_list());
+        }
+        kind if kind.is_nested() => {
+            let is_there = |row| (!column.is_null(row)).then_some(NESTED);
+            return Ok((0..column.len()).map(is_there).collect());
+        }
         DataType::Timestamp(_, Some(_)) => {
             let utc = DataType::Timestamp(TimeUnit::Millisecond, Some("+00:00".into()));
             arrow_cast::cast(column, &utc)?
@@ -83,7 +93,17 @@ fn as_text(column: &ArrayRef) -> Result<StringArray, arrow_schema::ArrowError> {
         _ => column.clone(),
     };
     let text = arrow_cast::cast(&plain, &DataType::Utf8)?;
-    Ok(text.as_any().downcast_ref::<StringArray>().expect("a cast to Utf8 gives strings").clone())
+    Ok(text.as_string().clone())
+}
+
+fn paths(lists: &ListArray) -> Result<StringArray, ArrowError> {
+    let values = as_text(lists.values())?;
+    let path = |bounds: &[i32]| {
+        let levels = (bounds[0] as usize..bounds[1] as usize).map(|at| cell(&values, at));
+        let levels: Vec<&str> = levels.filter(|level| !level.is_empty()).collect();
+        if levels.contains(&NESTED) { NESTED.to_owned() } else { levels.join(" > ") }
+    };
+    Ok(lists.value_offsets().windows(2).map(|bounds| Some(path(bounds))).collect())
 }
 
 fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use csv::ByteRecord;
 
-use super::Batch;
 use super::open::{damaged, unpacked};
+use super::{Batch, decoded};
 use crate::{Error, Result};
 
 /// The byte between columns: what a line `sep=;` says, or the most frequent of the usual ones in the header line.
@@ -41,7 +41,7 @@ pub(super) fn names(path: &Path, mark: u8) -> Result<Vec<String>> {
             path.display()
         )));
     }
-    Ok(header.iter().map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned()).collect())
+    Ok(header.iter().map(|name| decoded(name.trim_ascii()).into_owned()).collect())
 }
 
 /// How the line begins in which Excel says what parts the columns.

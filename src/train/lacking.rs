@@ -74,7 +74,12 @@ fn is_asked(kind: Kind, log: &EventLog) -> bool {
 }
 
 fn no_rules(orders: &Groups) -> String {
+    let is_large = |items: &[ItemId]| items.len() > LARGEST_ORDER;
     match most_often_together(orders) {
+        0 if orders.items().rows().any(is_large) => format!(
+            "related items from rules: what is bought together comes in orders of more than {LARGEST_ORDER} items, \
+             too many to tell which of them go together; smaller orders would"
+        ),
         0 => format!(
             "related items from rules: no two items were ever bought in one order ({} orders so far)",
             orders.len()
@@ -137,6 +142,17 @@ fn rounded(count: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::DenseId;
+
+    #[test]
+    fn large_orders_are_not_told_as_none() {
+        // A wholesaler's orders of 300 items each were said to hold no two items.
+        let order = |items: usize| (None, (0..items).map(ItemId::new).collect());
+        let told = |sizes: &[usize]| no_rules(&Groups::new(sizes.iter().map(|&size| order(size))));
+        assert!(told(&[300, 1, 300]).contains("orders of more than 50 items"));
+        assert!(told(&[1, 1]).contains("no two items were ever bought in one order (2 orders"));
+        assert!(told(&[300, 2, 2]).contains("about 3 more orders"));
+    }
 
     #[test]
     fn counts_are_given_to_two_digits() {

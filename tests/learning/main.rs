@@ -14,6 +14,7 @@ mod again;
 mod content;
 mod embed;
 mod evaluate;
+mod exports;
 mod filter;
 mod gate;
 mod hot;

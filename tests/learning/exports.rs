@@ -1,0 +1,204 @@
+//! Exports as shops' own systems write them: columns left empty, old encodings, names that mean something else.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{Float32Builder, ListBuilder, StringBuilder};
+use arrow_array::{ArrayRef, RecordBatch, StringArray, StructArray};
+use cartwright::catalog::{self, CatalogOptions, CatalogReading};
+use cartwright::events::{ReadOptions, Reading, read};
+
+/// Reads files of these names and contents as one log.
+fn events(files: &[(&str, &[u8])]) -> Reading {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = files.iter().map(|(name, bytes)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    });
+    read(&paths.collect::<Vec<_>>(), &ReadOptions::default()).unwrap()
+}
+
+fn csv(text: &str) -> Reading {
+    events(&[("events.csv", text.as_bytes())])
+}
+
+fn goods(name: &str, bytes: &[u8]) -> CatalogReading {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    catalog::read(&[path], &CatalogOptions::default()).unwrap()
+}
+
+fn column<'a>(reading: &'a Reading, role: &str) -> Option<&'a str> {
+    let found = reading.columns[0].roles.iter().find(|column| column.role == role);
+    found.map(|column| column.column.as_str())
+}
+
+fn is_told(notes: &[String], what: &str) -> bool {
+    notes.iter().any(|note| note.contains(what))
+}
+
+#[test]
+fn an_empty_column_takes_no_role_from_a_full_one_whatever_their_names() {
+    // The column with the better name was taken unseen, and a shop's customers or items were lost.
+    let reading = csv("order_id,customer_id,email,item_id,sku\no1,,a@x,,tea\no2,NULL,b@x,,cup\n");
+    assert_eq!(column(&reading, "customer_id"), Some("email"));
+    assert_eq!(column(&reading, "item_id"), Some("sku"));
+    assert_eq!((reading.log.customers.len(), reading.log.items.len()), (2, 2));
+    assert!(reading.notes.is_empty(), "{:?}", reading.notes);
+
+    let visit = |n: usize| {
+        format!("{{\"user_id\":null,\"user_pseudo_id\":\"{n}.7\",\"item_id\":\"tea\"}}\n")
+    };
+    let lines: String = (0..3).map(visit).collect();
+    let reading = events(&[("ga4.jsonl", lines.as_bytes())]);
+    assert_eq!(column(&reading, "customer_id"), Some("user_pseudo_id"));
+    let known = lines.replace("null", "\"me\"");
+    let reading = events(&[("ga4.jsonl", known.as_bytes())]);
+    assert_eq!(column(&reading, "customer_id"), Some("user_id"));
+}
+
+#[test]
+fn a_column_with_nothing_in_it_that_has_no_rival_is_said() {
+    let reading = csv("order_id,customer_id,item_id\no1,,tea\no2,,cup\n");
+    assert_eq!(column(&reading, "customer_id"), Some("customer_id"));
+    assert!(is_told(&reading.notes, "no row has a value in customer_id"), "{:?}", reading.notes);
+    let late: String =
+        (0..2_000).map(|n| format!("o{n},{},tea\n", if n < 1_500 { "" } else { "c" })).collect();
+    let reading = csv(&format!("order_id,customer_id,item_id\n{late}"));
+    assert!(!is_told(&reading.notes, "no row has a value"), "{:?}", reading.notes);
+}
+
+#[test]
+fn in_stock_with_a_question_mark_is_stock_and_an_empty_column_beside_it_is_not() {
+    // WooCommerce counts stock only if told to; what was sold out was offered.
+    let reading =
+        goods("goods.csv", b"SKU,Name,In stock?,Stock\np0,Tea,1,\np1,Cup,0,\np2,Pot,backorder,\n");
+    let in_stock = |key| reading.catalog.get(key).unwrap().in_stock;
+    assert_eq!(["p0", "p1", "p2"].map(in_stock), [Some(true), Some(false), Some(true)]);
+}
+
+#[test]
+fn words_in_the_encoding_of_western_excel_are_read_and_said_and_keys_in_it_stay_refused() {
+    let told = "texts that are not UTF-8 are read as Windows-1252";
+    let rows = "c,tea,Tee\n".repeat(20);
+    let text = [b"customer_id,item_id,title\nc,p1,K\xe4se\n".as_slice(), rows.as_bytes()].concat();
+    let reading = events(&[("events.csv", &text)]);
+    assert_eq!(reading.log.titles[0].as_deref(), Some("Käse"));
+    assert_eq!(reading.notes.iter().filter(|note| note.contains(told)).count(), 1);
+
+    let reading = goods(
+        "goods.csv",
+        b"item_id,title,category,in_stock,Gr\xf6\xdfe\np0,M\xfcsli,B\xfccher > B\xe4r,s\xed,gro\xdf\n",
+    );
+    let item = reading.catalog.get("p0").unwrap();
+    assert_eq!((item.title.as_deref(), item.in_stock), (Some("Müsli"), Some(true)));
+    assert_eq!(item.category, ["Bücher", "Bär"]);
+    assert_eq!(item.attributes.iter().next(), Some((&"Größe".to_owned(), &"groß".to_owned())));
+    assert!(is_told(&reading.notes, told), "{:?}", reading.notes);
+    let reading = goods("goods.csv", "item_id,title\np0,Müsli\n".as_bytes());
+    assert!(reading.notes.is_empty(), "{:?}", reading.notes);
+}
+
+#[test]
+fn a_list_in_parquet_reads_as_in_json_lines_and_what_is_nested_otherwise_is_dropped_and_counted() {
+    let texts = |values: [&str; 2]| -> ArrayRef { Arc::new(StringArray::from_iter_values(values)) };
+    let mut paths = ListBuilder::new(StringBuilder::new());
+    paths.append_value([Some("Food"), Some("Tea")]);
+    paths.append_null();
+    let mut vectors = ListBuilder::new(Float32Builder::new());
+    vectors.append_value([Some(0.5), Some(0.25)]);
+    vectors.append_null();
+    let price = StructArray::try_from(vec![("cents", texts(["1", "2"]))]).unwrap();
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("item_id", texts(["p0", "p1"]), true),
+        ("category", Arc::new(paths.finish()) as ArrayRef, true),
+        ("vector", Arc::new(vectors.finish()) as ArrayRef, true),
+        ("price", Arc::new(price) as ArrayRef, true),
+    ])
+    .unwrap();
+    let mut bytes = Vec::new();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let reading = goods("goods.parquet", &bytes);
+    let [tea, bare] = ["p0", "p1"].map(|key| reading.catalog.get(key).unwrap());
+    assert_eq!((tea.category.join("/"), bare.category.len()), ("Food/Tea".into(), 0));
+    assert!(tea.attributes.is_empty() && tea.price.is_none());
+    assert!(is_told(&reading.notes, "2 values of column price dropped"), "{:?}", reading.notes);
+}
+
+#[test]
+fn a_standard_order_export_of_shopify_is_read_as_it_is() {
+    let reading = csv(
+        "Name,Email,Financial Status,Paid at,Created at,Total,Lineitem quantity,Lineitem name,\
+         Lineitem price,Lineitem sku\n\
+         #1001,a@x,paid,2024-01-01 10:00:00 +0100,2024-01-01 10:00:00 +0100,9.50,2,Green tea,3.00,tea\n\
+         #1001,a@x,,,2024-01-01 10:00:00 +0100,,1,Cup,3.50,cup\n",
+    );
+    let roles = ["order_id", "customer_id", "title", "timestamp", "unit_price"];
+    let columns = ["Name", "Email", "Lineitem name", "Created at", "Lineitem price"];
+    assert_eq!(roles.map(|role| column(&reading, role)), columns.map(Some));
+    assert_eq!(reading.log.events[0].group, reading.log.events[1].group);
+    let plain = csv("customer_id,sku,name\na,tea,Green tea\n");
+    assert_eq!(["order_id", "title"].map(|role| column(&plain, role)), [None, Some("name")]);
+}
+
+#[test]
+fn the_moment_of_an_event_goes_before_its_day() {
+    let reading =
+        csv("user_id,item_id,event_date,event_timestamp\na,tea,20240101,1704103200000000\n");
+    assert_eq!(column(&reading, "timestamp"), Some("event_timestamp"));
+    let reading = csv("user_id,item_id,event_date\na,tea,20240101\n");
+    assert_eq!(column(&reading, "timestamp"), Some("event_date"));
+}
+
+#[test]
+fn a_day_and_a_time_of_day_in_two_columns_are_one_moment() {
+    // A till's export: the time was left unused without a word, and every basket of a day was at midnight.
+    for (day, time) in [("date", "time"), ("Order Date", "Order Time")] {
+        let text = format!(
+            "receipt_no,customer_id,item_id,{day},{time}\n1,a,tea,31.01.2024,9:05\n2,a,cup,31.01.2024,16:30:10\n\
+             3,a,pot,31.01.2024,\n"
+        );
+        let reading = csv(&text);
+        assert_eq!(column(&reading, "time_of_day"), Some(time));
+        let at: Vec<String> = reading.log.events.iter().map(|event| event.at.to_string()).collect();
+        assert_eq!(at, ["2024-01-31T00:00:00Z", "2024-01-31T09:05:00Z", "2024-01-31T16:30:10Z"]);
+    }
+    let moments = csv("customer_id,item_id,timestamp,time\na,tea,2024-01-31 08:00,09:00\n");
+    assert_eq!(moments.log.events[0].at.to_string(), "2024-01-31T08:00:00Z");
+    assert_eq!(moments.columns[0].unused, ["time"]);
+}
+
+#[test]
+fn a_file_without_customers_beside_files_that_have_them_is_said() {
+    let (known, unknown) =
+        (b"customer_id,order_id,item_id\na,1,tea\n", b"order_id,item_id\n2,tea\n");
+    let reading = events(&[("a.csv", known), ("b.csv", unknown), ("c.csv", unknown)]);
+    let told = "b.csv and 1 more file: no column for customer_id, unlike other files";
+    assert!(is_told(&reading.notes, told), "{:?}", reading.notes);
+    for alone in [&known[..], &unknown[..]] {
+        assert!(events(&[("a.csv", alone)]).notes.is_empty());
+    }
+}
+
+#[test]
+fn the_catalogue_names_its_own_option_for_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("goods.csv");
+    std::fs::write(&path, "item_id,title\np0,Tea\n").unwrap();
+    let map = [("stock".to_owned(), "X".to_owned())].into();
+    let options = CatalogOptions { map, ..CatalogOptions::default() };
+    let refused = catalog::read(&[path], &options).unwrap_err();
+    assert_eq!(refused.exit_code(), 2);
+    assert!(refused.to_string().contains("--catalog-map stock=X: no such role"), "{refused}");
+}
+
+#[test]
+fn an_error_of_the_disk_says_its_cause_once() {
+    let missing = read(&["nofile.csv".into()], &ReadOptions::default()).unwrap_err();
+    let told = format!("{:#}", anyhow::Error::new(missing));
+    assert_eq!(told.matches("No such file").count(), 1, "{told}");
+}
