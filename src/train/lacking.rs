@@ -142,7 +142,6 @@ fn rounded(count: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::DenseId;
 
     #[test]
     fn large_orders_are_not_told_as_none() {
