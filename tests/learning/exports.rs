@@ -190,11 +190,11 @@ fn the_catalogue_names_its_own_option_for_columns() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("goods.csv");
     std::fs::write(&path, "item_id,title\np0,Tea\n").unwrap();
-    let map = [("stock".to_owned(), "X".to_owned())].into();
+    let map = [("weight".to_owned(), "X".to_owned())].into();
     let options = CatalogOptions { map, ..CatalogOptions::default() };
     let refused = catalog::read(&[path], &options).unwrap_err();
     assert_eq!(refused.exit_code(), 2);
-    assert!(refused.to_string().contains("--catalog-map stock=X: no such role"), "{refused}");
+    assert!(refused.to_string().contains("--catalog-map weight=X: no such role"), "{refused}");
 }
 
 #[test]
