@@ -91,11 +91,11 @@ impl<'a> TryFrom<&'a pb::BasketUpsellRequest> for Asked<'a> {
         check.count("basket", request.basket.len(), 1, MAX_BASKET_LINES);
         for (line, place) in request.basket.iter().zip(0..) {
             let unit_price = line.unit_price.unwrap_or(0.0);
-            if is_key(&line.item_id) && is_amount(line.quantity) && is_amount(unit_price) {
+            if is_key(&line.item_id) && is_quantity(line.quantity) && is_amount(unit_price) {
                 continue; // the fields' names are made for those who are told of them
             }
             check.key(&format!("basket[{place}].item_id"), &line.item_id);
-            check.amount(&format!("basket[{place}].quantity"), line.quantity);
+            check.quantity(&format!("basket[{place}].quantity"), line.quantity);
             check.amount(&format!("basket[{place}].unit_price"), unit_price);
             if check.is_enough() {
                 break;
@@ -136,6 +136,10 @@ impl<'a> TryFrom<&'a pb::ForCustomerRequest> for Asked<'a> {
 
 fn is_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= MAX_KEY_BYTES
+}
+
+fn is_quantity(units: f64) -> bool {
+    units.is_finite() && units >= 0.0
 }
 
 fn is_amount(amount: f64) -> bool {
@@ -264,6 +268,12 @@ impl Check {
     pub(super) fn count(&mut self, field: &str, found: usize, least: usize, most: usize) {
         if !(least..=most).contains(&found) {
             self.fail(field, format!("must have from {least} to {most} entries, and has {found}"));
+        }
+    }
+
+    fn quantity(&mut self, field: &str, units: f64) {
+        if !is_quantity(units) {
+            self.fail(field, format!("must be finite and not negative, and is {units}"));
         }
     }
 
