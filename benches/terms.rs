@@ -125,7 +125,7 @@ fn sold_out(share: usize) -> Shelf {
     shelf.with((0..ITEMS).step_by(share).map(|number| {
         let item = ItemId::new(number);
         let mut listing = shelf.listing(item);
-        listing.stock = Some(0);
+        listing.item.stock = Some(0);
         Change { key: shelf.key(item).to_owned(), listing, near: Vec::new() }
     }))
 }
