@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::grpc;
-use crate::index::{Index, Manifest};
+use crate::index::Index;
 
 /// Health (grpc.health.v1) says SERVING as soon as the index is loaded. SIGTERM and Ctrl-C finish what
 /// is in flight and end with exit code 0.
@@ -51,8 +51,7 @@ impl Serve {
 
 /// Days are the index's when it is trained, and the server's when a rule begins.
 fn warn_of_another_zone(index: &Index, zone: &str) {
-    let current = index.current().and_then(|number| Manifest::read(&index.generation_dir(number)));
-    let trained = current.ok().and_then(|manifest| {
+    let trained = index.current_manifest().ok().and_then(|manifest| {
         manifest.config.pointer("/events/time_zone")?.as_str().map(str::to_owned)
     });
     if let Some(trained) = trained.filter(|trained| trained != zone) {

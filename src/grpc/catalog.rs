@@ -122,11 +122,12 @@ impl CatalogService for Catalogue {
         &self,
         request: Request<pb::ListItemsRequest>,
     ) -> Result<Response<pb::ListItemsResponse>, Status> {
+        let places = places(&request);
         let pb::ListItemsRequest { page_size, page_token } = request.into_inner();
         let (size, after) = Checked::page(page_size, &page_token, PAGE)?;
         let served = self.served()?;
         // Off the threads that answer: all keys are looked at.
-        let listed = tokio::task::spawn_blocking(move || page(&served, after.as_deref(), size));
+        let listed = aside(places, move || page(&served, after.as_deref(), size));
         let listed = listed.await.map_err(|_| Status::internal("the items could not be listed"))?;
         Ok(Response::new(listed))
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
+use super::admission::{aside, places};
 use super::convert::{Check, day};
 use super::pb;
 use super::pb::customer_service_server::CustomerService;
@@ -41,12 +42,13 @@ impl CustomerService for Customers {
         &self,
         request: Request<pb::EraseCustomerRequest>,
     ) -> Result<Response<pb::EraseCustomerResponse>, Status> {
+        let places = places(&request);
         let customer = request.into_inner().customer_id;
         let mut check = Check::default();
         check.key("customer_id", &customer);
         check.passed(())?;
         let counter = self.counter.clone();
-        let erased = tokio::task::spawn_blocking(move || counter.erase(&customer)).await;
+        let erased = aside(places, move || counter.erase(&customer)).await;
         erased.map_err(|_| Status::internal("the customer was not erased"))??;
         Ok(Response::new(pb::EraseCustomerResponse {}))
     }

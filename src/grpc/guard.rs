@@ -111,7 +111,7 @@ impl Guard {
         let attempts = || self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let Err(refusal) = keys.check(headers, needed) else { return Ok(()) };
         if let Some(status) = attempts().held_up(from, now) {
-            // Who has no key, or one that may do less, is not guessing: they hear why each time, and the log once.
+            // Who has no key, or one that may do less, is not guessing: they hear why each time, and the log no more.
             return Err(if refusal == Refusal::UnknownKey { status } else { refusal.status() });
         }
         let failures = attempts().failed(from, now);

@@ -80,6 +80,13 @@ impl Index {
         })
     }
 
+    /// The manifest of the generation that is served.
+    ///
+    /// Errors: there is none yet, or it can't be read.
+    pub fn current_manifest(&self) -> Result<Manifest> {
+        Manifest::read(&self.generation_dir(self.current()?))
+    }
+
     /// All generations, oldest first.
     pub fn list(&self) -> Result<Vec<Generation>> {
         let current = self.current().ok();

@@ -12,8 +12,8 @@ use arc_swap::ArcSwap;
 use blake2::digest::consts::U16;
 use blake2::{Blake2b, Digest};
 
+use super::Index;
 use super::write::{sync_dir, write_durably};
-use super::{Index, Manifest};
 use crate::error::{Error, Result};
 use crate::fault;
 
@@ -65,8 +65,7 @@ impl CustomerKeys {
     /// Errors: there is none, or it can't be read; its keys are hashed, and the environment has no secret, or
     /// another one.
     pub fn of_current(index: &Index) -> Result<Self> {
-        let directory = index.generation_dir(index.current()?);
-        Self::of(&Manifest::read(&directory)?.customer_keys)
+        Self::of(&index.current_manifest()?.customer_keys)
     }
 
     /// The name on disk of the customer with the shop's key `key`.

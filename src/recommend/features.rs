@@ -34,19 +34,20 @@ pub(super) struct Features<'a> {
 impl<'a> Features<'a> {
     /// `top` is the blend's score of the best candidate.
     pub(super) fn new(contents: &'a Contents, query: &Query<'a>, top: f32) -> Self {
-        let visit = match &query.question {
-            Question::Customer { recent, .. } => recent.as_slice(),
-            _ => &[],
-        };
-        let visited = visit.iter().filter(|key| contents.keys.get(key).is_some()).count();
         let asked = query.question.asked(contents);
+        let is_known = |key: &&&str| contents.keys.get(key).is_some();
+        let count = match &query.question {
+            Question::Related { .. } => 1, // also where it is new, and others stand in for it
+            Question::Customer { recent, .. } => recent.iter().filter(is_known).count(),
+            Question::Basket { .. } | Question::Trending { .. } | Question::Again => asked.len(),
+        };
         let history = query.history;
         let latest = history.and_then(|history| history.bought.iter().map(|b| b.last).max());
         let away = latest.filter(|_| contents.timed);
         Self {
             contents,
             history,
-            asked: (asked.len() + visited) as f32,
+            asked: count as f32,
             pasts: history.map_or(0.0, |history| history.bought.len() as f32),
             orders: history.map_or(0.0, |history| history.orders as f32),
             latest,
@@ -178,6 +179,18 @@ mod tests {
         features.of(ItemId::new(0), &[0.0; SOURCES], 1.0, 0, &mut row);
         assert_eq!(row.len(), FEATURES);
         *row.last_chunk().expect("there are five at least")
+    }
+
+    #[test]
+    fn a_page_is_about_one_item_and_a_basket_or_visit_about_those_that_are_known() {
+        let mut keys = crate::ids::Interner::default();
+        keys.intern("tea");
+        let contents = Contents { keys: keys.into(), ..Contents::default() };
+        let asked = |question| Features::new(&contents, &Query::new(question, None, 10), 1.0).asked;
+        assert_eq!(["tea", "new"].map(|item| asked(Question::Related { item })), [1.0, 1.0]);
+        assert_eq!(asked(Question::Basket { items: vec!["tea", "new", "tea"] }), 1.0);
+        let recent = vec!["tea", "new", "tea"];
+        assert_eq!(asked(Question::Customer { recent, exclude_purchased: false }), 2.0);
     }
 
     #[test]

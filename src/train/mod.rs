@@ -300,8 +300,7 @@ pub fn learn_tuned(
 
 /// Whether the current generation, if there is one that can be read, keeps hashes instead of customers' keys.
 fn keeps_hashes(index: &Index) -> bool {
-    let current = index.current().and_then(|number| Manifest::read(&index.generation_dir(number)));
-    current.is_ok_and(|manifest| !manifest.customer_keys.is_empty())
+    index.current_manifest().is_ok_and(|manifest| !manifest.customer_keys.is_empty())
 }
 
 /// A word on a catalogue that knows less than a tenth of what it could of the log's items.
