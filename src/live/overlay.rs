@@ -79,8 +79,11 @@ impl Overlay {
         let unfit = |error: serde_json::Error| {
             Error::Input(format!("a change of an item can't be understood: {error}"))
         };
-        let base = Listing::from(catalogue.unwrap_or_default());
-        let mut listing = serde_json::to_value(base).map_err(unfit)?;
+        let mut base = catalogue.unwrap_or_default();
+        if self.fields.contains_key("in_stock") {
+            base.stock = None; // last night's count, which knows nothing of it
+        }
+        let mut listing = serde_json::to_value(Listing::from(base)).map_err(unfit)?;
         for (field, value) in &self.fields {
             match field.split_once('.') {
                 Some((ATTRIBUTES, name)) => match value {
@@ -120,6 +123,20 @@ mod tests {
         assert_eq!(twice.ok(), Some(Item { price: Some(2.0), ..tea() }.into()));
         let nameless = Overlay::masked(&cheaper, ["title"]).over(Some(tea()));
         assert_eq!(nameless.ok(), Some(Item { title: None, ..tea() }.into()));
+    }
+
+    #[test]
+    fn what_is_said_of_stock_since_last_night_counts_more_than_last_nights_count() {
+        let sold_out = || Some(Item { stock: Some(0), ..tea() });
+        let back = Overlay::masked(&Item { in_stock: Some(true), ..tea() }, ["in_stock"]);
+        let stock = |overlay: &Overlay| {
+            let item = overlay.over(sold_out()).expect("it fits").item;
+            (item.stock, item.is_in_stock())
+        };
+        assert_eq!(stock(&back), (None, Some(true)));
+        assert_eq!(stock(&Overlay::whole(&tea())), (None, None));
+        assert_eq!(stock(&Overlay::of("hidden", true)), (Some(0), Some(false)));
+        assert_eq!(stock(&back.and(Overlay::of("stock", 0))), (Some(0), Some(false)));
     }
 
     #[test]
