@@ -11,6 +11,7 @@ use crate::ids::{Interner, ItemId};
 use crate::lists::{Lists, Ranked};
 use crate::rank::Forest;
 use crate::rules::longer::{LeftSides, LongRule};
+use crate::rules::onward::Returns;
 use crate::rules::visits::Visits;
 use crate::rules::{RuleLists, Rules};
 use crate::time::Timestamp;
@@ -71,6 +72,8 @@ pub struct Contents {
     pub recurrence: Recurrence,
     /// What an unfinished step foretells.
     pub interests: Interests,
+    /// What a visitor's own clicks count as what comes next.
+    pub returns: Returns,
     /// What puts the best candidates of a question in order, by the question's name.
     pub rankers: BTreeMap<String, Forest>,
     /// Finds rules in `longer`; derived.

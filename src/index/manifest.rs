@@ -9,7 +9,7 @@ use super::{MANIFEST, MANIFEST_DIGEST};
 use crate::error::{Error, Result};
 
 /// The format that this program writes and reads.
-pub const FORMAT: u32 = 8;
+pub const FORMAT: u32 = 9;
 
 /// The count of keys, shop's own and hashed, of customers who had asked to be forgotten when a generation was trained;
 /// absent where nobody had.

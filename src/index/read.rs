@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::ids::{Interner, ItemId};
 use crate::lists::{Lists, Ranked};
 use crate::rules::longer::LongRule;
+use crate::rules::onward::Returns;
 use crate::rules::visits::Visits;
 use crate::rules::{RuleLists, Rules};
 use crate::time::Timestamp;
@@ -281,6 +282,9 @@ impl Loader<'_> {
         let interests = self.vector_of("interests", 3)?;
         contents.interests =
             Interests { view: interests[0], cart: interests[1], favorite: interests[2] };
+        let returns = self.vector::<f32>("returns")?;
+        contents.returns =
+            Returns::from_parts(&returns).ok_or_else(|| self.trees.damaged("returns"))?;
         contents.now = self.vector_of::<Timestamp>("clock.now", 1)?[0];
         let clock = self.vector_of::<u32>("clock.rest", 2)?;
         (contents.timed, contents.trends.recent_days) = (clock[0] != 0, clock[1]);

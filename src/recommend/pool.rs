@@ -10,7 +10,7 @@ use super::terms::{Dropped, Ledger};
 use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::lists::RankedRow;
-use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch};
+use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch, Seen};
 
 /// Of the lists of many items, what a source says less loudly than a tenth of what it says most loudly is not read.
 /// It hardly ever decides anything, and is most of what there is.
@@ -403,10 +403,11 @@ impl<'a> Pool<'a> {
         let Contents { visits, next, freshness, .. } = self.contents;
         let onward = Onward { visits, followers: next.ranked(), trend: freshness };
         let mut scratch = std::mem::take(&mut self.scratch.onward);
-        onward.score(clicks, &OnwardOptions::default(), &mut scratch, |click| {
-            let evidence = match click.again {
-                true => Evidence::ThisVisit,
-                false => Evidence::Onward { after, sessions: click.sessions },
+        let options = OnwardOptions { returns: self.contents.returns, ..Default::default() };
+        onward.score(clicks, &options, &mut scratch, |click| {
+            let evidence = match click.seen {
+                Seen::Never => Evidence::Onward { after, sessions: click.sessions },
+                Seen::Last | Seen::JustBefore | Seen::Earlier => Evidence::ThisVisit,
             };
             self.add(Source::Onward, click.item, click.score, evidence);
         });

@@ -66,7 +66,7 @@ pub(super) fn customer(
     effort: Effort,
 ) {
     let visit = latest_first(pool, recent);
-    if let Some(&latest) = visit.first() {
+    if let Some(&latest) = visit.first().filter(|_| pool.contents.returns.still == 0.0) {
         pool.block(latest, Dropped::Asked);
     }
     if exclude_purchased && let Some(history) = history {

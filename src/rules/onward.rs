@@ -32,12 +32,68 @@ pub struct OnwardOptions {
     pub power: f32,
     /// Power of an item's trend; 0 = ignored.
     pub trend: f32,
-    /// Factor of an item this visitor looked at before; 0 = never proposed again.
+    /// What the visitor's own clicks count.
+    pub returns: Returns,
+}
+
+/// How much more likely than others an item is to come next that this visitor looked at before: factors of its score,
+/// ≥ 0; 0 = never proposed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Returns {
+    /// Of the last item itself.
+    pub still: f32,
+    /// Of any other.
     pub again: f32,
-    /// Further factor of the item looked at just before the last.
+    /// Of the one looked at just before the last, beside `again`.
     pub back: f32,
-    /// Further factor of an item to which the visitor once went from the last.
+    /// Of one to which the visitor once went from the last, beside these.
     pub same_way: f32,
+}
+
+impl Default for Returns {
+    fn default() -> Self {
+        Self { still: 0.0, again: 4.5, back: 4.5, same_way: 1.8 }
+    }
+}
+
+/// What an item has been to this visitor so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seen {
+    /// Not looked at.
+    #[default]
+    Never,
+    /// Looked at last.
+    Last,
+    /// Looked at just before the last.
+    JustBefore,
+    /// Looked at earlier.
+    Earlier,
+}
+
+impl Returns {
+    /// The factor of an item.
+    pub fn factor(&self, seen: Seen, same_way: bool) -> f32 {
+        let factor = match seen {
+            Seen::Never => return 1.0,
+            Seen::Last => return self.still,
+            Seen::JustBefore => self.again * self.back,
+            Seen::Earlier => self.again,
+        };
+        if same_way { factor * self.same_way } else { factor }
+    }
+
+    /// As numbers, to be kept.
+    pub fn to_parts(self) -> [f32; 4] {
+        [self.still, self.again, self.back, self.same_way]
+    }
+
+    /// From what [`Self::to_parts`] gave; nothing if they can't be factors.
+    pub fn from_parts(parts: &[f32]) -> Option<Self> {
+        let &[still, again, back, same_way] = parts else { return None };
+        let are_factors = parts.iter().all(|factor| factor.is_finite() && *factor >= 0.0);
+        are_factors.then_some(Self { still, again, back, same_way })
+    }
 }
 
 impl Default for OnwardOptions {
@@ -55,9 +111,7 @@ impl Default for OnwardOptions {
             base: 0.1,
             power: 0.7,
             trend: 0.2,
-            again: 4.5,
-            back: 4.5,
-            same_way: 1.8,
+            returns: Returns::default(),
         }
     }
 }
@@ -83,8 +137,10 @@ pub struct NextClick {
     pub score: f32,
     /// How many of the most similar sessions hold it; 0 if it was found otherwise.
     pub sessions: u32,
-    /// True if this visitor looked at it before.
-    pub again: bool,
+    /// What it has been to this visitor so far.
+    pub seen: Seen,
+    /// True if the visitor once went to it from the last item.
+    pub same_way: bool,
 }
 
 /// Buffers of one worker, to be used again for the next question.
@@ -111,15 +167,14 @@ struct Part {
     hop: f32,
     sessions: u32,
     listed: bool,
-    again: bool,
+    seen: Seen,
 }
 
 impl Onward<'_> {
     /// Tells `out` of what may come next after the visitor's clicks, in no particular but always the
-    /// same order. The last item is left out, earlier ones are not.
+    /// same order.
     ///
-    /// score = (base + V + followers · F + hop · H)^power · trend^trend · (again · back · same_way, as they
-    /// apply), with V the score among sessions like this one and F that of the last item's followers, the
+    /// score = (base + V + followers · F + hop · H)^power · trend^trend · the factor of [`Returns`], with V the score among sessions like this one and F that of the last item's followers, the
     /// best of each 1, and H of item j = Σ x_i ÷ (n_i + 1) · Σ 1 ÷ |s| over the `hop_from` items i with the
     /// largest x = V + followers · F, and over the n_i sessions s kept of i, those that hold j.
     pub fn score(
@@ -141,26 +196,25 @@ impl Onward<'_> {
         self.add_followers(last, options, scratch);
         self.add_hops(last, options, scratch);
         for &item in latest_first {
-            scratch.found.part(item).again = true;
+            scratch.found.part(item).seen = Seen::Earlier;
         }
-        let before = latest_first.get(1).copied();
+        if let Some(&before) = latest_first.iter().find(|item| **item != last) {
+            scratch.found.part(before).seen = Seen::JustBefore;
+        }
+        scratch.found.part(last).seen = Seen::Last;
         let Found { parts, listed, count } = &mut scratch.found;
         for &item in &listed[..std::mem::take(count)] {
             let part = std::mem::take(&mut parts[item.index()]);
             let evidence = options.base + part.sum + options.hop * part.hop;
             let trend = self.trend.get(item.index()).copied().unwrap_or(1.0);
-            let mut score = evidence.powf(options.power) * trend.powf(options.trend);
-            if part.again {
-                score *= options.again;
-                if before == Some(item) {
-                    score *= options.back;
-                }
-                if latest_first.windows(2).any(|pair| pair == [item, last]) {
-                    score *= options.same_way;
-                }
-            }
-            if item != last && score > 0.0 && score.is_finite() {
-                out(NextClick { item, score, sessions: part.sessions, again: part.again });
+            let Part { seen, sessions, .. } = part;
+            let same_way =
+                seen != Seen::Never && latest_first.windows(2).any(|pair| pair == [item, last]);
+            let score = evidence.powf(options.power)
+                * trend.powf(options.trend)
+                * options.returns.factor(seen, same_way);
+            if score > 0.0 && score.is_finite() {
+                out(NextClick { item, score, sessions, seen, same_way });
             }
         }
     }
@@ -279,8 +333,12 @@ mod tests {
         let rows = [vec![0, 1, 2], vec![1, 2], vec![1, 2, 3]];
         let options = OnwardOptions::default();
         assert_eq!(ranked(&rows, &[0, 1], &options)[..2], [0, 2]);
-        let never = OnwardOptions { again: 0.0, ..options };
+        let returns = Returns { again: 0.0, ..options.returns };
+        let never = OnwardOptions { returns, ..options.clone() };
         assert_eq!(ranked(&rows, &[0, 1], &never), [2, 3]);
+        let returns = Returns { still: 99.0, ..options.returns };
+        let still = OnwardOptions { returns, ..options };
+        assert_eq!(ranked(&rows, &[0, 1], &still)[..3], [1, 0, 2]);
     }
 
     #[test]
@@ -310,7 +368,8 @@ mod tests {
             prop_assert!(items.is_sorted_by(|a, b| a < b));
             prop_assert!(told.iter().all(|next| next.score.is_finite() && next.score > 0.0));
             prop_assert!(clicks.last().is_none_or(|last| !items.contains(last)));
-            prop_assert!(told.iter().all(|n| n.again == clicks.contains(&n.item.index())));
+            let again = |next: &NextClick| next.seen != Seen::Never;
+            prop_assert!(told.iter().all(|n| again(n) == clicks.contains(&n.item.index())));
         }
     }
 }

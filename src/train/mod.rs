@@ -25,6 +25,7 @@ mod people;
 mod price;
 mod pulls;
 mod ranker;
+mod returns;
 mod share;
 mod trials;
 mod tune;
@@ -264,6 +265,7 @@ pub fn learn_tuned(
     pulls::tune(&mut rehearsals, &orders, &mut options);
     drop(orders);
     rehearse_more(&mut rehearsals, &options, watch);
+    let returns = returns::tune(&mut rehearsals);
     watch("tuning the blend");
     let (mut blend, scores) = tune::tune(&rehearsals, share);
     watch("learning to rank");
@@ -279,6 +281,7 @@ pub fn learn_tuned(
     watch("learning from the whole log");
     let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
     learnt.contents.rankers = rankers;
+    learnt.contents.returns = returns;
     watch("placing what is new");
     arrivals::place(&mut learnt, items, &options);
     let orders = Groups::from_baskets(&baskets(log, zone));
@@ -292,6 +295,7 @@ pub fn learn_tuned(
         "objectives": bends,
         "rules": { "bought": options.bought, "collected": options.collected },
         "interests": learnt.contents.interests,
+        "returns": learnt.contents.returns,
         "pulls": { "called": options.called, "drawn": options.drawn },
         "content": learnt.contents.content.quality(),
     });

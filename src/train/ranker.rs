@@ -197,7 +197,8 @@ fn options((objective, base_column): Way, trees: usize) -> RankOptions {
 fn usual_cases(kind: Kind) -> usize {
     match kind {
         Kind::Basket | Kind::BasketAnonymous => 1_200,
-        Kind::Related | Kind::Customer | Kind::CustomerNew | Kind::Session => 800,
+        Kind::Related | Kind::Customer | Kind::CustomerNew => 800,
+        Kind::Session => 2_500, // only one item is right in each
     }
 }
 
