@@ -73,7 +73,7 @@ pub(super) fn learn_rankers(
         if judges == 0 {
             continue;
         }
-        let most = share.times_to_learn(usual_cases(kind));
+        let most = share.times_to_learn(usual_cases(rehearsals, kind));
         let (mut sheets, mut judged) = (Vec::new(), Vec::new());
         for stretch in rehearsals {
             let lists = Lists::of(stretch, blend, kind, most);
@@ -192,14 +192,22 @@ fn options((objective, base_column): Way, trees: usize) -> RankOptions {
     }
 }
 
+/// Cases in which fewer items are right than this, in the mean, teach less: it takes more of them …
+const RIGHT_PER_CASE: f64 = 5.0;
+/// … but not more than so many times as many.
+const MOST_TIMES: f64 = 4.0;
+
 /// Of more cases of a stretch than this, in a shop of usual size, an even share is learnt from: a ranker
 /// gains most in the basket.
-fn usual_cases(kind: Kind) -> usize {
-    match kind {
+fn usual_cases(rehearsals: &[Rehearsal], kind: Kind) -> usize {
+    let usual = match kind {
         Kind::Basket | Kind::BasketAnonymous => 1_200,
-        Kind::Related | Kind::Customer | Kind::CustomerNew => 800,
-        Kind::Session => 2_500, // only one item is right in each
-    }
+        Kind::Related | Kind::Customer | Kind::CustomerNew | Kind::Session => 800,
+    };
+    let cases = || rehearsals.iter().flat_map(|rehearsal| rehearsal.split.cases(kind));
+    let right: usize = cases().map(|case| case.truth.len()).sum();
+    let per_case = right as f64 / cases().count().max(1) as f64;
+    (f64::from(usual) * (RIGHT_PER_CASE / per_case).clamp(1.0, MOST_TIMES)) as usize
 }
 
 /// So many of a shortlist are learnt from …
