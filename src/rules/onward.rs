@@ -336,7 +336,7 @@ mod tests {
         let returns = Returns { again: 0.0, ..options.returns };
         let never = OnwardOptions { returns, ..options.clone() };
         assert_eq!(ranked(&rows, &[0, 1], &never), [2, 3]);
-        let returns = Returns { still: 99.0, ..options.returns };
+        let returns = Returns { still: 999.0, ..options.returns };
         let still = OnwardOptions { returns, ..options };
         assert_eq!(ranked(&rows, &[0, 1], &still)[..3], [1, 0, 2]);
     }
