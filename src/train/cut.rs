@@ -82,6 +82,11 @@ impl HeldBack {
         if self.pieces { 2 } else { 1 }
     }
 
+    /// Whether customers hardly come back, or have come with all that they like at once.
+    pub(super) fn is_in_pieces(self) -> bool {
+        self.pieces
+    }
+
     /// What it is, for who looks on.
     pub(super) fn name(self) -> &'static str {
         match (self.orders, self.pieces) {

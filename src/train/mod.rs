@@ -236,6 +236,9 @@ pub fn learn_tuned(
     let gap = options.session_gap_minutes;
     let share = Share::of(log.events.len());
     let held_back = HeldBack::of(log, zone);
+    if held_back.is_in_pieces() {
+        options.drawn.head = options.drawn.head.saturating_mul(pulls::MORE_OF_LIKINGS);
+    }
     let rehearse = |before: &[Rehearsal], options: &TrainOptions, mut watch: Watch<'_>| {
         let (nth, more) = (before.len() as u64, if before.is_empty() { "" } else { " more of" });
         watch(&format!("holding back{more} {}, to tune on", held_back.name()));

@@ -25,7 +25,7 @@ pub struct TrainOptions {
     pub collected: RuleOptions,
     /// Pulls between items, learnt from orders.
     pub called: EaseOptions,
-    /// Pulls between items, learnt from customers.
+    /// Pulls between items, learnt from customers. Where they hardly come back, its head is twice as large.
     pub drawn: EaseOptions,
     /// What customers buy next, learnt from what others did next.
     pub foreseen: ForesightOptions,

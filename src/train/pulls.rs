@@ -24,6 +24,10 @@ const HEAD_TRIED: usize = 3_000;
 /// weeks after.
 const CLEARLY: f64 = 1.02;
 
+/// Where customers hardly come back, what they like is most of what there is to go by: pulls between their items are
+/// learnt for so many times as many items. Where they do, that gains nothing.
+pub(super) const MORE_OF_LIKINGS: usize = 2;
+
 /// Items new to a customer that all they bought speaks for: so many are kept …
 const DRAWN_NEW: usize = 100;
 /// … and of those they bought already.
