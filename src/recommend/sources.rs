@@ -66,7 +66,10 @@ pub(super) fn customer(
     effort: Effort,
 ) {
     let visit = latest_first(pool, recent);
-    if let Some(&latest) = visit.first().filter(|_| pool.contents.returns.still == 0.0) {
+    let is_clicked_again = pool.contents.returns.still > 0.0;
+    if let Some(&latest) = visit.first()
+        && !is_clicked_again
+    {
         pool.block(latest, Dropped::Asked);
     }
     if exclude_purchased && let Some(history) = history {

@@ -174,9 +174,10 @@ impl Onward<'_> {
     /// Tells `out` of what may come next after the visitor's clicks, in no particular but always the
     /// same order.
     ///
-    /// score = (base + V + followers · F + hop · H)^power · trend^trend · the factor of [`Returns`], with V the score among sessions like this one and F that of the last item's followers, the
-    /// best of each 1, and H of item j = Σ x_i ÷ (n_i + 1) · Σ 1 ÷ |s| over the `hop_from` items i with the
-    /// largest x = V + followers · F, and over the n_i sessions s kept of i, those that hold j.
+    /// score = (base + V + followers · F + hop · H)^power · trend^trend · the factor of [`Returns`], with V the
+    /// score among sessions like this one and F that of the last item's followers, the best of each 1, and H of item j
+    /// = Σ x_i ÷ (n_i + 1) · Σ 1 ÷ |s| over the `hop_from` items i with the largest x = V + followers · F, and over
+    /// the n_i sessions s kept of i, those that hold j.
     pub fn score(
         &self,
         latest_first: &[ItemId],

@@ -1,10 +1,15 @@
 //! Sessions of a real shop, through the public API.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crate::common::{folder, publish};
+
 use cartwright::events::{EventLog, ReadOptions, Sessions, read, sessions};
 use cartwright::ids::ItemId;
+use cartwright::index::{Index, Snapshot};
+use cartwright::recommend::{Blend, Query, Question, Reason, Scratch, answer};
 use cartwright::rules::RuleLists;
 use cartwright::rules::next::{NextOptions, count_next};
 use cartwright::rules::onward::{Onward, OnwardOptions, OnwardScratch};
@@ -142,4 +147,45 @@ fn without_the_last_day(all: &Sessions) -> (Sessions, Sessions) {
         at: all.at[range].to_vec(),
     };
     (part(0..cut), part(cut..all.items.len()))
+}
+
+/// What a visitor who looks at `i3` is offered in a shop whose visitors go from each thing to one of the two after it,
+/// and look at each so many times in a row.
+fn offered_where_each_is_looked_at(times: usize) -> Vec<(String, bool)> {
+    let mut rows = "session_id,item_id,timestamp\n".to_owned();
+    for visit in 0..800 {
+        let (day, mut item) = (1 + visit / 30, visit);
+        for look in 0..4 {
+            for again in 0..times {
+                let at = format!("2025-03-{day:02}T10:{look:02}:{again:02}Z");
+                let _ = writeln!(rows, "v{visit},i{},{at}", item % 30);
+            }
+            item += 1 + (visit * 7 + look * 5) % 3 / 2;
+        }
+    }
+    let place = folder();
+    let events = place.path().join("events.csv");
+    std::fs::write(&events, rows).expect("room");
+    let index = Index::at(place.path().join("index"));
+    let manifest = publish(&index, &events, None).expect("visits are enough");
+    let snapshot = Snapshot::open_current(&index).expect("what was published can be read");
+    let blend = Blend::learnt(&manifest.learnt).expect("the blend can be read");
+    let question = Question::Customer { recent: vec!["i3"], exclude_purchased: false };
+    let query = Query::new(question, None, 5);
+    let found = answer(&snapshot.contents, &blend, &query, &mut Scratch::default());
+    let told = found.recommendations.into_iter().map(|one| {
+        let this_visit = matches!(one.reasons[0], Reason::ThisVisit);
+        (snapshot.contents.keys.key(one.item).to_owned(), this_visit)
+    });
+    told.collect()
+}
+
+#[test]
+fn the_latest_is_offered_again_only_where_visitors_look_at_a_thing_twice() {
+    let once = offered_where_each_is_looked_at(1);
+    assert!(["i4", "i5"].contains(&once[0].0.as_str()), "{once:?}");
+    assert!(once.iter().all(|(item, _)| item != "i3"), "{once:?}");
+    let twice = offered_where_each_is_looked_at(2);
+    assert_eq!(twice[0], ("i3".to_owned(), true), "{twice:?}");
+    assert!(["i4", "i5"].contains(&twice[1].0.as_str()), "{twice:?}");
 }
