@@ -1,18 +1,17 @@
 //! Trees as flat arrays, and scoring.
 
+mod quick;
 mod together;
 
 use serde::{Deserialize, Serialize};
 
+use self::quick::Quick;
 use super::base::{Base, is_sound};
 use super::bins::Bins;
 use super::grow::Tree;
 use super::options::{MAX_LEAVES, MAX_TREES};
 use super::sheet::{MAX_COLUMNS, Sheet};
 use crate::error::{Error, Result};
-
-/// Rows scored together. Their columns stay in the first cache, and eight registers hold their leaves.
-const BLOCK: usize = 32;
 
 /// Leaf values are within this, so that no sum of them is infinite.
 const FURTHEST: f32 = 1e30;
@@ -43,24 +42,6 @@ struct Parts {
     gains: Vec<f32>,  // by column; f32, as JSON gives all of these back exactly
 }
 
-/// The same trees for scoring many rows: every node is asked of every row, and strikes out the leaves that
-/// the answer rules out; the leftmost leaf that stands is where the row ends. No branch waits for an answer.
-/// Source: Lucchese et al. 2015, "`QuickScorer`: A Fast Algorithm to Rank Documents with Additive Ensembles
-/// of Regression Trees".
-#[derive(Clone, Debug, PartialEq)]
-struct Quick {
-    asked: Vec<u16>,                // what some node asks, rising
-    nodes: Vec<Ask>,                // as in Parts
-    leaves: Vec<[f32; MAX_LEAVES]>, // by tree
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Ask {
-    threshold: f32,
-    stand: u32, // leaves that still stand if the value is above: all but those on the left
-    asked: u32,
-}
-
 impl Forest {
     /// From trees whose splits are in `bins`.
     pub(super) fn new(sheet: &Sheet, base: Option<Base>, trees: &[Tree], bins: &Bins) -> Self {
@@ -80,7 +61,7 @@ impl Forest {
             parts.values.extend(&tree.leaves);
             parts
                 .starts
-                .push(u32::try_from(parts.asks.len()).expect("at most 2^16 trees of 31 nodes"));
+                .push(u32::try_from(parts.asks.len()).expect("at most 2^16 trees of 15 nodes"));
         }
         parts.gains = gains.into_iter().map(|gain| gain.min(f64::from(f32::MAX)) as f32).collect();
         let quick = Quick::new(&parts).expect("a tree that was grown is sound");
@@ -144,68 +125,13 @@ impl Forest {
     pub fn score_all(&self, rows: &[f32], scores: &mut [f32]) {
         let columns = self.columns();
         assert_eq!(rows.len(), columns * scores.len(), "rows have as many features as columns");
-        let mut block = vec![[0.0; BLOCK]; self.quick.asked.len()];
-        for (at, scores) in scores.chunks_mut(BLOCK).enumerate() {
-            let rows = &rows[at * BLOCK * columns..][..scores.len() * columns];
-            let row = |at: usize| &rows[at * columns..][..columns];
-            for (at, score) in scores.iter_mut().enumerate() {
-                let base = self.parts.base;
-                *score = base.map_or(0.0, |base| base.score(row(at)[usize::from(base.column)]));
-            }
-            for at in 0..scores.len() {
-                for (values, &ask) in block.iter_mut().zip(&self.quick.asked) {
-                    values[at] = comparable(row(at)[usize::from(ask / 2)], ask);
-                }
-            }
-            self.add_trees(&block, scores);
+        if let Some(base) = self.parts.base {
+            let column = rows.iter().skip(usize::from(base.column)).step_by(columns.max(1));
+            scores.iter_mut().zip(column).for_each(|(score, value)| *score = base.score(*value));
+        } else {
+            scores.fill(0.0);
         }
-    }
-
-    /// Adds what the trees say of a block: the same in every way, on as many rows at once as the processor can.
-    #[allow(unsafe_code, reason = "half the time; each feature is detected before it is used")]
-    fn add_trees(&self, block: &[[f32; BLOCK]], scores: &mut [f32]) {
-        #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx512f")
-            && std::arch::is_x86_feature_detected!("avx512cd")
-        {
-            // SAFETY: the processor has just said that it knows both.
-            return unsafe { self.add_trees_avx512(block, scores) };
-        } else if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has just said that it knows AVX2.
-            return unsafe { self.add_trees_avx2(block, scores) };
-        }
-        self.add_trees_anywhere(block, scores);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512cd")]
-    fn add_trees_avx512(&self, block: &[[f32; BLOCK]], scores: &mut [f32]) {
-        self.add_trees_anywhere(block, scores);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn add_trees_avx2(&self, block: &[[f32; BLOCK]], scores: &mut [f32]) {
-        self.add_trees_anywhere(block, scores);
-    }
-
-    #[inline(always)] // into each of the above, to be compiled for its processor
-    fn add_trees_anywhere(&self, block: &[[f32; BLOCK]], scores: &mut [f32]) {
-        for (tree, range) in self.parts.starts.windows(2).enumerate() {
-            let (first, end) = (range[0] as usize, range[1] as usize);
-            let mut stand = [u32::MAX; BLOCK];
-            for ask in &self.quick.nodes[first..end] {
-                let values = &block[ask.asked as usize];
-                for (stand, &value) in stand.iter_mut().zip(values) {
-                    let above = u32::from(value > ask.threshold).wrapping_neg();
-                    *stand &= ask.stand | !above;
-                }
-            }
-            let leaves = &self.quick.leaves[tree];
-            for (score, stand) in scores.iter_mut().zip(stand) {
-                *score += leaves[stand.trailing_zeros() as usize % MAX_LEAVES];
-            }
-        }
+        self.quick.add_to(scores, rows, columns);
     }
 }
 
@@ -276,56 +202,6 @@ impl Parts {
             None
         }
     }
-}
-
-impl Quick {
-    /// Errors: what is wrong with the shape of a tree.
-    fn new(parts: &Parts) -> Result<Self, &'static str> {
-        let mut asked = parts.asks.clone();
-        asked.sort_unstable();
-        asked.dedup();
-        let mut nodes = Vec::with_capacity(parts.asks.len());
-        let mut leaves = Vec::with_capacity(parts.starts.len());
-        for (tree, range) in parts.starts.windows(2).enumerate() {
-            let range = range[0] as usize..range[1] as usize;
-            let values = &parts.values[range.start + tree..=range.end + tree];
-            leaves.push(std::array::from_fn(|leaf| values.get(leaf).copied().unwrap_or(0.0)));
-            let (left, right) = (&parts.left[range.clone()], &parts.right[range.clone()]);
-            let stands = stands(left, right).ok_or("a tree whose children aren't in order")?;
-            for (at, stand) in range.zip(stands) {
-                let place = asked.partition_point(|&ask| ask < parts.asks[at]);
-                let asked = u32::try_from(place).expect("asks are 16 bits");
-                nodes.push(Ask { threshold: parts.thresholds[at], stand, asked });
-            }
-        }
-        Ok(Self { asked, nodes, leaves })
-    }
-}
-
-/// For each node the leaves that aren't on its left; none if the tree isn't laid out root, left, right with
-/// each node and leaf met once.
-fn stands(left: &[i8], right: &[i8]) -> Option<Vec<u32>> {
-    let mut stands = vec![u32::MAX; left.len()];
-    let mut next = (0, 0); // node, leaf
-    let mut open: Vec<(i8, Option<(usize, u32)>)> = Vec::new();
-    if !left.is_empty() {
-        open.push((0, None));
-    }
-    while let Some((at, after_left_of)) = open.pop() {
-        if let Some((parent, first_leaf)) = after_left_of {
-            stands[parent] = !((1u32.checked_shl(next.1)?) - (1u32.checked_shl(first_leaf)?));
-        }
-        match usize::try_from(at) {
-            Ok(node) if node == next.0 && node < left.len() => {
-                next.0 += 1;
-                open.push((right[node], Some((node, next.1))));
-                open.push((left[node], None));
-            }
-            Err(_) if u32::from((!at).cast_unsigned()) == next.1 => next.1 += 1,
-            _ => return None,
-        }
-    }
-    (next.0 == left.len()).then_some(stands)
 }
 
 impl TryFrom<Parts> for Forest {

@@ -131,14 +131,14 @@ impl Grown {
         match self {
             Self::Leaf(leaf) => {
                 tree.leaves.push(values[*leaf]);
-                !i8::try_from(tree.leaves.len() - 1).expect("at most 32 leaves")
+                !i8::try_from(tree.leaves.len() - 1).expect("at most MAX_LEAVES")
             }
             Self::Node(split, sides) => {
                 let node = tree.nodes.len();
                 tree.nodes.push(Node { split: *split, left: 0, right: 0 });
                 tree.nodes[node].left = sides[0].lay_out(tree, values);
                 tree.nodes[node].right = sides[1].lay_out(tree, values);
-                i8::try_from(node).expect("at most 31 nodes")
+                i8::try_from(node).expect("at most 15 nodes")
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The knobs of [`fit`](super::fit), each with its range.
 
-/// The most leaves a tree may have: a set of leaves is one `u32` when a forest scores.
-pub(super) const MAX_LEAVES: usize = 32;
+/// The most leaves a tree may have: when a forest scores, two registers hold what they say.
+pub(super) const MAX_LEAVES: usize = 16;
 
 /// The most trees a forest may have.
 pub(super) const MAX_TREES: usize = 65_536;
@@ -25,7 +25,7 @@ pub struct RankOptions {
     pub objective: Objective,
     /// Trees at most, 0 to 65,536; early stopping usually keeps fewer.
     pub trees: usize,
-    /// Leaves per tree at most, 2 to 32.
+    /// Leaves per tree at most, 2 to 16.
     pub leaves: usize,
     /// Share of each tree's correction that is applied, (0, 1].
     pub learning_rate: f64,

@@ -43,16 +43,29 @@ impl Metric {
 
     /// `right` says of each place, best first, whether it is right; `all` is how many there are.
     pub(super) fn of(self, right: &[bool], all: usize) -> f64 {
-        let discount = |place: usize| 1.0 / (place as f64 + 2.0).log2();
-        let places =
-            || right.iter().enumerate().filter(|(_, right)| **right).map(|(place, _)| place);
+        self.weighed(right, all, |place| if place < self.cutoff() { 1.0 } else { 0.0 })
+    }
+
+    /// The same for a climb: places count less and less from half the cut-off to half as much again, where they count
+    /// nothing. Whether an item comes tenth or eleventh is chance, and with few cases it would be chance that is climbed.
+    pub(super) fn fading(self, right: &[bool], all: usize) -> f64 {
+        let cutoff = self.cutoff() as f64;
+        self.weighed(right, all, |place| {
+            ((1.5 * cutoff - 0.5 - place as f64) / cutoff).clamp(0.0, 1.0)
+        })
+    }
+
+    fn weighed(self, right: &[bool], all: usize, weight: impl Fn(usize) -> f64) -> f64 {
+        let gain = |place: usize| weight(place) / (place as f64 + 2.0).log2();
+        let mut places =
+            right.iter().enumerate().filter(|(_, right)| **right).map(|(place, _)| place);
         match self {
             Self::Ndcg10 => {
-                let ideal: f64 = (0..all.min(10)).map(discount).sum();
-                places().map(discount).sum::<f64>() / ideal
+                let ideal: f64 = (0..all.min(MOST_PLACES)).map(gain).sum();
+                places.map(gain).sum::<f64>() / ideal
             }
-            Self::Recall10 => places().count() as f64 / all as f64,
-            Self::Mrr20 => places().next().map_or(0.0, |place| 1.0 / (place + 1) as f64),
+            Self::Recall10 => places.map(weight).sum::<f64>() / all as f64,
+            Self::Mrr20 => places.next().map_or(0.0, |place| weight(place) / (place + 1) as f64),
         }
     }
 }
@@ -61,8 +74,8 @@ impl Metric {
 const PER_SOURCE: usize = 60;
 /// … and by the blend that is started from.
 const BY_BLEND: usize = 150;
-/// No [`Metric`] looks further.
-const MOST_PLACES: usize = 20;
+/// No [`Metric`] looks further, fading or not.
+const MOST_PLACES: usize = 30;
 
 /// Cases, with every candidate's momentum raised to the same power.
 pub(super) struct Trials {
@@ -104,19 +117,28 @@ impl Trials {
 
     /// The mean figure with these weights.
     pub(super) fn mean(&mut self, weights: &Weights, metric: Metric) -> f64 {
+        self.mean_of(weights, |right, all| metric.of(right, all))
+    }
+
+    /// The same, fading: what is climbed.
+    pub(super) fn fading(&mut self, weights: &Weights, metric: Metric) -> f64 {
+        self.mean_of(weights, |right, all| metric.fading(right, all))
+    }
+
+    fn mean_of(&mut self, weights: &Weights, figure: impl Fn(&[bool], usize) -> f64 + Sync) -> f64 {
         self.raise(weights.momentum);
         let by_source = weights.by_source();
         let judge = |scores: &mut Vec<f32>, trial: &Trial| {
             trial.sum(&by_source, scores);
             scores.iter_mut().zip(&trial.raised).for_each(|(score, raised)| *score *= raised);
-            trial.judge(metric, scores)
+            trial.judge(&figure, scores)
         };
         let figures: Vec<f64> = self.each.par_iter().map_init(Vec::new, judge).collect();
         figures.iter().sum::<f64>() / figures.len() as f64 // in order: the same on any number of threads
     }
 
-    /// The mean figure with each of these weights for one source, the others being as they are.
-    pub(super) fn means(
+    /// [`Self::fading`] with each of these weights for one source, the others being as they are.
+    pub(super) fn each_fading(
         &mut self,
         weights: &Weights,
         source: usize,
@@ -134,7 +156,7 @@ impl Trials {
                 let each = sums.iter().zip(trial.of_source(source)).zip(&trial.raised);
                 scores.clear();
                 scores.extend(each.map(|((sum, says), raised)| (sum + value * says) * raised));
-                trial.judge(metric, scores)
+                trial.judge(|right, all| metric.fading(right, all), scores)
             };
             heard.iter().map(|&value| figure(value)).collect::<Vec<_>>()
         };
@@ -233,7 +255,7 @@ impl Trial {
 
     /// How good the order is that the scores put the candidates in; of equals the lower id comes first. Only the
     /// places of the few that are right must be known.
-    fn judge(&self, metric: Metric, scores: &[f32]) -> f64 {
+    fn judge(&self, figure: impl Fn(&[bool], usize) -> f64, scores: &[f32]) -> f64 {
         let mut right = [false; MOST_PLACES];
         for &candidate in &self.right {
             let (before, score) = (&scores[..candidate as usize], scores[candidate as usize]);
@@ -244,7 +266,7 @@ impl Trial {
                 *place = true;
             }
         }
-        metric.of(&right[..metric.cutoff().min(scores.len())], self.truths)
+        figure(&right[..right.len().min(scores.len())], self.truths)
     }
 }
 
@@ -317,15 +339,34 @@ mod tests {
                     };
                     let mut all: Vec<usize> = (0..candidates).collect();
                     all.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.cmp(b)));
-                    let first = all.into_iter().take(metric.cutoff()).map(ItemId::new);
-                    let right: Vec<bool> = first.map(|item| shop.truth.contains(&item)).collect();
-                    metric.of(&right, shop.truth.len())
+                    let items = all.into_iter().map(ItemId::new);
+                    let right: Vec<bool> = items.map(|item| shop.truth.contains(&item)).collect();
+                    [Metric::of, Metric::fading].map(|of| of(metric, &right, shop.truth.len()))
                 };
-                let plain = shops.iter().map(sorted).sum::<f64>() / 40.0;
-                let found = trials(&shops).mean(&weights, metric);
-                assert!((found - plain).abs() < 1e-12, "{metric:?}");
+                let plain: Vec<[f64; 2]> = shops.iter().map(sorted).collect();
+                let mean = |of: usize| plain.iter().map(|both| both[of]).sum::<f64>() / 40.0;
+                let mut trials = trials(&shops);
+                let found = [trials.mean(&weights, metric), trials.fading(&weights, metric)];
+                assert!((found[0] - mean(0)).abs() < 1e-12, "{metric:?}");
+                assert!((found[1] - mean(1)).abs() < 1e-12, "{metric:?}");
             }
         }
+    }
+
+    #[test]
+    fn around_the_last_place_a_fading_figure_counts_half_and_all_places_together_as_many() {
+        let only = |place: usize| -> Vec<bool> { (0..40).map(|at| at == place).collect() };
+        let recall = |place: usize| Metric::Recall10.fading(&only(place), 1);
+        assert_eq!([0, 4, 7, 12, 15, 39].map(recall), [1.0, 1.0, 0.75, 0.25, 0.0, 0.0]);
+        assert!(
+            (recall(9) + recall(10) - 1.0).abs() < 1e-12,
+            "the last within and the first without"
+        );
+        assert!(((0..40).map(recall).sum::<f64>() - 10.0).abs() < 1e-12);
+        let all_right = [true; 40];
+        assert_eq!(Metric::Ndcg10.fading(&all_right, 40), 1.0, "nothing is better than the best");
+        assert_eq!(Metric::Mrr20.fading(&only(19), 1), 0.525 / 20.0);
+        assert_eq!(Metric::Recall10.of(&only(10), 1), 0.0);
     }
 
     #[test]
@@ -334,9 +375,9 @@ mod tests {
         let weights = Weights { momentum: 0.5, viewed: 0.5, ..Weights::default() };
         let values = [0.0, 0.25, 1.0, 8.0];
         for source in 0..SOURCES {
-            let at_once = trials.means(&weights, source, &values, Metric::Ndcg10);
+            let at_once = trials.each_fading(&weights, source, &values, Metric::Ndcg10);
             let alone = values
-                .map(|value| trials.mean(&weights.with_source(source, value), Metric::Ndcg10));
+                .map(|value| trials.fading(&weights.with_source(source, value), Metric::Ndcg10));
             assert_eq!(at_once, alone, "{}", Weights::NAMES[source]);
         }
     }

@@ -13,7 +13,7 @@ use crate::recommend::{Blend, Kind, SOURCES, Weights};
 /// How well one question was answered on the held-out weeks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Score {
-    /// The figure that was raised.
+    /// The figure that was raised (fading, while it was).
     pub metric: &'static str,
     /// Cases it was measured on.
     pub cases: usize,
@@ -76,10 +76,10 @@ pub(super) fn tune(
             let heard = start.with_sources([1.0; SOURCES]);
             climb_from_all(trials(&heard, &start), start, metric)
         });
-        let best = found.reduce(|a, b| if b.1.after > a.1.after { b } else { a });
-        if let Some((best, score)) = best {
-            *weights = best;
-            scores.insert(kind.name(), score);
+        let best = found.reduce(|a, b| if b.climbed > a.climbed { b } else { a });
+        if let Some(best) = best {
+            *weights = best.weights;
+            scores.insert(kind.name(), best.score);
         }
     }
     (blend, scores)
@@ -107,7 +107,7 @@ fn come_again(learnt: &Learnt) -> bool {
 /// Weight of popularity beside a source that is tried alone: enough to fill a list, too little to lead it.
 pub(super) const A_LITTLE: f32 = 0.005;
 
-/// How well these weights answer the cases of all rehearsals.
+/// How well these weights answer the cases of all rehearsals, by a fading figure.
 pub(super) fn figure(
     rehearsals: &[Rehearsal],
     kind: Kind,
@@ -118,39 +118,45 @@ pub(super) fn figure(
         let asked = evenly(rehearsal.split.cases(kind), USUAL_CASES);
         Trial::all(&rehearsal.learnt, kind, asked, weights, weights)
     });
-    Trials::new(trials.collect()).mean(weights, metric)
+    Trials::new(trials.collect()).fading(weights, metric)
+}
+
+/// Where a climb ended.
+struct Summit {
+    weights: Weights,
+    /// The fading figure.
+    climbed: f64,
+    score: Score,
 }
 
 /// The better of two climbs: from what the blend was, and, where it does better, from the best source alone.
-fn climb_from_all(mut trials: Trials, start: Weights, metric: Metric) -> (Weights, Score) {
+fn climb_from_all(mut trials: Trials, start: Weights, metric: Metric) -> Summit {
     let units = units(trials.each());
-    let plain = start.clone();
     let alone = |source: usize| {
         let mut by_source = [0.0; SOURCES];
         by_source[source] = units[source];
-        plain.with_sources(by_source)
+        start.with_sources(by_source)
     };
     let heard = (0..SOURCES).filter(|&source| units[source] > 0.0);
     let (single, source) = heard
-        .map(|source| (trials.mean(&alone(source), metric), source))
+        .map(|source| (trials.fading(&alone(source), metric), source))
         .fold((0.0, 0), |best, next| if next.0 > best.0 { next } else { best });
-    let before = trials.mean(&start, metric);
-    let mut best = climb(&mut trials, &units, start, metric);
-    if single > before {
+    let mut best = climb(&mut trials, &units, start.clone(), metric);
+    if single > trials.fading(&start, metric) {
         let from_single = climb(&mut trials, &units, alone(source), metric);
         best = if from_single.1 > best.1 { from_single } else { best };
     }
-    let (weights, after) = best;
+    let (weights, climbed) = best;
     let score = Score {
         metric: metric.name(),
         cases: trials.each().len(),
         popularity: trials.mean(&Weights::only_popular(), metric),
         best_source: Weights::NAMES[source],
-        single,
-        before,
-        after,
+        single: trials.mean(&alone(source), metric),
+        before: trials.mean(&start, metric),
+        after: trials.mean(&weights, metric),
     };
-    (weights, score)
+    Summit { weights, climbed, score }
 }
 
 /// Per source the weight with which what it says most loudly of a case is 1, in the mean over the cases in
@@ -171,7 +177,7 @@ fn climb(
     start: Weights,
     metric: Metric,
 ) -> (Weights, f64) {
-    let mut best = (start.clone(), trials.mean(&start, metric));
+    let mut best = (start.clone(), trials.fading(&start, metric));
     for _ in 0..ROUNDS {
         let round = best.1;
         for source in (0..SOURCES).filter(|&source| units[source] > 0.0) {
@@ -181,7 +187,7 @@ fn climb(
                 true => STEPS.map(|step| step * present[source]).into(),
                 false => FIRST_STEPS.map(|step| step * unit).into(),
             };
-            let found = trials.means(&best.0, source, &steps, metric);
+            let found = trials.each_fading(&best.0, source, &steps, metric);
             for (&value, found) in steps.iter().zip(found) {
                 if found > best.1 + LEAST_GAIN {
                     best = (best.0.with_source(source, value), found);
@@ -190,7 +196,7 @@ fn climb(
         }
         for momentum in [0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0] {
             let tried = Weights { momentum, ..best.0.clone() };
-            let found = trials.mean(&tried, metric);
+            let found = trials.fading(&tried, metric);
             if found > best.1 + LEAST_GAIN {
                 best = (tried, found);
             }

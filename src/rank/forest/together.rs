@@ -21,7 +21,7 @@ impl Forest {
             assert_eq!(*columns, all.columns, "forests score rows of the same columns");
             let unit = 1.0 / deviation(forest, sheet).max(f32::MIN_POSITIVE.sqrt());
             all.base = sum(all.base, base.map(|base| Base { scale: base.scale * unit, ..base }));
-            let nodes = u32::try_from(all.asks.len()).expect("at most 2^16 trees of 31 nodes");
+            let nodes = u32::try_from(all.asks.len()).expect("at most 2^16 trees of 15 nodes");
             all.starts.extend(starts[1..].iter().map(|end| nodes + end));
             all.asks.extend(&forest.parts.asks);
             all.thresholds.extend(&forest.parts.thresholds);
