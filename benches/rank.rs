@@ -6,7 +6,8 @@
 //! has not seen well, and both ways of scoring to agree.
 //!
 //! What was tried on scoring at once, in one run each: compiled for AVX-512 as well, 42 → 35 µs; the leaves of a tree
-//! in an array as long as a set of leaves has bits, so that looking one up needs no check, → 25 µs.
+//! in an array as long as a set of leaves has bits, so that looking one up needs no check, → 25 µs. With AVX2 alone,
+//! 150 trees of 12 leaves on 96 rows: leaves looked up by permuting registers, not one by one, 19 → 11 µs.
 //!
 //! On fitting, by what one shop's training spends on ranking: no columns that are the same in every row, pairs by odds
 //! instead of an exponential each, one binned sheet for several forests with fewer rows to place its edges by, 26 →

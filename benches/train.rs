@@ -10,6 +10,7 @@
 //! ```text
 //! cargo bench --bench train                                  a million baskets, 50,000 items
 //! cargo bench --bench train -- --baskets 100000 --items 5000 --vectors 5000
+//! cargo bench --bench train -- --log transactions.parquet    neighbours of a shop's items, and nothing else
 //! ```
 //!
 //! Tried for *count*: a `touched.push` behind `if *cell == 0` instead of the unconditional write, and
@@ -17,12 +18,14 @@
 
 #![allow(clippy::print_stdout, reason = "a bench reports on stdout")]
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cartwright::embed::{
     Ease, EaseOptions, FactorOptions, Factors, Interactions, NeighbourOptions, Pull, Vectors,
     neighbours, recall,
 };
+use cartwright::events::{self, ReadOptions};
 use cartwright::ids::{CustomerId, ItemId};
 use cartwright::lists::Lists;
 use cartwright::rules::{GroupIndex, Groups, RuleOptions};
@@ -30,6 +33,9 @@ use cartwright::rules::{GroupIndex, Groups, RuleOptions};
 fn main() {
     // `cargo bench` says so; `cargo test --benches` doesn't, and only wants to see it run.
     let full = std::env::args().any(|argument| argument == "--bench");
+    if let Some(log) = given("--log") {
+        return bench_neighbours_of_a_shop(log.into());
+    }
     let baskets = number("--baskets", if full { 1_000_000 } else { 2_000 });
     let items = number("--items", if full { 50_000 } else { 300 });
     let shop = Shop::made_up(baskets, items);
@@ -37,13 +43,17 @@ fn main() {
     bench_count(&shop, items);
     bench_factors(&shop, items);
     bench_ease(&shop, items);
-    bench_neighbours(number("--vectors", if full { 20_000 } else { 300 }));
+    bench_neighbours(&clustered(number("--vectors", if full { 20_000 } else { 300 }), 64));
 }
 
 /// The number after `name` on the command line.
 fn number(name: &str, default: usize) -> usize {
-    let mut arguments = std::env::args().skip_while(|argument| argument != name).skip(1);
-    arguments.next().map_or(default, |text| text.parse().expect("a whole number"))
+    given(name).map_or(default, |text| text.parse().expect("a whole number"))
+}
+
+/// What stands after `name` on the command line.
+fn given(name: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != name).nth(1)
 }
 
 /// The quickest of three runs, and what it gave.
@@ -230,21 +240,40 @@ fn clustered(count: usize, dim: usize) -> Vectors {
     Vectors::new(dim, data)
 }
 
-fn bench_neighbours(count: usize) {
-    let dim = 64;
-    let vectors = clustered(count, dim);
-    let graph = NeighbourOptions { exact_up_to: 0, ..NeighbourOptions::default() };
-    let all = NeighbourOptions::default();
-    let started = Instant::now();
-    let exact = neighbours(&vectors, 20, &all);
-    let of_all = started.elapsed().as_secs_f64() * 1e3;
-    let started = Instant::now();
-    let approximate = neighbours(&vectors, 20, &graph);
-    let of_graph = started.elapsed().as_secs_f64() * 1e3;
+/// How long the 20 nearest of each vector take, all with all and by graph, in seconds.
+fn bench_neighbours(vectors: &Vectors) -> (f64, f64) {
+    let timed = |options: &NeighbourOptions| {
+        let started = Instant::now();
+        let found = neighbours(vectors, 20, options);
+        (started.elapsed().as_secs_f64(), found)
+    };
+    let (of_all, exact) =
+        timed(&NeighbourOptions { exact_up_to: usize::MAX, ..NeighbourOptions::default() });
+    let (of_graph, approximate) =
+        timed(&NeighbourOptions { exact_up_to: 0, ..NeighbourOptions::default() });
     let recall = recall(&approximate, &exact, 20);
     println!(
-        "neighbours  {} × {dim}: all with all {of_all:.0} ms, graph {of_graph:.0} ms, recall at 20 {recall:.4}",
-        vectors.len()
+        "neighbours  {} × {}: all with all {of_all:.2} s, graph {of_graph:.2} s, recall at 20 {recall:.4}",
+        vectors.len(),
+        vectors.dim(),
     );
     assert!(recall > 0.8, "recall {recall}");
+    (of_all, of_graph)
+}
+
+/// The same for what is learnt of a shop's items: a quarter, half, and all of them; and where the two would meet, one
+/// growing with n², the other with n · ln n.
+fn bench_neighbours_of_a_shop(log: PathBuf) {
+    let reading = events::read(&[log], &ReadOptions::default()).expect("a log of events");
+    let options = FactorOptions::default();
+    let items = Factors::learn(&Interactions::from_log(&reading.log, &options), &options).items;
+    for step in [4, 2, 1] {
+        let some = (0..items.len()).step_by(step).flat_map(|item| items.row(item).iter().copied());
+        let some = Vectors::new(items.dim(), some.collect());
+        let (of_all, of_graph) = bench_neighbours(&some);
+        let n = some.len() as f64;
+        let (square, line) = (of_all / n.powi(2), of_graph / (n * n.ln()));
+        let meet = (0..50).fold(n, |meet, _| line / square * meet.ln());
+        println!("neighbours  as quick as each other at {:.1} million vectors", meet / 1e6);
+    }
 }

@@ -342,13 +342,13 @@ fn terms_of<'a>(
 /// what is said quietly is heard as well.
 const ENOUGH: usize = 3;
 
-/// So many of the blend's best are put in order by the ranker, which scores 32 at once.
-const SHORTLIST: usize = 96;
+/// So many of the blend's best are put in order by the ranker.
+const SHORTLIST: usize = 100;
 
 /// The blend's best candidates for one query, as the ranker sees them: for the trainer, which learns it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shortlist {
-    /// At most 96, the blend's best first.
+    /// At most a hundred, the blend's best first.
     pub items: Vec<ItemId>,
     /// [`FEATURES`] numbers for each.
     pub features: Vec<f32>,
