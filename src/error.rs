@@ -65,7 +65,17 @@ impl std::fmt::Display for Violation {
 
 /// How many of what, for messages: `1 row`, `2 rows`.
 pub(crate) fn counted(count: u64, one: &str) -> String {
-    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+    Counted(count, one).to_string()
+}
+
+/// The same, written into a sentence without a text of its own.
+pub(crate) struct Counted<'a>(pub(crate) u64, pub(crate) &'a str);
+
+impl std::fmt::Display for Counted<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(count, one) = self;
+        write!(f, "{count} {one}{}", if *count == 1 { "" } else { "s" })
+    }
 }
 
 impl Error {

@@ -3,7 +3,7 @@
 use super::reason::{DueAgain, Reason, RuleAct};
 use crate::catalog::Shelf;
 use crate::customers::EventKind;
-use crate::error::counted;
+use crate::error::Counted;
 use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::rules::{RuleLists, Rules};
@@ -96,7 +96,7 @@ impl Reason {
                     Voters::Orders => {
                         ("sells best", format!("in {} or visits", number(*count, "order")))
                     }
-                    Voters::Visitors => ("looked at most", number(*count, "visitor")),
+                    Voters::Visitors => ("looked at most", number(*count, "visitor").to_string()),
                 };
                 format!("{best} in {place}: {who}{}{stands_in}", in_window(*window_days))
             }
@@ -152,13 +152,13 @@ fn in_window(days: u32) -> String {
     }
 }
 
-fn number(count: u32, one: &str) -> String {
-    counted(count.into(), one)
+fn number(count: u32, one: &str) -> Counted<'_> {
+    Counted(count.into(), one)
 }
 
 /// Days, to the next whole one; a few thousand at most.
-fn days(days: f64) -> String {
-    counted(days.round().max(0.0) as u64, "day")
+fn days(days: f64) -> Counted<'static> {
+    Counted(days.round().max(0.0) as u64, "day")
 }
 
 /// Who is told apart where popularity is counted, as far as the shop's log knows them.

@@ -74,7 +74,7 @@ fn from_decoding_to_encoding_memory_is_taken_per_line_and_per_item_of_the_answer
         let reply = pb::BasketUpsellResponse::decode(&*once).expect("a reply");
         assert_eq!(reply.recommendations.len(), limit as usize);
         let taken = allocation_counter::measure(|| drop(ask())).count_total;
-        let most = 50 + 2 * lines as u64 + 9 * limit as u64;
+        let most = 50 + 2 * lines as u64 + 8 * limit as u64;
         assert!(taken <= most, "{taken} times for {lines} lines and {limit} recommendations");
     }
 }
