@@ -5,38 +5,42 @@ use rayon::slice::ParallelSliceMut;
 
 use super::{Baskets, Event, EventKind, EventLog};
 use crate::ids::{CustomerId, DenseId, ItemId};
+use crate::lists::Lists;
 use crate::time::Timestamp;
 
 /// The baskets of a log: its purchases by order id, else by customer and day in the shop's `zone`.
 ///
 /// A log without time counts as one day.
 pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
-    // 16 bytes a line: a log has millions.
-    let mut lines: Vec<(Option<CustomerId>, u64, u32)> = (0..)
-        .zip(&log.events)
-        .filter(|(_, event)| event.kind == EventKind::Purchase)
-        .map(|(place, event)| (event.customer, order_of(event, zone), place))
-        .collect();
-    lines.par_sort_unstable();
-    let mut orders: Vec<&[_]> = lines.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)).collect();
-    orders.par_sort_unstable_by_key(|order| {
-        let (customer, _, first) = order[0];
-        (customer.map_or(usize::MAX, DenseId::index), first)
-    });
+    let event = |place: u32| &log.events[place as usize];
+    let nobody = log.events.iter().filter_map(|event| event.customer).max();
+    let nobody = nobody.map_or(0, |last| last.index() + 1);
+    let buyer = |event: &Event| event.customer.map_or(nobody, DenseId::index);
+    let purchases = (0..).zip(&log.events).filter(|(_, event)| event.kind == EventKind::Purchase);
+    let places = purchases.map(|(place, event)| (buyer(event), place));
+    let by_buyer: Lists<u32> = Lists::dealt(nobody + 1, 0, places); // 4 bytes a line: a log has millions
     let mut baskets = Baskets::default();
+    let mut lines: Vec<(u64, u32)> = Vec::new();
     let mut bought: Vec<(ItemId, f32)> = Vec::new();
-    for order in orders {
-        let (customer, _, first) = order[0];
-        let events = order.iter().map(|&(_, _, place)| &log.events[place as usize]);
-        bought.clear();
-        bought.extend(events.map(|event| (event.item, event.quantity)));
-        bought.sort_unstable_by_key(|&(item, _)| item);
-        bought.dedup_by(|more, kept| {
-            let is_same = more.0 == kept.0;
-            kept.1 += if is_same { more.1 } else { 0.0 };
-            is_same
-        });
-        baskets.push(customer, log.events[first as usize].at, bought.iter().copied());
+    for places in by_buyer.rows().filter(|places| !places.is_empty()) {
+        lines.clear();
+        lines.extend(places.iter().map(|&place| (order_of(event(place), zone), place)));
+        lines.par_sort_unstable();
+        let mut orders: Vec<&[(u64, u32)]> = lines.chunk_by(|a, b| a.0 == b.0).collect();
+        orders.par_sort_unstable_by_key(|order| order[0].1);
+        for order in orders {
+            let first = event(order[0].1);
+            let events = order.iter().map(|&(_, place)| event(place));
+            bought.clear();
+            bought.extend(events.map(|event| (event.item, event.quantity)));
+            bought.sort_unstable_by_key(|&(item, _)| item);
+            bought.dedup_by(|more, kept| {
+                let is_same = more.0 == kept.0;
+                kept.1 += if is_same { more.1 } else { 0.0 };
+                is_same
+            });
+            baskets.push(first.customer, first.at, bought.iter().copied());
+        }
     }
     baskets
 }

@@ -47,7 +47,7 @@ pub(super) fn bursts(rows: &mut [Row], notes: &mut Vec<String>) {
         return;
     }
     let is_beyond =
-        |row: &Row| row.customer.is_none() && row.group().is_some_and(|g| beyond.contains(&g));
+        |row: &Row| row.customer.is_none() && row.group.is_some_and(|g| beyond.contains(&g));
     for row in rows.iter_mut().filter(|row| row.is_live() && is_beyond(row)) {
         row.fate = Some(Cause::Burst);
     }
@@ -71,7 +71,7 @@ struct Nameless {
 fn nameless(rows: &[Row]) -> Vec<(GroupId, i64, u64)> {
     let mut orders: FxHashMap<GroupId, Nameless> = FxHashMap::default();
     for row in rows.iter().filter(|row| row.is_live() && row.customer.is_none()) {
-        if let (EventKind::Purchase, Some(order)) = (row.kind, row.group()) {
+        if let (EventKind::Purchase, Some(order)) = (row.kind, row.group) {
             let (place, day) = (orders.len(), row.at.0.div_euclid(DAY_MS));
             let new = || Nameless { place, day, items: Vec::new() };
             orders.entry(order).or_insert_with(new).items.push(row.item);

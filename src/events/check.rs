@@ -4,10 +4,12 @@ use rayon::slice::ParallelSliceMut;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::bursts::bursts;
+use super::keys::Keys;
 use super::machines::machines;
 use super::moments::{check_clocks, now};
 use super::returns::take_back;
-use super::row::{Row, TitleId};
+use super::row::Row;
+use super::titles::TitlePlace;
 use super::{Account, Cause, EventKind, ReadOptions};
 use crate::Result;
 use crate::ids::{GroupId, Interner, ItemId};
@@ -22,20 +24,12 @@ const LEAST_SAID: u64 = 20;
 /// … and this share of all rows.
 const SAID: f64 = 0.02;
 
-/// The keys that rows refer to.
-#[derive(Clone, Copy)]
-pub(super) struct Names<'a> {
-    pub(super) items: &'a Interner<ItemId>,
-    pub(super) orders: &'a Interner<GroupId>,
-    pub(super) titles: &'a Interner<TitleId>,
-}
-
 /// The rows that stand all checks, sorted by time; the others are told to `account`. The rows of a file
 /// come in one piece, up to its place in `ends`.
 pub(super) fn checked(
     mut rows: Vec<Row>,
     ends: &[usize],
-    names: Names<'_>,
+    keys: &mut Keys,
     timed: bool,
     options: &ReadOptions,
     account: &mut Account,
@@ -48,10 +42,10 @@ pub(super) fn checked(
         notes.push("before and after have no effect: the events have no timestamp column".into());
     }
     if !options.match_case {
-        join_spellings(&mut rows, names.items, notes);
+        join_spellings(&mut rows, keys, notes);
     }
-    not_products(&mut rows, names, &options.non_products);
-    mark_returns(&mut rows, names.orders, notes);
+    not_products(&mut rows, keys, &options.non_products);
+    mark_returns(&mut rows, &keys.groups, notes);
     odd_quantities(&mut rows, options.max_quantity as f32);
     let mut start = 0;
     for &end in ends {
@@ -63,7 +57,7 @@ pub(super) fn checked(
     if timed {
         check_clocks(&mut rows, now(), notes);
     }
-    duplicates(&mut rows, timed);
+    duplicates(&mut rows, |row| timed || keys.is_order(row.group));
     settle(&mut rows, account);
     say_duplicates(account, notes);
     if !options.keep_programs {
@@ -78,31 +72,6 @@ pub(super) fn checked(
     Ok(rows)
 }
 
-/// The most frequent title of each item, ties by the smaller text.
-pub(super) fn titles(
-    rows: &[Row],
-    items: usize,
-    titles: &Interner<TitleId>,
-) -> Vec<Option<TitleId>> {
-    let mut counts: FxHashMap<(ItemId, TitleId), u32> = FxHashMap::default();
-    for row in rows.iter().filter(|row| row.is_live()) {
-        if let Some(title) = row.title {
-            *counts.entry((row.item, title)).or_default() += 1;
-        }
-    }
-    let mut best: Vec<Option<(u32, TitleId)>> = vec![None; items];
-    for ((item, title), count) in counts {
-        let place = &mut best[item.index()];
-        let better = place.is_none_or(|(most, held)| {
-            count > most || count == most && titles.key(title) < titles.key(held)
-        });
-        if better {
-            *place = Some((count, title));
-        }
-    }
-    best.into_iter().map(|place| place.map(|(_, title)| title)).collect()
-}
-
 /// In order of time; file order within a moment. It is places that are sorted, a tenth of the rows' memory: to
 /// sort the rows themselves takes as much again.
 fn sort(rows: &mut [Row]) {
@@ -111,7 +80,7 @@ fn sort(rows: &mut [Row]) {
     }
     let count = u32::try_from(rows.len()).expect("fewer than 2^32 rows");
     let mut order: Vec<u32> = (0..count).collect();
-    order.par_sort_by_key(|&place| rows[place as usize].at);
+    order.par_sort_unstable_by_key(|&place| (rows[place as usize].at, place));
     for start in 0..rows.len() {
         // Along the cycle of those that take each other's places.
         let mut to = start;
@@ -148,7 +117,8 @@ fn outside(rows: &mut [Row], period: &std::ops::Range<crate::time::Timestamp>) {
 
 /// Keys that differ only by case become the most frequent of them; ties go to the upper-case one, then
 /// to the smaller text.
-fn join_spellings(rows: &mut [Row], items: &Interner<ItemId>, notes: &mut Vec<String>) {
+fn join_spellings(rows: &mut [Row], keys: &mut Keys, notes: &mut Vec<String>) {
+    let Keys { items, titles, .. } = keys;
     let mut spellings: FxHashMap<String, Vec<ItemId>> = FxHashMap::default();
     for index in 0..items.len() {
         let item = ItemId::new(index);
@@ -163,20 +133,22 @@ fn join_spellings(rows: &mut [Row], items: &Interner<ItemId>, notes: &mut Vec<St
     }
     let mut counts = vec![0_u64; items.len()];
     rows.iter().filter(|row| row.is_live()).for_each(|row| counts[row.item.index()] += 1);
-    let mut joined: FxHashMap<ItemId, ItemId> = FxHashMap::default();
+    let mut joined: FxHashMap<ItemId, (ItemId, Vec<TitlePlace>)> = FxHashMap::default();
     for alike in spellings.into_values() {
         let rank = |item: &ItemId| {
             let key = items.key(*item);
             (std::cmp::Reverse(counts[item.index()]), key.chars().any(char::is_lowercase), key)
         };
         if let Some(best) = alike.iter().copied().min_by_key(rank) {
-            joined.extend(
-                alike.into_iter().filter(|&other| other != best).map(|other| (other, best)),
-            );
+            let others = alike.into_iter().filter(|&other| other != best);
+            joined.extend(others.map(|other| (other, (best, titles.join(other, best)))));
         }
     }
     for row in rows.iter_mut() {
-        row.item = joined.get(&row.item).copied().unwrap_or(row.item);
+        if let Some((best, places)) = joined.get(&row.item) {
+            row.item = *best;
+            row.title = row.title.and_then(|place| places[usize::from(place.get()) - 1]);
+        }
     }
     notes.push(format!(
         "{} item keys differ from another only by case, and were joined with it",
@@ -184,21 +156,16 @@ fn join_spellings(rows: &mut [Row], items: &Interner<ItemId>, notes: &mut Vec<St
     ));
 }
 
-fn not_products(rows: &mut [Row], names: Names<'_>, patterns: &[String]) {
+fn not_products(rows: &mut [Row], keys: &Keys, patterns: &[String]) {
     let patterns: Vec<String> = patterns.iter().map(|pattern| pattern.to_uppercase()).collect();
     let listed = |text: &str| {
         let text = text.to_uppercase();
         patterns.iter().any(|pattern| matches_pattern(pattern, &text))
     };
-    let titles = titles(rows, names.items.len(), names.titles);
-    let bookkeeping: Vec<bool> = names
-        .items
-        .keys()
-        .zip(&titles)
-        .map(|(key, title)| {
-            listed(key) || title.is_some_and(|title| listed(names.titles.key(title)))
-        })
-        .collect();
+    let titles = keys.titles.most_frequent(rows, keys.items.len());
+    let named = keys.items.keys().zip(titles);
+    let bookkeeping: Vec<bool> =
+        named.map(|(key, title)| listed(key) || title.is_some_and(&listed)).collect();
     set_aside(rows, Cause::NotAProduct, |row| bookkeeping[row.item.index()]);
 }
 
@@ -221,12 +188,12 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
 }
 
 /// Negative purchases, and those of orders that the shop marks as cancelled, are returns of as many.
-fn mark_returns(rows: &mut [Row], orders: &Interner<GroupId>, notes: &mut Vec<String>) {
-    let cancelled = cancelled(orders);
+fn mark_returns(rows: &mut [Row], groups: &Interner<GroupId>, notes: &mut Vec<String>) {
+    let cancelled = cancelled(groups);
     let mut by_order = 0_u64;
     for row in rows.iter_mut().filter(|row| row.is_live()) {
         let is_cancelled =
-            row.order.is_some_and(|order| cancelled.get(order.index()) == Some(&true));
+            row.group.is_some_and(|group| cancelled.get(group.index()) == Some(&true));
         if row.kind == EventKind::Purchase && (is_cancelled || row.quantity < 0.0) {
             row.kind = EventKind::Return;
             by_order += u64::from(is_cancelled);
@@ -290,17 +257,16 @@ fn unpriced(rows: &mut [Row]) {
 
 /// The same event again, in rows sorted by time. Without time only lines of the same order can be told to
 /// be the same: a session may come back to an item, and a customer may buy again.
-fn duplicates(rows: &mut [Row], timed: bool) {
+fn duplicates(rows: &mut [Row], is_told: impl Fn(&Row) -> bool) {
     let mut seen = FxHashSet::default();
     for moment in rows.chunk_by_mut(|a, b| a.at == b.at).filter(|moment| moment.len() > 1) {
         seen.clear();
         for row in moment.iter_mut().filter(|row| row.is_live()) {
-            let is_told = timed || row.order.is_some();
             let event = (
-                (row.kind, row.item, row.customer, row.order, row.session),
+                (row.kind, row.item, row.customer, row.group),
                 (row.quantity.to_bits(), row.unit_price.told().map(f32::to_bits)),
             );
-            if is_told && !seen.insert(event) {
+            if is_told(row) && !seen.insert(event) {
                 row.fate = Some(Cause::Duplicate);
             }
         }
@@ -330,13 +296,12 @@ mod tests {
                 at: Timestamp(random.i64(0..moments)),
                 customer: None,
                 item: ItemId::new(index),
-                order: None,
-                session: None,
-                title: None,
-                kind: EventKind::View,
+                group: None,
                 quantity: 1.0,
                 unit_price: None.into(),
+                kind: EventKind::View,
                 discount_percent: 0,
+                title: None,
                 fate: None,
             };
             let mut rows: Vec<Row> = (0..1_000).map(row).collect();

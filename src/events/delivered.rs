@@ -33,7 +33,7 @@ impl Delivered {
 
 fn digest(row: &Row) -> u64 {
     let mut hasher = FxBuildHasher.build_hasher();
-    (row.at, row.customer, row.item, row.order, row.session, row.kind).hash(&mut hasher);
+    (row.at, row.customer, row.item, row.group, row.kind).hash(&mut hasher);
     (row.quantity.to_bits(), row.unit_price.told().map(f32::to_bits)).hash(&mut hasher);
     hasher.finish()
 }

@@ -2,17 +2,22 @@
 
 use std::borrow::Cow;
 
-use super::row::TitleId;
+use super::titles::{TitleId, TitlePlace, Titles};
 use crate::ids::{CustomerId, DenseId, GroupId, Interner, ItemId};
+
+/// In front of the key of an order …
+const ORDER: char = 'o';
+/// … and of a session, so that those of the same key stay apart.
+const SESSION: char = 's';
 
 /// All keys and titles met so far, in the order of first sight.
 #[derive(Default)]
 pub(super) struct Keys {
     pub(super) items: Interner<ItemId>,
     pub(super) customers: Interner<CustomerId>,
-    /// Orders as `o…` and sessions as `s…`, so that an order and a session of the same key stay apart.
+    /// Orders as `o…` and sessions as `s…`.
     pub(super) groups: Interner<GroupId>,
-    pub(super) titles: Interner<TitleId>,
+    pub(super) titles: Titles,
     marked: String,
 }
 
@@ -20,8 +25,7 @@ pub(super) struct Keys {
 pub(super) struct Named<'a> {
     pub(super) item: Key<&'a str, ItemId>,
     pub(super) customer: Option<Key<&'a str, CustomerId>>,
-    pub(super) order: Option<Key<&'a str, GroupId>>,
-    pub(super) session: Option<Key<&'a str, GroupId>>,
+    pub(super) group: Option<Group<'a>>,
     pub(super) title: Option<Key<Cow<'a, str>, TitleId>>,
 }
 
@@ -29,9 +33,14 @@ pub(super) struct Named<'a> {
 pub(super) struct Known {
     pub(super) item: ItemId,
     pub(super) customer: Option<CustomerId>,
-    pub(super) order: Option<GroupId>,
-    pub(super) session: Option<GroupId>,
-    pub(super) title: Option<TitleId>,
+    pub(super) group: Option<GroupId>,
+    pub(super) title: TitlePlace,
+}
+
+/// What the shop holds together: an order, or a session.
+pub(super) enum Group<'a> {
+    Order(Key<&'a str, GroupId>),
+    Session(Key<&'a str, GroupId>),
 }
 
 /// A key, as its id where it has one.
@@ -54,18 +63,29 @@ impl<Text: AsRef<str>, Id> Key<Text, Id> {
 }
 
 impl Keys {
+    /// Whether it is an order, not a session.
+    pub(super) fn is_order(&self, group: Option<GroupId>) -> bool {
+        group.is_some_and(|group| self.groups.key(group).starts_with(ORDER))
+    }
+
     /// The ids of all that a line names, given out now where there are none.
     pub(super) fn learn(&mut self, named: Named<'_>) -> Known {
         let Self { items, customers, groups, titles, marked } = self;
         let mut group = |mark, key: Key<&str, GroupId>| {
             key.or_learn(|key| groups.intern(with_mark(marked, mark, key)))
         };
+        let item = named.item.or_learn(|key| items.intern(key));
         Known {
-            item: named.item.or_learn(|key| items.intern(key)),
+            item,
             customer: named.customer.map(|key| key.or_learn(|key| customers.intern(key))),
-            order: named.order.map(|key| group('o', key)),
-            session: named.session.map(|key| group('s', key)),
-            title: named.title.map(|title| title.or_learn(|title| titles.intern(title))),
+            group: named.group.map(|known| match known {
+                Group::Order(key) => group(ORDER, key),
+                Group::Session(key) => group(SESSION, key),
+            }),
+            title: named.title.and_then(|title| {
+                let title = title.or_learn(|title| titles.intern(title));
+                titles.place(item, title)
+            }),
         }
     }
 
@@ -96,12 +116,12 @@ impl<'a> Look<'_, 'a> {
 
     pub(super) fn order(&mut self, key: &'a str) -> Key<&'a str, GroupId> {
         let groups = &self.keys.groups;
-        self.order.or_look_up(key, |key| groups.get(with_mark(&mut self.marked, 'o', key)))
+        self.order.or_look_up(key, |key| groups.get(with_mark(&mut self.marked, ORDER, key)))
     }
 
     pub(super) fn session(&mut self, key: &'a str) -> Key<&'a str, GroupId> {
         let groups = &self.keys.groups;
-        self.session.or_look_up(key, |key| groups.get(with_mark(&mut self.marked, 's', key)))
+        self.session.or_look_up(key, |key| groups.get(with_mark(&mut self.marked, SESSION, key)))
     }
 
     pub(super) fn title(&self, title: Cow<'a, str>) -> Key<Cow<'a, str>, TitleId> {

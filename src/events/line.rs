@@ -4,7 +4,7 @@ use std::fmt;
 
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 
-use super::keys::{Keys, Known, Look, Named};
+use super::keys::{Group, Keys, Known, Look, Named};
 use super::kinds::{Meaning, Words};
 use super::roles::{
     CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES, SESSION, TIME_OF_DAY,
@@ -156,11 +156,15 @@ impl<'a> FileReader<'a> {
         let (unit_price, discount_percent) = line.money(quantity)?;
         let title = line.text(TITLE).map(|title| self.texts.text(title));
         let title = title.filter(|title| title != NESTED);
+        let has_orders = matches!(kind, EventKind::Purchase | EventKind::Return);
         let named = Named {
             item: look.item(item),
             customer: customer.map(|key| look.customer(key)),
-            order: order.map(|key| look.order(key)),
-            session: session.map(|key| look.session(key)),
+            group: match (order.filter(|_| has_orders), session) {
+                (Some(key), _) => Some(Group::Order(look.order(key))),
+                (None, Some(key)) => Some(Group::Session(look.session(key))),
+                (None, None) => None,
+            },
             title: title.map(|title| look.title(title)),
         };
         Ok(Said { named, at, kind, quantity, unit_price, discount_percent })
@@ -179,18 +183,17 @@ struct Said<'a> {
 
 impl Said<'_> {
     fn row(self, keys: &mut Keys) -> Row {
-        let Known { item, customer, order, session, title } = keys.learn(self.named);
+        let Known { item, customer, group, title } = keys.learn(self.named);
         Row {
             at: self.at,
             customer,
             item,
-            order,
-            session,
-            title,
-            kind: self.kind,
+            group,
             quantity: self.quantity as f32,
             unit_price: self.unit_price.map(|price| price as f32).into(),
+            kind: self.kind,
             discount_percent: self.discount_percent,
+            title,
             fate: None,
         }
     }

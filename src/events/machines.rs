@@ -110,13 +110,13 @@ struct Numbers {
 impl Numbers {
     /// For rows in order of time.
     fn of_occasions(rows: &[Row]) -> Self {
-        let last = rows.iter().filter_map(Row::group).max();
+        let last = rows.iter().filter_map(|row| row.group).max();
         let groups = last.map_or(0, |last| last.index() as u32 + 1);
         Self { groups, first: rows.first().map_or(0, half_hour) }
     }
 
     fn of(&self, row: &Row) -> u32 {
-        match row.group() {
+        match row.group {
             Some(group) => group.index() as u32,
             // Later than any clock goes, they are one.
             None => u32::try_from(half_hour(row) - self.first)
@@ -204,29 +204,32 @@ impl Occasions {
 }
 
 /// What was taken, owner by owner: first the orders and visits of nobody, one by one, then the customers'.
-struct Taken {
-    lines: Lists<(u32, ItemId)>,
+struct Taken<'a> {
+    rows: &'a [Row],
+    numbers: &'a Numbers,
+    /// Where each owner's rows are.
+    places: Lists<u32>,
     /// The first owner that is a customer.
     customers: usize,
 }
 
-impl Taken {
-    fn of(rows: &[Row], numbers: &Numbers) -> Self {
+impl<'a> Taken<'a> {
+    fn of(rows: &'a [Row], numbers: &'a Numbers) -> Self {
         let nobodys = rows.iter().filter(|row| row.customer.is_none());
-        let customers = nobodys.filter_map(Row::group).max().map_or(0, |last| last.index() + 1);
+        let customers = nobodys.filter_map(|row| row.group).max().map_or(0, |g| g.index() + 1);
         let owner = |row: &Row| match row.customer {
             Some(customer) => Some(customers + customer.index()),
-            None => row.group().map(GroupId::index),
+            None => row.group.map(GroupId::index),
         };
         let owners = rows.iter().filter_map(owner).max().map_or(0, |last| last + 1);
-        let is_looked_at = |row: &&Row| row.is_live() && row.kind != EventKind::Return;
-        let line = |row: &Row| Some((owner(row)?, (numbers.of(row), row.item)));
-        let lines = rows.iter().filter(is_looked_at).filter_map(line);
-        Self { lines: Lists::dealt(owners, (0, ItemId::FIRST), lines), customers }
+        let is_looked_at = |row: &Row| row.is_live() && row.kind != EventKind::Return;
+        let looked_at = (0..).zip(rows).filter(|(_, row)| is_looked_at(row));
+        let places = looked_at.filter_map(|(place, row)| Some((owner(row)?, place)));
+        Self { rows, numbers, places: Lists::dealt(owners, 0, places), customers }
     }
 
     fn owners(&self) -> usize {
-        self.lines.len()
+        self.places.len()
     }
 
     fn customer(&self, owner: usize) -> Option<CustomerId> {
@@ -236,7 +239,8 @@ impl Taken {
     /// Those that are not too large: distinct items, ascending. Made anew for who looks: with all of them kept, reading
     /// took a quarter more memory.
     fn orders(&self, owner: usize) -> Vec<Vec<ItemId>> {
-        let mut lines = self.lines.row(owner).to_vec();
+        let rows = self.places.row(owner).iter().map(|&place| &self.rows[place as usize]);
+        let mut lines: Vec<_> = rows.map(|row| (self.numbers.of(row), row.item)).collect();
         lines.sort_unstable();
         lines.dedup();
         let orders = lines.chunk_by(|a, b| a.0 == b.0).filter(|order| order.len() <= LARGEST);

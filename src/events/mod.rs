@@ -20,6 +20,7 @@ mod returns;
 mod roles;
 mod row;
 mod sessions;
+mod titles;
 #[cfg(test)]
 mod torment;
 

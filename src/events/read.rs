@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::account::FileAccount;
-use super::check::{self, Names};
+use super::check;
 use super::delivered::Delivered;
 use super::keys::Keys;
 use super::kinds::Words;
@@ -110,7 +110,6 @@ impl<'a> Intake<'a> {
         self.rows.reserve(table.about_rows());
         let mut file = FileAccount { path: path.to_path_buf(), ..FileAccount::default() };
         let mut offences = Vec::new();
-        let mut bought = false;
         table.read(&reader.selected, |batch| {
             for broken in &batch.broken {
                 file.read += broken.rows;
@@ -125,10 +124,7 @@ impl<'a> Intake<'a> {
             for row in reader.rows(batch, &mut self.keys) {
                 file.read += 1;
                 match row {
-                    Ok(row) => {
-                        bought |= row.customer.is_some() || row.order.is_some();
-                        self.rows.push(row);
-                    }
+                    Ok(row) => self.rows.push(row),
                     Err(Aside { cause, offence }) => {
                         self.account.set_aside(cause, 1);
                         file.unreadable += u64::from(offence.is_some());
@@ -139,8 +135,10 @@ impl<'a> Intake<'a> {
             offences.truncate(OFFENCES_SHOWN);
             Ok(())
         })?;
-        if !reader.has_event_type && !bought {
-            self.rows[first..].iter_mut().for_each(|row| row.kind = EventKind::View);
+        let rows = &mut self.rows[first..];
+        let is_of_buyer = |row: &Row| row.customer.is_some() || self.keys.is_order(row.group);
+        if !reader.has_event_type && !rows.iter().any(is_of_buyer) {
+            rows.iter_mut().for_each(|row| row.kind = EventKind::View);
         }
         self.refuse_if_unreadable(&file, &offences)?;
         self.notes.extend(reader.texts.note(path));
@@ -221,12 +219,10 @@ impl<'a> Intake<'a> {
         }
         let timed = self.timed.unwrap_or(false);
         self.note_nobodys();
-        let names =
-            Names { items: &self.keys.items, orders: &self.keys.groups, titles: &self.keys.titles };
         let rows = check::checked(
             self.rows,
             &self.ends,
-            names,
+            &mut self.keys,
             timed,
             self.options,
             &mut self.account,
@@ -243,7 +239,7 @@ impl<'a> Intake<'a> {
 fn log(rows: Vec<Row>, keys: &Keys, timed: bool) -> EventLog {
     let mut items = Renumbered::new(&keys.items);
     let mut customers = Renumbered::new(&keys.customers);
-    let titles = check::titles(&rows, keys.items.len(), &keys.titles);
+    let titles = keys.titles.most_frequent(&rows, keys.items.len());
     // Taken by value, so that an event takes the place of its row and the two logs never coexist.
     let events = rows
         .into_iter()
@@ -251,7 +247,7 @@ fn log(rows: Vec<Row>, keys: &Keys, timed: bool) -> EventLog {
             at: row.at,
             customer: row.customer.map(|customer| customers.id(customer)),
             item: items.id(row.item),
-            group: row.group(),
+            group: row.group,
             quantity: row.quantity,
             unit_price: row.unit_price.told().unwrap_or(0.0),
             kind: row.kind,
@@ -261,7 +257,7 @@ fn log(rows: Vec<Row>, keys: &Keys, timed: bool) -> EventLog {
     let mut named = vec![None; items.new.len()];
     for (old, new) in items.ids.iter().enumerate() {
         if let (Some(new), Some(title)) = (new, titles[old]) {
-            named[new.index()] = Some(keys.titles.key(title).to_string());
+            named[new.index()] = Some(title.to_string());
         }
     }
     let titles = if named.iter().any(Option::is_some) { named } else { Vec::new() };
