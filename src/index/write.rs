@@ -27,6 +27,9 @@ use crate::lists::{Lists, Ranked};
 use crate::rules::RuleLists;
 use crate::trends::Window;
 
+/// What sled keeps in memory of what it has written: nobody reads it, and by itself it would keep a gigabyte.
+const CACHE_BYTES: u64 = 64 << 20;
+
 /// What the trainer says of a generation, for its manifest.
 #[derive(Clone, Debug, Default)]
 pub struct Description {
@@ -260,6 +263,7 @@ fn write_trees(
     let db = sled::Config::new()
         .path(&path)
         .mode(sled::Mode::HighThroughput)
+        .cache_capacity(CACHE_BYTES)
         .flush_every_ms(None)
         .open()
         .map_err(failed)?;

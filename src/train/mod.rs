@@ -164,8 +164,13 @@ pub fn train(
     let (mut clientele, mut profiles) = profiles(&source, &customers.worth);
     let strangers = people::add_attributes(&log, attributes, &mut profiles);
     clientele.note_attributes(profiles.iter());
+    let (account, columns) = (&reading.account, &reading.columns);
+    let input = InputFigures::of(&quiet, &catalog.catalog, account, columns, &time_zone);
+    let mut counts = learnt.counts(&quiet);
+    let keys = log.customers.clone();
+    drop((log, quiet)); // all is learnt from the events, and to write it takes memory
     let people = People {
-        keys: &log.customers,
+        keys: &keys,
         histories: &learnt.histories,
         profiles: &profiles,
         clientele: &clientele,
@@ -174,9 +179,7 @@ pub fn train(
     watch("writing the index");
     let built = lock.build(&learnt.contents, &people)?;
     watch("comparing it with the current generation");
-    let (account, columns) = (&reading.account, &reading.columns);
-    let input = InputFigures::of(&quiet, &catalog.catalog, account, columns, &time_zone);
-    let (mut counts, bytes) = (learnt.counts(&quiet), built.bytes()?);
+    let bytes = built.bytes()?;
     let arrival = Arrival { learnt: &learnt, input, counts: &counts, how: &how, bytes };
     let verdict = gate::judge(arrival, index, &options.gate)?;
     watch("publishing");
