@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+use rustc_hash::FxHashSet;
 
 use super::keys::{Group, Keys, Known, Look, Named};
 use super::kinds::{Meaning, Words};
@@ -19,6 +20,9 @@ use crate::tables::{
     detect, is_absent, quoted,
 };
 use crate::time::Timestamp;
+
+/// Events are of no more kinds than this: a column of more words holds something else, names perhaps.
+const MOST_KINDS: usize = 20;
 
 /// With fewer lines at a time, threads cost more than they bring.
 const LEAST_LINES: usize = 256;
@@ -62,6 +66,7 @@ pub(super) struct FileReader<'a> {
     pub(super) has_event_type: bool,
     pub(super) has_customer: bool,
     pub(super) is_timed: bool,
+    holds_kinds: bool,
     names: Vec<String>,
     slots: [Vec<usize>; ROLES.len()], // where in a batch each role stands
     whole_floats: [bool; ROLES.len()],
@@ -114,6 +119,7 @@ impl<'a> FileReader<'a> {
             has_event_type: !columns[EVENT_TYPE].is_empty(),
             has_customer: !columns[CUSTOMER].is_empty(),
             is_timed: !columns[TIMESTAMP].is_empty(),
+            holds_kinds: holds_kinds(present(table, &columns[EVENT_TYPE])),
             names: selected.iter().map(|&column| table.names[column].clone()).collect(),
             report,
             selected,
@@ -304,7 +310,7 @@ impl<'a> Line<'a> {
     }
 
     fn unexpected(self, role: usize, expected: &str, came: &[u8]) -> Aside {
-        let came = quoted(came, role == EVENT_TYPE);
+        let came = quoted(came, role == EVENT_TYPE && self.reader.holds_kinds);
         self.offence(role, &format!("expected {expected}, got {came}"))
     }
 
@@ -314,6 +320,12 @@ impl<'a> Line<'a> {
             Offence { line: self.batch.line(self.row), column, problem: problem.to_string() };
         Aside { cause: Cause::Unreadable, offence: Some(offence) }
     }
+}
+
+/// Whether these are so few different words that they may be kinds of events.
+fn holds_kinds<'a>(words: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut different = FxHashSet::default();
+    words.map(|word| different.insert(word)).filter(|is_new| *is_new).nth(MOST_KINDS).is_none()
 }
 
 fn present<'a>(table: &'a Table, columns: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
@@ -341,4 +353,21 @@ fn clock(
         ));
     }
     Ok(Clock::of(present(table, column), order, zone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_more_than_twenty_words_holds_no_kinds() {
+        let words: Vec<String> = (0..21).map(|nth| format!("word {nth}")).collect();
+        let first = |count: usize| words[..count].iter().map(String::as_bytes);
+        assert!(holds_kinds(first(0)));
+        assert!(
+            holds_kinds(first(20).chain(first(20))),
+            "words that come again are no more of them"
+        );
+        assert!(!holds_kinds(first(21)));
+    }
 }

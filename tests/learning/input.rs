@@ -358,6 +358,11 @@ fn a_message_holds_no_customers_key_where_columns_are_shifted_or_the_header_is_m
         assert!(refused.contains("line 2"), "{refused}");
         assert!(!refused.contains("secret"), "{refused}");
     }
+    // Too many words to be kinds of events.
+    let names: String = ('a'..='z').map(|n| format!("c,i,2024-01-01,secret{n},o,1,2\n")).collect();
+    let refused = read_csv(&format!("{HEADER}\n{names}")).unwrap_err().to_string();
+    assert!(refused.contains("column event_type: expected view"), "{refused}");
+    assert!(!refused.contains("secret"), "{refused}");
     for headless in
         ["secret7,i,2024-01-01\nc,i,2024-01-01\n", "secret7,i\nc,i\n", "secret@home,i\nc,i\n"]
     {
