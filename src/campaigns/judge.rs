@@ -123,7 +123,7 @@ fn group(side: &[&Subject]) -> Group {
         customers: side.len() as u64,
         buyers: side.iter().filter(|subject| subject.orders > 0).count() as u64,
         orders: side.iter().map(|subject| u64::from(subject.orders)).sum(),
-        revenue: side.iter().map(|subject| subject.revenue).sum(),
+        revenue: side.iter().fold(0.0, |sum, subject| sum + subject.revenue), // of nobody 0, where `sum` says -0
         before_per_customer: mean(&before),
     }
 }
@@ -258,6 +258,7 @@ mod tests {
         let alone = judge(&all, true);
         assert_eq!(alone.verdict, Verdict::NotConclusive);
         assert!(alone.words.contains("held out"));
+        assert!(alone.all.held_out.revenue.is_sign_positive());
         let chosen = judge(&campaign(0.4, 0.2, 4_000), false);
         assert_eq!(chosen.verdict, Verdict::NotConclusive);
         assert!(chosen.words.contains("chance did not decide"));
