@@ -83,6 +83,11 @@ pub trait DenseId: Copy {
     fn index(self) -> usize;
 }
 
+/// How many positions an array needs that has one for each of these.
+pub(crate) fn room_for<Id: DenseId>(ids: impl Iterator<Item = Id>) -> usize {
+    ids.map(|id| id.index() + 1).max().unwrap_or(0)
+}
+
 dense_id! {
     /// An item of the shop.
     ItemId

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::hash::stable_hash;
 use crate::events::{Event, EventKind, EventLog, Events, GroupKeys};
-use crate::ids::ItemId;
+use crate::ids::{ItemId, room_for};
 use crate::time::{DAY_MS, Timestamp};
 
 /// Without time, orders go into 100 buckets: these are learnt from, …
@@ -81,9 +81,8 @@ impl Cut {
 pub fn past(log: &EventLog, groups: &GroupKeys, cut: Cut) -> EventLog {
     let is_past = |event: &&Event| cut.is_past(event, log, groups);
     let events: Events = log.events.iter().filter(is_past).copied().collect();
-    let items = events.iter().map(|event| event.item.index() + 1).max().unwrap_or(0);
-    let customers = events.iter().filter_map(|event| event.customer);
-    let customers = customers.map(|customer| customer.index() + 1).max().unwrap_or(0);
+    let items = room_for(events.iter().map(|event| event.item));
+    let customers = room_for(events.iter().filter_map(|event| event.customer));
     EventLog {
         events,
         items: log.items.first(items).into(),

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use rayon::slice::ParallelSliceMut;
 
 use super::{Baskets, Event, EventKind, EventLog};
-use crate::ids::{CustomerId, DenseId, ItemId};
+use crate::ids::{CustomerId, DenseId, ItemId, room_for};
 use crate::lists::Lists;
 use crate::time::Timestamp;
 
@@ -13,8 +13,7 @@ use crate::time::Timestamp;
 /// A log without time counts as one day.
 pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
     let event = |place: u32| &log.events[place as usize];
-    let nobody = log.events.iter().filter_map(|event| event.customer).max();
-    let nobody = nobody.map_or(0, |last| last.index() + 1);
+    let nobody = room_for(log.events.iter().filter_map(|event| event.customer));
     let buyer = |event: &Event| event.customer.map_or(nobody, DenseId::index);
     let purchases = (0..).zip(&log.events).filter(|(_, event)| event.kind == EventKind::Purchase);
     let places = purchases.map(|(place, event)| (buyer(event), place));

@@ -72,7 +72,7 @@ pub(super) fn checked(
     Ok(rows)
 }
 
-/// In order of time; file order within a moment. It is places that are sorted, a tenth of the rows' memory: to
+/// In order of time; file order within a moment. It is places that are sorted, an eighth of the rows' memory: to
 /// sort the rows themselves takes as much again.
 fn sort(rows: &mut [Row]) {
     if rows.is_sorted_by_key(|row| row.at) {

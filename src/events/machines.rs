@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::row::Row;
 use super::{Cause, EventKind};
-use crate::ids::{CustomerId, GroupId, ItemId};
+use crate::ids::{CustomerId, GroupId, ItemId, room_for};
 use crate::lists::Lists;
 
 /// So many orders and visits a person may have, whatever others have …
@@ -78,8 +78,8 @@ struct Busy {
 }
 
 fn busy(rows: &[Row], numbers: &Numbers) -> Busy {
-    let last = rows.iter().filter_map(|row| row.customer).max();
-    let mut by_customer = vec![(0_u32, u32::MAX); last.map_or(0, |last| last.index() + 1)];
+    let customers = room_for(rows.iter().filter_map(|row| row.customer));
+    let mut by_customer = vec![(0_u32, u32::MAX); customers];
     for (customer, row) in rows.iter().filter_map(|row| Some((row.customer?, row))) {
         let occasion = numbers.of(row);
         let (times, last) = &mut by_customer[customer.index()];
@@ -110,8 +110,7 @@ struct Numbers {
 impl Numbers {
     /// For rows in order of time.
     fn of_occasions(rows: &[Row]) -> Self {
-        let last = rows.iter().filter_map(|row| row.group).max();
-        let groups = last.map_or(0, |last| last.index() as u32 + 1);
+        let groups = room_for(rows.iter().filter_map(|row| row.group)) as u32;
         Self { groups, first: rows.first().map_or(0, half_hour) }
     }
 
@@ -216,7 +215,7 @@ struct Taken<'a> {
 impl<'a> Taken<'a> {
     fn of(rows: &'a [Row], numbers: &'a Numbers) -> Self {
         let nobodys = rows.iter().filter(|row| row.customer.is_none());
-        let customers = nobodys.filter_map(|row| row.group).max().map_or(0, |g| g.index() + 1);
+        let customers = room_for(nobodys.filter_map(|row| row.group));
         let owner = |row: &Row| match row.customer {
             Some(customer) => Some(customers + customer.index()),
             None => row.group.map(GroupId::index),

@@ -124,20 +124,6 @@ mod tests {
     }
 
     #[test]
-    fn titles_go_along_when_items_are_joined() {
-        let mut titles = Titles::default();
-        rows(&mut titles, 0, &["tea", "mug"]);
-        let mut all = rows(&mut titles, 1, &["mug", "cup", "cup"]);
-        let places = titles.join(ItemId::new(1), ItemId::new(0));
-        for row in &mut all {
-            row.item = ItemId::new(0);
-            row.title = row.title.and_then(|place| places[usize::from(place.get()) - 1]);
-        }
-        assert_eq!(titles.most_frequent(&all, 2), [Some("cup"), None]);
-        assert!(titles.join(ItemId::new(7), ItemId::new(0)).is_empty(), "an item without titles");
-    }
-
-    #[test]
     fn what_comes_after_255_titles_is_none() {
         let mut titles = Titles::default();
         let texts: Vec<String> = (0..300).map(|nth| format!("title {nth}")).collect();

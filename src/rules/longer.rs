@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::Groups;
-use crate::ids::ItemId;
+use crate::ids::{ItemId, room_for};
 
 /// Which longer rules are wanted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -226,8 +226,7 @@ impl Frequent {
 
 /// Items in at least `min_count` groups with their counts, rarest first, then by id.
 fn frequent_items(rows: &[&[ItemId]], min_count: u32) -> (Vec<ItemId>, Vec<u32>) {
-    let bound = rows.iter().filter_map(|row| row.last()).map(|item| item.index() + 1).max();
-    let mut counts = vec![0u32; bound.unwrap_or(0)];
+    let mut counts = vec![0u32; room_for(rows.iter().filter_map(|row| row.last().copied()))];
     rows.iter().copied().flatten().for_each(|item| counts[item.index()] += 1);
     let frequent = counts.iter().enumerate().filter(|(_, count)| **count >= min_count);
     let mut items: Vec<(u32, ItemId)> = frequent.map(|(i, &n)| (n, ItemId::new(i))).collect();
@@ -237,8 +236,7 @@ fn frequent_items(rows: &[&[ItemId]], min_count: u32) -> (Vec<ItemId>, Vec<u32>)
 
 /// The rows as ascending ranks of frequent items.
 fn ranked(rows: &[&[ItemId]], items: &[ItemId]) -> Vec<Vec<u32>> {
-    let bound = items.iter().map(|item| item.index() + 1).max().unwrap_or(0);
-    let mut rank = vec![u32::MAX; bound];
+    let mut rank = vec![u32::MAX; room_for(items.iter().copied())];
     items.iter().enumerate().for_each(|(r, item)| rank[item.index()] = r as u32);
     rows.par_iter()
         .map(|row| {

@@ -13,7 +13,7 @@
 
 use rayon::prelude::*;
 
-use crate::ids::ItemId;
+use crate::ids::{ItemId, room_for};
 use crate::lists::Lists;
 
 /// Groups as ranks, and for each rank the groups that hold it.
@@ -38,8 +38,7 @@ impl Pairs {
         order: &[u32],
         head_groups: usize,
     ) -> Self {
-        let last = groups.rows().filter_map(|row| row.last());
-        let bound = last.map(|item| item.index() + 1).max().unwrap_or(0);
+        let bound = room_for(groups.rows().filter_map(|row| row.last().copied()));
         let mut counts = vec![0u32; item_count.max(bound)];
         for &group in order {
             let row = groups.row(group as usize);

@@ -415,6 +415,14 @@ fn spellings_of_one_key_become_the_most_frequent_one() {
 }
 
 #[test]
+fn titles_go_along_when_spellings_are_joined() {
+    let rows = "c,A1,1,tea\nc,A1,2,mug\nc,A1,3,jar\nc,a1,4,cup\nc,a1,5,cup\n";
+    let reading = read_csv(&format!("customer_id,item_id,order_id,title\n{rows}")).unwrap();
+    assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["A1"]);
+    assert_eq!(reading.log.titles[0].as_deref(), Some("cup"));
+}
+
+#[test]
 fn a_log_without_kinds_is_purchases_unless_there_are_only_sessions() {
     let kinds = |text: &str| -> Vec<EventKind> {
         read_csv(text).unwrap().log.events.iter().map(|event| event.kind).collect()
