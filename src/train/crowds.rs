@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 use jiff::tz::TimeZone;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
+use crate::customers::date;
 use crate::events::{Baskets, Event, EventKind, EventLog, baskets};
 use crate::ids::{CustomerId, ItemId};
 use crate::time::Timestamp;
@@ -161,34 +162,28 @@ fn stands_out(customers: usize, newcomers: usize, usual: f64) -> bool {
     customers >= LEAST && share > usual + ABOVE && share > usual + ERRORS * error
 }
 
-/// Equal baskets of one day.
-struct Alike {
-    /// The first of them.
-    place: usize,
-    customers: usize,
-    last: Option<CustomerId>,
-}
-
 /// The same basket of two items or more, of many customers on one day and hardly any on another.
 fn alike(log: &EventLog, baskets: &Baskets, zone: &TimeZone) -> Option<String> {
     if !log.timed {
         return None;
     }
-    let mut days: FxHashMap<u64, FxHashMap<i64, Alike>> = FxHashMap::default();
-    for (place, items) in baskets.items.rows().enumerate() {
-        let customer = baskets.customers[place];
-        if items.len() > 1 && customer.is_some() {
-            let of_basket = days.entry(FxBuildHasher.hash_one(items)).or_default();
-            let first = Alike { place, customers: 0, last: None };
-            let alike = of_basket.entry(baskets.at[place].day(zone)).or_insert(first);
-            alike.customers += usize::from(alike.last != customer); // theirs are neighbours
-            alike.last = customer;
-        }
-    }
+    let customer = |place: u32| baskets.customers[place as usize];
+    let known = (0..).zip(baskets.items.rows());
+    let known = known.filter(|&(place, items)| items.len() > 1 && customer(place).is_some());
+    let day = |place: u32| baskets.at[place as usize].day(zone);
+    let told = known.map(|(place, items)| (FxBuildHasher.hash_one(items), day(place), place));
+    let mut told: Vec<(u64, i64, u32)> = told.collect();
+    told.sort_unstable();
     let mut found: Vec<(usize, usize)> = Vec::new();
-    for of_basket in days.values() {
-        let mut counts: Vec<(usize, usize)> =
-            of_basket.values().map(|alike| (alike.customers, alike.place)).collect();
+    for of_basket in told.chunk_by(|a, b| a.0 == b.0) {
+        let of_days = of_basket.chunk_by(|a, b| a.1 == b.1);
+        let mut counts: Vec<(usize, usize)> = of_days
+            .map(|of_day| {
+                // A customer's baskets are neighbours.
+                let customers = of_day.chunk_by(|a, b| customer(a.2) == customer(b.2)).count();
+                (customers, of_day[0].2 as usize)
+            })
+            .collect();
         counts.sort_unstable();
         let (most, place) = counts.pop().unwrap_or_default();
         let next = counts.pop().map_or(0, |(count, _)| count);
@@ -200,11 +195,9 @@ fn alike(log: &EventLog, baskets: &Baskets, zone: &TimeZone) -> Option<String> {
     let named = |&(count, place): &(usize, usize)| {
         let items = baskets.items.row(place).iter().take(NAMED).map(|&item| log.items.key(item));
         let items: Vec<&str> = items.collect();
-        format!(
-            "{} ({count} times on {})",
-            items.join(" + "),
-            baskets.at[place].to_string().split('T').next().unwrap_or_default()
-        )
+        let day = date(baskets.at[place].day(zone) as i32);
+        let day = day.map_or_else(|| "a day".to_owned(), |day| day.to_string());
+        format!("{} ({count} times on {day})", items.join(" + "))
     };
     let shown: Vec<String> = found.iter().take(NAMED).map(named).collect();
     (!found.is_empty()).then(|| {
@@ -215,4 +208,54 @@ fn alike(log: &EventLog, baskets: &Baskets, zone: &TimeZone) -> Option<String> {
             shown.join(", ")
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{GroupId, Interner};
+
+    /// What is said where so many customers have the same basket on each of these days, each of them twice.
+    fn said(days: &[(i64, usize)], zone: &TimeZone) -> Option<String> {
+        let (mut items, mut customers) = (Interner::new(), Interner::<CustomerId>::new());
+        let [tea, cup] = ["tea", "cup"].map(|key| items.intern(key));
+        let mut events = Vec::new();
+        for &(day, count) in days {
+            for n in 0..2 * count {
+                let customer = customers.intern(&format!("{day}-{}", n % count));
+                let group = GroupId::new(events.len() / 2);
+                events.extend([tea, cup].map(|item| Event {
+                    // Half past eleven in the evening, universal time.
+                    at: Timestamp(day * crate::time::DAY_MS + 84_600_000),
+                    customer: Some(customer),
+                    item,
+                    group: Some(group),
+                    quantity: 1.0,
+                    unit_price: 1.0,
+                    kind: EventKind::Purchase,
+                    discount_percent: 0,
+                }));
+            }
+        }
+        let events = events.into();
+        let (items, customers) = (items.into(), customers.into());
+        let log = EventLog { events, items, customers, timed: true, ..EventLog::default() };
+        alike(&log, &baskets(&log, zone), zone)
+    }
+
+    #[test]
+    fn the_same_basket_of_many_on_one_day_is_told_with_the_shops_day_unless_it_sells_on_others() {
+        let tokyo = TimeZone::fixed(jiff::tz::offset(9));
+        let once = said(&[(4, LEAST_ALIKE), (9, LEAST_ALIKE / TIMES_OTHERS)], &TimeZone::UTC);
+        let once = once.expect("a basket of one day");
+        assert!(
+            once.contains("1 baskets") && once.contains("tea + cup (20 times on 1970-01-05)"),
+            "{once}"
+        );
+        let there = said(&[(4, LEAST_ALIKE)], &tokyo).expect("a basket of one day");
+        assert!(there.contains("tea + cup (20 times on 1970-01-06)"), "{there}");
+        assert_eq!(said(&[(4, LEAST_ALIKE - 1)], &TimeZone::UTC), None, "too few");
+        let lunch = [(4, LEAST_ALIKE), (9, LEAST_ALIKE / TIMES_OTHERS + 1)];
+        assert_eq!(said(&lunch, &TimeZone::UTC), None, "a lunch deal");
+    }
 }
