@@ -1,6 +1,7 @@
 //! The log by days of the shop: how many distinct customers each item had on each.
 
 use jiff::tz::TimeZone;
+use rayon::slice::ParallelSliceMut;
 
 use super::{counts_as_sold, voter};
 use crate::events::{Event, EventKind, EventLog};
@@ -32,8 +33,10 @@ impl Days {
     pub fn count(log: &EventLog, zone: &TimeZone, item_count: usize) -> Self {
         let sold = log.events.iter().any(|event| event.kind == EventKind::Purchase);
         let counted = |event: &&Event| counts_as_sold(event, sold);
-        let mut votes: Vec<(ItemId, i64, _)> = match log.timed {
-            true => log.events.iter().filter(counted).map(|e| (e.item, e.at.day(zone), voter(e))),
+        // 16 bytes each, of millions.
+        let vote = |e: &Event| (e.item, e.at.day(zone) as i32, voter(e));
+        let mut votes: Vec<(ItemId, i32, u64)> = match log.timed {
+            true => log.events.iter().filter(counted).map(vote),
             false => {
                 return Self {
                     items: vec![Vec::new(); item_count].into_iter().collect(),
@@ -42,7 +45,7 @@ impl Days {
             }
         }
         .collect();
-        votes.sort_unstable();
+        votes.par_sort_unstable();
         votes.dedup();
         // The last day is that of the log, whether or not anything was sold on it.
         let all = || log.events.iter().map(|event| event.at.day(zone));
@@ -51,7 +54,7 @@ impl Days {
         let mut rows = vec![Vec::new(); item_count];
         for same in votes.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let (item, day, _) = same[0];
-            let (day, count) = ((day - first) as u32, same.len() as u32);
+            let (day, count) = ((i64::from(day) - first) as u32, same.len() as u32);
             volume[day as usize] += count;
             rows[item.index()].push(OnDay { day, count });
         }

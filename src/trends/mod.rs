@@ -14,6 +14,7 @@ pub use hot::{Hot, HotLists, LONGEST_LIST, Window};
 pub use rising::{Riser, risers};
 pub use sellers::{Seller, sellers};
 
+use rayon::slice::ParallelSliceMut;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::CategoryTree;
@@ -163,11 +164,11 @@ fn counts_as_sold(event: &Event, sold: bool) -> bool {
 }
 
 /// Whose event it is: a customer's, else an order's or a visit's.
-fn voter(event: &Event) -> (u8, usize) {
+fn voter(event: &Event) -> u64 {
     match (event.customer, event.group) {
-        (Some(customer), _) => (0, customer.index()),
-        (None, Some(group)) => (1, group.index()),
-        (None, None) => (2, 0),
+        (Some(customer), _) => customer.index() as u64,
+        (None, Some(group)) => 1 << 32 | group.index() as u64,
+        (None, None) => 2 << 32,
     }
 }
 
@@ -175,7 +176,7 @@ fn voter(event: &Event) -> (u8, usize) {
 fn distinct_voters(log: &EventLog, item_count: usize, passes: impl Fn(&Event) -> bool) -> Vec<u32> {
     let mut votes: Vec<_> =
         log.events.iter().filter(|e| passes(e)).map(|e| (e.item, voter(e))).collect();
-    votes.sort_unstable();
+    votes.par_sort_unstable();
     votes.dedup();
     let mut counts = vec![0; item_count];
     votes.iter().for_each(|(item, _)| counts[item.index()] += 1);
