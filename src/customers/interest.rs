@@ -1,9 +1,8 @@
 //! What an unfinished step foretells, learnt from what customers did next.
 
-use rayon::slice::ParallelSliceMut;
+use rayon::prelude::*;
 
 use crate::events::{Event, EventKind, EventLog};
-use crate::ids::{CustomerId, ItemId};
 use crate::time::DAY_MS;
 
 /// What a step that was left unfinished foretells, where a purchase foretells 1; from 0.01 to 3.
@@ -69,34 +68,50 @@ const RANGE: (f64, f64) = (0.01, 3.0);
 impl Foretold {
     /// Counts what the log tells.
     pub fn count(log: &EventLog) -> Self {
-        let mut foretold = Self::default();
-        let known = |event: &Event| event.customer.is_some() && event.kind != EventKind::Return;
-        let is_look = |event: &Event| known(event) && event.kind != EventKind::Purchase;
+        let is_look = |event: &Event| {
+            let is_bought = matches!(event.kind, EventKind::Purchase | EventKind::Return);
+            event.customer.is_some() && !is_bought
+        };
         let Some(stretch_ms) = stretch_ms(log).filter(|_| log.events.iter().any(is_look)) else {
-            return foretold;
+            return Self::default();
         };
         let end = log.events[log.events.len() - 1].at;
-        let events = (0u32..).zip(&log.events).filter(|(_, event)| known(event));
-        let mut steps: Vec<u32> = events.map(|(place, _)| place).collect();
         let of = |place: u32| &log.events[place as usize];
-        let owner =
-            |place: u32| -> (Option<CustomerId>, ItemId) { (of(place).customer, of(place).item) };
-        steps.par_sort_unstable_by_key(|&place| (owner(place), place));
         let kind = |&place: &u32| of(place).kind;
         let stretch = |place: u32| (end.0 - of(place).at.0) / stretch_ms; // 0 is the last
-        for pair in steps.chunk_by(|&a, &b| owner(a) == owner(b)) {
-            let mut stretches = pair.chunk_by(|&a, &b| stretch(a) == stretch(b)).peekable();
-            while let Some(steps) = stretches.next() {
-                let nth = stretch(steps[0]);
-                let next = stretches.peek().filter(|next| stretch(next[0]) + 1 == nth);
-                let mut next_kinds = next.into_iter().flat_map(|next| next.iter()).map(kind);
-                if nth > 0 {
-                    let bought = next_kinds.any(|kind| kind == EventKind::Purchase);
-                    foretold.add(standing(steps.iter().map(kind)), bought);
+        let of_customer = |places: &[u32]| {
+            let mut foretold = Self::default();
+            let known = places.iter().copied().filter(|place| kind(place) != EventKind::Return);
+            let mut steps: Vec<u32> = known.collect();
+            steps.sort_by_key(|&place| of(place).item); // stable: the oldest first
+            for pair in steps.chunk_by(|&a, &b| of(a).item == of(b).item) {
+                let mut stretches = pair.chunk_by(|&a, &b| stretch(a) == stretch(b)).peekable();
+                while let Some(steps) = stretches.next() {
+                    let nth = stretch(steps[0]);
+                    let next = stretches.peek().filter(|next| stretch(next[0]) + 1 == nth);
+                    let mut next_kinds = next.into_iter().flat_map(|next| next.iter()).map(kind);
+                    if nth > 0 {
+                        let bought = next_kinds.any(|kind| kind == EventKind::Purchase);
+                        foretold.add(standing(steps.iter().map(kind)), bought);
+                    }
                 }
             }
+            foretold
+        };
+        let by_customer = log.by_customer();
+        let customers = (0..by_customer.len()).into_par_iter();
+        let each = customers.map(|customer| of_customer(by_customer.row(customer)));
+        each.reduce(Self::default, Self::and)
+    }
+
+    /// The cases of both.
+    fn and(self, other: Self) -> Self {
+        Self {
+            view: self.view.and(other.view),
+            cart: self.cart.and(other.cart),
+            favorite: self.favorite.and(other.favorite),
+            purchase: self.purchase.and(other.purchase),
         }
-        foretold
     }
 
     fn add(&mut self, kind: EventKind, bought: bool) {
@@ -122,6 +137,10 @@ impl Foretold {
 }
 
 impl Tally {
+    fn and(self, other: Self) -> Self {
+        Self { cases: self.cases + other.cases, bought: self.bought + other.bought }
+    }
+
     /// The share that came true, with half a case more on either side: never 0.
     fn share(self) -> f64 {
         (self.bought as f64 + 0.5) / (self.cases as f64 + 1.0)
