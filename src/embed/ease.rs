@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Interactions;
+use super::interactions::says_something;
 use super::tiles::Tiles;
 use crate::ids::ItemId;
 use crate::lists::Lists;
@@ -200,7 +201,7 @@ fn strongest(inverse: &Tiles, head: &[u32], per_item: usize) -> Vec<Vec<Pull>> {
             let row = &rows[rank % side * width..];
             for (j, (p, own)) in row.iter().zip(&diagonal).enumerate() {
                 let weight = -p / own;
-                if j != rank && weight > 0.0 && weight.is_finite() {
+                if j != rank && says_something(weight) {
                     pulls.push(Pull { item: ItemId::new(head[j] as usize), weight });
                 }
             }

@@ -5,7 +5,9 @@
 
 use rayon::prelude::*;
 
-use super::ease::{Ease, diagonal, whole_rows};
+use super::Pull;
+use super::ease::{Ease, best, diagonal, whole_rows};
+use super::interactions::says_something;
 use crate::ids::ItemId;
 
 /// P in whole rows, for asking with many sets of items.
@@ -75,34 +77,27 @@ impl Holders {
             holds[rank] = true;
             sums[rank] += x * self.diagonal[rank];
         }
-        let weight = |rank: usize| sums[rank] / self.diagonal[rank];
-        let (own, new): (Vec<usize>, Vec<usize>) = (0..sums.len())
-            .filter(|&rank| weight(rank) > 0.0 && weight(rank).is_finite())
-            .partition(|&rank| holds[rank]);
-        let worth = |rank: usize| weight(rank) * timely[self.head[rank] as usize];
-        let order = |a: &usize, b: &usize| {
-            worth(*b).total_cmp(&worth(*a)).then(self.head[*a].cmp(&self.head[*b]))
+        sums.iter_mut().zip(&self.diagonal).for_each(|(sum, own)| *sum /= own);
+        let worths = self.head.iter().zip(&sums).filter(|(_, weight)| says_something(**weight));
+        let worths = worths.map(|(&item, weight)| {
+            let item = item as usize;
+            Pull { item: ItemId::new(item), weight: weight * timely[item] }
+        });
+        let rank = |item: ItemId| self.rank[item.index()] as usize;
+        let (mut own, mut new): (Vec<_>, Vec<_>) = worths.partition(|pull| holds[rank(pull.item)]);
+        let sum = |Pull { item, .. }: Pull| {
+            let by = self.loudest(&known, rank(item))?;
+            Some(Sum { item, weight: sums[rank(item)], by })
         };
-        let best = |mut ranks: Vec<usize>, limit: usize| {
-            if limit < ranks.len() {
-                ranks.select_nth_unstable_by(limit, order);
-                ranks.truncate(limit);
-            }
-            ranks.sort_unstable_by(order);
-            ranks
-        };
-        let sum = |rank: usize| {
-            let (item, weight) = (ItemId::new(self.head[rank] as usize), weight(rank));
-            Some(Sum { item, weight, by: self.loudest(&known, rank)? })
-        };
-        best(new, others).into_iter().chain(best(own, held)).filter_map(sum).collect()
+        best(&mut new, others).into_iter().chain(best(&mut own, held)).filter_map(sum).collect()
     }
 
     /// Which of the items that are held speaks most for the one of this rank; none where nothing but the
     /// rounding of sums did.
     fn loudest(&self, known: &[(usize, f32)], rank: usize) -> Option<ItemId> {
-        let row = &self.rows[rank * self.width..];
-        let voices = known.iter().filter(|(by, _)| *by != rank).map(|&(by, x)| (-x * row[by], by));
+        // P is symmetric: this way round only rows are read that were read for the sums a moment ago.
+        let voice = |by: usize, x: f32| -x * self.rows[by * self.width + rank];
+        let voices = known.iter().filter(|(by, _)| *by != rank).map(|&(by, x)| (voice(by, x), by));
         let loudest = voices.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
         let (_, by) = loudest.filter(|(voice, _)| *voice > 0.0)?;
         Some(ItemId::new(self.head[by] as usize))

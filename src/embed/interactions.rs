@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::FactorOptions;
 use super::ridge::turned;
 use crate::events::{Event, EventKind, EventLog};
-use crate::ids::ItemId;
+use crate::ids::{GroupId, ItemId};
 use crate::lists::Lists;
 
 /// How much one event of each kind says; ≥ 0, a purchase usually 1. Returns say nothing.
@@ -63,15 +63,15 @@ impl Interactions {
         items: usize,
         triples: impl IntoIterator<Item = (usize, ItemId, f32)>,
     ) -> Self {
-        let triples = triples
+        let entries: Vec<(usize, (u32, f32))> = triples
             .into_iter()
             .filter(|(_, _, weight)| says_something(*weight))
             .inspect(|(row, item, _)| {
                 assert!(*row < rows && item.index() < items, "within the matrix")
             })
-            .map(|(row, item, weight)| (row as u32, item.index() as u32, weight))
+            .map(|(row, item, weight)| (row, (item.index() as u32, weight)))
             .collect();
-        Self { rows: summed(rows, triples), items }
+        Self { rows: summed(rows, entries.iter().copied()), items }
     }
 
     /// From sets of items, one row each (a basket, a session, or all that a customer had): a row of n
@@ -99,8 +99,17 @@ impl Interactions {
     ///
     /// Ages count from the log's last event.
     pub fn from_log(log: &EventLog, options: &FactorOptions) -> Self {
-        let mut nameless = FxHashMap::default();
         let customers = log.customers.len();
+        let mut nameless: FxHashMap<GroupId, usize> = FxHashMap::default();
+        let of_nobody = log.events.iter().filter(|event| event.customer.is_none());
+        for group in of_nobody.filter_map(|event| event.group) {
+            let next = customers + nameless.len();
+            nameless.entry(group).or_insert(next);
+        }
+        let row = |event: &Event| match event.customer {
+            Some(customer) => Some(customer.index()),
+            None => nameless.get(&event.group?).copied(),
+        };
         let now = log.events.last().map(|event| event.at).unwrap_or_default();
         let decay = |event: &Event| match options.half_life_days {
             Some(days) if log.timed && days > 0.0 => {
@@ -109,23 +118,13 @@ impl Interactions {
             _ => 1.0,
         };
         let kinds = options.kinds.unwrap_or_default();
-        let mut triples: Vec<(u32, u32, f32)> = Vec::with_capacity(log.events.len());
-        for event in &log.events {
-            let row = match (event.customer, event.group) {
-                (Some(customer), _) => customer.index(),
-                (None, Some(group)) => {
-                    let next = customers + nameless.len();
-                    *nameless.entry(group).or_insert(next)
-                }
-                (None, None) => continue,
-            };
-            let weight = kinds.of(event.kind) * decay(event);
-            if says_something(weight) {
-                triples.push((row as u32, event.item.index() as u32, weight));
-            }
-        }
+        // Dealt as they are read: a log has millions.
+        let entries = log.events.iter().filter_map(|event| {
+            let (row, weight) = (row(event)?, kinds.of(event.kind) * decay(event));
+            says_something(weight).then_some((row, (event.item.index() as u32, weight)))
+        });
         let rows = customers + nameless.len();
-        Self { rows: summed(rows, triples), items: log.items.len() }.damped()
+        Self { rows: summed(rows, entries), items: log.items.len() }.damped()
     }
 
     /// Every weight w becomes log₂(1 + w): the tenth purchase says less than the first, which says 1.
@@ -179,43 +178,32 @@ impl Interactions {
 }
 
 /// What is not a number above 0 ties nobody to anything.
-fn says_something(weight: f32) -> bool {
+pub(super) fn says_something(weight: f32) -> bool {
     weight.is_finite() && weight > 0.0
 }
 
-/// Triples (row, item, weight) as rows of items, ascending and distinct; weights of the same pair add up
-/// in the order given. Sorted by counting: a log has millions.
-fn summed(rows: usize, triples: Vec<(u32, u32, f32)>) -> Lists<(u32, f32)> {
-    let mut ends = vec![0usize; rows + 1];
-    triples.iter().for_each(|(row, ..)| ends[*row as usize + 1] += 1);
-    (1..ends.len()).for_each(|row| ends[row] += ends[row - 1]);
-    let mut entries = vec![(0u32, 0.0f32); triples.len()];
-    for (row, item, weight) in triples {
-        let place = &mut ends[row as usize];
-        entries[*place] = (item, weight);
-        *place += 1; // in the end, where the row ends
-    }
-    let mut offsets = Vec::with_capacity(rows + 1);
-    offsets.push(0);
-    let (mut start, mut kept) = (0, 0);
-    for &end in &ends[..rows] {
-        entries[start..end].sort_by_key(|(item, _)| *item); // stable
-        let first_kept = kept;
-        for place in start..end {
-            let (item, weight) = entries[place];
-            if kept > first_kept && entries[kept - 1].0 == item {
-                entries[kept - 1].1 += weight;
+/// Items and weights by row: ascending and distinct; weights of the same pair add up in the order given.
+fn summed(
+    rows: usize,
+    entries: impl Iterator<Item = (usize, (u32, f32))> + Clone,
+) -> Lists<(u32, f32)> {
+    let mut summed = Lists::dealt(rows, (0, 0.0), entries);
+    summed.shorten(|row| {
+        row.sort_by_key(|(item, _)| *item); // stable
+        let mut kept = 0;
+        for place in 0..row.len() {
+            let (item, weight) = row[place];
+            if kept > 0 && row[kept - 1].0 == item {
+                row[kept - 1].1 += weight;
             } else {
-                entries[kept] = (item, weight);
+                row[kept] = (item, weight);
                 kept += 1;
             }
         }
-        entries[first_kept..kept].iter_mut().for_each(|(_, sum)| *sum = sum.min(MAX_WEIGHT));
-        offsets.push(kept as u32);
-        start = end;
-    }
-    entries.truncate(kept);
-    Lists::from_parts(offsets, entries)
+        row[..kept].iter_mut().for_each(|(_, sum)| *sum = sum.min(MAX_WEIGHT));
+        kept
+    });
+    summed
 }
 
 #[cfg(test)]

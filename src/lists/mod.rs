@@ -109,6 +109,25 @@ impl<T> Lists<T> {
         self.offsets.windows(2).map(|span| &self.entries[span[0] as usize..span[1] as usize])
     }
 
+    /// Shortens every row, in place: `shorten` may change it, and says how many of its first entries stay.
+    ///
+    /// Panics if more are to stay than there are.
+    pub fn shorten(&mut self, mut shorten: impl FnMut(&mut [T]) -> usize)
+    where
+        T: Copy,
+    {
+        let (mut start, mut kept) = (0, 0);
+        for offset in &mut self.offsets[1..] {
+            let end = *offset as usize;
+            let stay = shorten(&mut self.entries[start..end]);
+            self.entries[..end].copy_within(start..start + stay, kept);
+            kept += stay;
+            start = end;
+            *offset = kept as u32;
+        }
+        self.entries.truncate(kept);
+    }
+
     /// All entries of all rows, in order.
     pub fn entries(&self) -> &[T] {
         &self.entries
@@ -153,5 +172,17 @@ mod tests {
         let expected: Lists<char> =
             [vec!['z', 'y'], vec![], vec!['b', 'a'], vec![]].into_iter().collect();
         assert_eq!(dealt, expected);
+    }
+
+    #[test]
+    fn each_row_keeps_the_first_entries_that_it_is_told_to() {
+        let mut lists: Lists<u8> =
+            [vec![1, 2, 3], vec![], vec![4, 5], vec![6], vec![7, 8]].into_iter().collect();
+        lists.shorten(|row| {
+            row.reverse();
+            row.len() / 2
+        });
+        let expected: Lists<u8> = [vec![3], vec![], vec![5], vec![], vec![8]].into_iter().collect();
+        assert_eq!(lists, expected);
     }
 }
