@@ -228,8 +228,9 @@ impl<'a> Cartwright<'a> {
         options: &TrainOptions,
         steps: &Steps,
     ) -> Self {
-        let Tuned { learnt, how, lacking } =
+        let Tuned { mut learnt, clients, how, lacking } =
             learn_tuned(before, items, zone, options, &mut |step| steps.step(step));
+        learnt.histories = clients.all(&learnt.contents);
         Self { learnt, how, lacking, held_out, scratches: Mutex::default() }
     }
 }
@@ -241,7 +242,7 @@ impl Recommender for Cartwright<'_> {
 
     fn recommend(&self, question: &Question<'_>, limit: usize) -> Vec<ItemId> {
         let keys = || question.items.iter().map(|&item| self.held_out.items.key(item));
-        let history = question.customer.and_then(|who| self.learnt.histories.get(who.index()));
+        let history = question.customer.and_then(|who| self.learnt.histories.get(who));
         let question = match question.task {
             Task::RelatedItems => {
                 recommend::Question::Related { item: keys().next().unwrap_or_default() }

@@ -9,9 +9,9 @@ use clap::{Args, Subcommand};
 use super::output::{Steps, align_right, print, table, thousands};
 use crate::catalog::{self, CatalogReading};
 use crate::config::Config;
-use crate::customers::{Buyer, RfmSegment, Source, profiles};
+use crate::customers::{Buyer, Pasts, Profiler, RfmSegment, Source};
 use crate::evaluate::customers::{CustomerCase, CustomerReport, Judging};
-use crate::events;
+use crate::events::{self, baskets};
 use crate::index::{Index, Snapshot};
 use crate::report::{RfmCounts, customers_page};
 use crate::time::DAY_MS;
@@ -125,20 +125,24 @@ impl Customers {
             let past = whole.only(|event| event.at < cut);
             let learnt = learn(&past, &items, &zone, &config.train, &mut |step| steps.step(step));
             steps.step("getting to know the customers");
+            let last = past.events.last().map(|event| event.at).unwrap_or_default();
+            let pasts = Pasts::new(&past, baskets(&past, &zone), last, &config.train.history);
             let source = Source {
                 log: &past,
                 items: &items,
                 categories: &learnt.contents.categories,
-                histories: &learnt.histories,
+                pasts: &pasts,
+                cadence: &learnt.contents.cadence,
                 zone: &zone,
             };
-            let (clientele, profiles) = profiles(&source, &config.customers.worth);
+            let profiler = Profiler::learn(source, &config.customers.worth);
+            let profiles = profiler.all();
             steps.step("holding it against the weeks after");
             judging.add(&CustomerCase {
                 contents: &learnt.contents,
-                histories: &learnt.histories,
+                histories: learnt.histories.as_slice(),
                 profiles: &profiles,
-                clientele: &clientele,
+                clientele: &profiler.clientele,
                 whole: &whole,
                 cut,
                 days: self.held_out_days,

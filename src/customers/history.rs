@@ -1,11 +1,15 @@
 //! What serving needs to know of one customer's past.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::again::Due;
 use super::{Cadence, HistoryOptions, Interests};
-use crate::events::{Baskets, EventKind, EventLog};
+use crate::events::{Baskets, Event, EventKind, EventLog};
 use crate::ids::{CustomerId, ItemId};
+use crate::lists::Lists;
 use crate::time::Timestamp;
 
 /// One item that the customer bought.
@@ -146,29 +150,133 @@ impl Bought {
 /// What an order still counts for [`Bought::lately`] when there is one order more.
 const LATELY: f32 = 0.8;
 
-/// The history of every customer, in the order of their ids, as of `now`.
-pub fn histories(
-    log: &EventLog,
-    baskets: &Baskets,
-    cadence: &Cadence,
+/// What the pasts of customers are told from: no past is kept, for all of them at once take more memory than the log.
+#[derive(Clone, Debug)]
+pub struct Pasts {
+    log: EventLog,
+    baskets: Baskets,
+    /// Per customer, where their baskets begin; one more says where the last one's end.
+    begin: Vec<u32>,
+    /// See [`EventLog::by_customer`].
+    events: Arc<Lists<u32>>,
     now: Timestamp,
-    options: &HistoryOptions,
-) -> Vec<History> {
-    let mut histories = vec![History::default(); log.customers.len()];
-    for (customer, orders) in orders_by_customer(baskets) {
-        let history = &mut histories[customer.index()];
-        history.orders = orders.len() as u32;
-        history.bought = bought(baskets, orders, cadence, now, options);
+    options: HistoryOptions,
+}
+
+impl Pasts {
+    /// From a log and its baskets, as of `now`.
+    pub fn new(log: &EventLog, baskets: Baskets, now: Timestamp, options: &HistoryOptions) -> Self {
+        let mut begin = vec![0u32; log.customers.len() + 1];
+        for customer in baskets.customers.iter().flatten() {
+            begin[customer.index() + 1] += 1;
+        }
+        for customer in 1..begin.len() {
+            begin[customer] += begin[customer - 1]; // orders without a customer come last
+        }
+        let (log, events, options) = (log.clone(), log.by_customer().into(), options.clone());
+        Self { log, baskets, begin, events, now, options }
     }
-    sent_back(log, &mut histories);
-    glances(log, &mut histories, options.glances);
-    histories
+
+    /// The same of another log, with ids as in this one.
+    pub fn also(&self, log: &EventLog, baskets: Baskets) -> Self {
+        Self::new(log, baskets, self.now, &self.options)
+    }
+
+    /// How many customers there are.
+    pub fn customers(&self) -> usize {
+        self.events.len()
+    }
+
+    /// The past of one customer, but for what others' pasts say of it and for what is due.
+    ///
+    /// Panics unless the log knows the customer.
+    pub fn of(&self, customer: CustomerId, cadence: &Cadence) -> History {
+        let mut bought = self.bought(customer, cadence);
+        // What went back whole stays known: nobody wants it offered as new.
+        for event in self.events(customer).filter(|event| event.kind == EventKind::Return) {
+            if let Err(place) = bought.binary_search_by_key(&event.item, |b| b.item) {
+                bought.insert(place, Bought::never(event.item, event.at));
+            }
+        }
+        let orders = self.orders(customer).len() as u32;
+        History { bought, glances: self.glances(customer), orders, ..History::default() }
+    }
+
+    /// The customers' orders, from the oldest to the latest.
+    fn orders(&self, customer: CustomerId) -> Range<usize> {
+        self.begin[customer.index()] as usize..self.begin[customer.index() + 1] as usize
+    }
+
+    /// See [`EventLog::by_customer`].
+    pub(super) fn by_customer(&self) -> Arc<Lists<u32>> {
+        self.events.clone()
+    }
+
+    fn events(&self, customer: CustomerId) -> impl DoubleEndedIterator<Item = &Event> {
+        let places = self.events.row(customer.index()).iter();
+        places.map(|&place| &self.log.events[place as usize])
+    }
+
+    /// What the customer bought and kept some of, by item.
+    pub(super) fn bought(&self, customer: CustomerId, cadence: &Cadence) -> Vec<Bought> {
+        let orders = self.orders(customer);
+        let mut items: FxHashMap<ItemId, Bought> = FxHashMap::default();
+        for order in orders.clone() {
+            let at = self.baskets.at[order];
+            let orders_ago = orders.end - 1 - order;
+            let weight = self.options.decay(orders_ago, self.now.days_since(at)) as f32;
+            for (item, units) in self.baskets.lines(order) {
+                let fresh =
+                    Bought { orders_since_first: orders_ago as u32, ..Bought::never(item, at) };
+                let entry = items.entry(item).or_insert(fresh);
+                entry.times += 1;
+                entry.last = at;
+                entry.strength += weight;
+                entry.orders_ago = orders_ago as u32;
+                entry.lately += LATELY.powi(orders_ago.min(1_000) as i32);
+                entry.units += units;
+                entry.last_units = units;
+            }
+        }
+        let mut list: Vec<Bought> = items.into_values().collect();
+        for entry in &mut list {
+            let Bought { item, times, first, last, .. } = *entry;
+            entry.usual_days = cadence.usual_days_of_pair(item, times, first, last);
+        }
+        list.sort_unstable_by_key(|entry| entry.item);
+        list
+    }
+
+    /// What the customer looked at and has not bought since, latest first.
+    fn glances(&self, customer: CustomerId) -> Vec<Glance> {
+        // A purchase on the way hides what came before it, and so does its return: what went back whole has no
+        // purchase in the log, and was bought all the same.
+        let mut done: FxHashSet<ItemId> = FxHashSet::default();
+        let mut kept: Vec<Glance> = Vec::new();
+        for event in self.events(customer).rev() {
+            match event.kind {
+                EventKind::Purchase | EventKind::Return => {
+                    done.insert(event.item);
+                }
+                kind @ (EventKind::View | EventKind::Cart | EventKind::Favorite) => {
+                    if let Some(known) = kept.iter_mut().find(|glance| glance.item == event.item) {
+                        if !done.contains(&event.item) && kind > known.kind {
+                            (known.kind, known.at) = (kind, event.at);
+                        }
+                    } else if kept.len() < self.options.glances && !done.contains(&event.item) {
+                        kept.push(Glance { item: event.item, kind, at: event.at });
+                    }
+                }
+            }
+        }
+        kept
+    }
 }
 
 /// The orders of each known customer, as ranges of rows; orders run from the oldest to the latest.
 pub(super) fn orders_by_customer(
     baskets: &Baskets,
-) -> impl Iterator<Item = (CustomerId, std::ops::Range<usize>)> {
+) -> impl Iterator<Item = (CustomerId, Range<usize>)> {
     let customers = &baskets.customers;
     let mut start = 0;
     std::iter::from_fn(move || {
@@ -177,80 +285,4 @@ pub(super) fn orders_by_customer(
         start += length;
         Some((customer, start - length..start))
     })
-}
-
-fn bought(
-    baskets: &Baskets,
-    orders: std::ops::Range<usize>,
-    cadence: &Cadence,
-    now: Timestamp,
-    options: &HistoryOptions,
-) -> Vec<Bought> {
-    let mut items: FxHashMap<ItemId, Bought> = FxHashMap::default();
-    for order in orders.clone() {
-        let at = baskets.at[order];
-        let orders_ago = orders.end - 1 - order;
-        let weight = options.decay(orders_ago, now.days_since(at)) as f32;
-        for (item, units) in baskets.lines(order) {
-            let fresh = Bought { orders_since_first: orders_ago as u32, ..Bought::never(item, at) };
-            let entry = items.entry(item).or_insert(fresh);
-            entry.times += 1;
-            entry.last = at;
-            entry.strength += weight;
-            entry.orders_ago = orders_ago as u32;
-            entry.lately += LATELY.powi(orders_ago.min(1_000) as i32);
-            entry.units += units;
-            entry.last_units = units;
-        }
-    }
-    let mut list: Vec<Bought> = items
-        .into_values()
-        .map(|entry| Bought {
-            usual_days: cadence.usual_days_of_pair(
-                entry.item,
-                entry.times,
-                entry.first,
-                entry.last,
-            ),
-            ..entry
-        })
-        .collect();
-    list.sort_unstable_by_key(|entry| entry.item);
-    list
-}
-
-/// What went back whole stays known: nobody wants it offered as new.
-fn sent_back(log: &EventLog, histories: &mut [History]) {
-    for event in log.events.iter().filter(|event| event.kind == EventKind::Return) {
-        let Some(customer) = event.customer else { continue };
-        let bought = &mut histories[customer.index()].bought;
-        if let Err(place) = bought.binary_search_by_key(&event.item, |b| b.item) {
-            bought.insert(place, Bought::never(event.item, event.at));
-        }
-    }
-}
-
-fn glances(log: &EventLog, histories: &mut [History], limit: usize) {
-    // Latest first; a purchase on the way hides what came before it, and so does its return: what went back whole
-    // has no purchase in the log, and was bought all the same.
-    let mut done: Vec<FxHashSet<ItemId>> = vec![FxHashSet::default(); histories.len()];
-    for event in log.events.iter().rev() {
-        let Some(customer) = event.customer else { continue };
-        let done = &mut done[customer.index()];
-        let kept = &mut histories[customer.index()].glances;
-        match event.kind {
-            EventKind::Purchase | EventKind::Return => {
-                done.insert(event.item);
-            }
-            kind @ (EventKind::View | EventKind::Cart | EventKind::Favorite) => {
-                if let Some(known) = kept.iter_mut().find(|glance| glance.item == event.item) {
-                    if !done.contains(&event.item) && kind > known.kind {
-                        (known.kind, known.at) = (kind, event.at);
-                    }
-                } else if kept.len() < limit && !done.contains(&event.item) {
-                    kept.push(Glance { item: event.item, kind, at: event.at });
-                }
-            }
-        }
-    }
 }

@@ -1,10 +1,12 @@
 //! Every customer's orders with what was paid: what all that is said of customers is worked out from.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
 
 use crate::events::{Event, EventKind, EventLog};
-use crate::ids::GroupId;
+use crate::ids::{GroupId, ItemId};
 use crate::lists::Lists;
 use crate::time::Timestamp;
 
@@ -34,8 +36,8 @@ pub struct Ledger {
     pub today: i32,
     /// Per customer: orders from the oldest to the latest.
     pub orders: Lists<Order>,
-    /// Per customer: places of their events in the log, oldest first.
-    pub events: Lists<u32>,
+    /// See [`EventLog::by_customer`].
+    pub events: Arc<Lists<u32>>,
     /// Per customer: what was sent back, money ≥ 0.
     pub returned: Vec<f32>,
 }
@@ -45,7 +47,11 @@ impl Ledger {
     ///
     /// Purchases with the same order id are one order, and so are those of one day without an id.
     pub fn of(log: &EventLog, zone: &TimeZone) -> Self {
-        let events = by_customer(log);
+        Self::with(log, log.by_customer().into(), zone)
+    }
+
+    /// The same where it is known already whose the events are.
+    pub(super) fn with(log: &EventLog, events: Arc<Lists<u32>>, zone: &TimeZone) -> Self {
         let orders: Vec<Vec<Order>> = (0..events.len())
             .into_par_iter()
             .map(|customer| orders(log, events.row(customer), zone))
@@ -66,6 +72,14 @@ impl Ledger {
     /// The distinct days on which a customer bought, ascending.
     pub fn days(&self, customer: usize) -> Vec<i32> {
         distinct_days(self.orders.row(customer))
+    }
+
+    /// What a customer bought, line by line.
+    pub(super) fn bought(&self, log: &EventLog, customer: usize) -> Vec<ItemId> {
+        let places = self.events.row(customer).iter();
+        let events = places.map(|&place| &log.events[place as usize]);
+        let purchases = events.filter(|event| event.kind == EventKind::Purchase);
+        purchases.map(|event| event.item).collect()
     }
 
     /// Customers, whether or not they bought.
@@ -90,12 +104,6 @@ pub(super) fn distinct_days(orders: &[Order]) -> Vec<i32> {
 /// Units times price.
 pub(super) fn money(event: &Event) -> f32 {
     event.quantity * event.unit_price
-}
-
-fn by_customer(log: &EventLog) -> Lists<u32> {
-    let known = log.events.iter().zip(0u32..);
-    let known = known.filter_map(|(event, at)| Some((event.customer?.index(), at)));
-    Lists::dealt(log.customers.len(), 0, known)
 }
 
 fn orders(log: &EventLog, places: &[u32], zone: &TimeZone) -> Vec<Order> {

@@ -41,15 +41,15 @@ pub use arrival::{ArrivalModel, Calling, Kin, Likeness};
 pub use cadence::{Cadence, DueCurve};
 pub use churn::{CHURN_DAYS, ChurnModel, LostBy};
 pub use five::{Aspects, Quadrant, Thresholds};
-pub use history::{Bought, Drawn, Foreseen, Glance, History, KEPT_DUE, histories};
+pub use history::{Bought, Drawn, Foreseen, Glance, History, KEPT_DUE, Pasts};
 pub use interest::{Foretold, Interests};
 pub use kpis::{Cohort, Kpis, Period, Stages, Step, date};
 pub use ledger::{Ledger, Order};
 pub use lifecycle::{Lifecycle, Stage, Standing};
 pub use preferences::{Favourite, Preferences};
 pub use profile::{
-    Attribute, Buyer, Churn, Clientele, KEPT_ORDERS, Paid, Profile, ProfileOptions, Source,
-    profiles,
+    Attribute, Buyer, Churn, Clientele, KEPT_ORDERS, Paid, Profile, ProfileOptions, Profiler,
+    Source,
 };
 pub use rfm::{Rfm, RfmSegment};
 pub use segments::{Segment, Segments};

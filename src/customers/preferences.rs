@@ -1,15 +1,13 @@
 //! What a customer likes to buy, at what price, and when.
 
 use jiff::tz::TimeZone;
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::ledger::{Ledger, Order};
+use super::Bought;
+use super::ledger::Order;
 use super::rfm::Ranks;
-use super::{Bought, History};
 use crate::catalog::{CategoryTree, Item};
-use crate::events::{EventKind, EventLog};
 use crate::ids::{CategoryId, ItemId};
 use crate::time::Timestamp;
 
@@ -66,16 +64,19 @@ const DISCOUNT_PRIOR: f32 = 10.0;
 const LEAST_PRICED: usize = 5;
 
 /// What is known of the shop's goods.
+#[derive(Debug)]
 pub(super) struct Shelf<'a> {
     items: &'a [Item],
     /// Per item.
     category: Vec<Option<CategoryId>>,
     /// Per item: 0 cheapest, 1 dearest of its category.
     level: Vec<Option<f32>>,
+    /// Share of all lines with money off.
+    discount_share: f32,
 }
 
 impl<'a> Shelf<'a> {
-    pub(super) fn new(items: &'a [Item], tree: &CategoryTree) -> Self {
+    pub(super) fn new(items: &'a [Item], tree: &CategoryTree, discount_share: f32) -> Self {
         let category: Vec<_> = (0..items.len())
             .map(|item| {
                 let up: Vec<CategoryId> = tree.upwards(tree.of(ItemId::new(item))).collect();
@@ -98,52 +99,48 @@ impl<'a> Shelf<'a> {
             price(item).map(|price| ranks.share_below(price) as f32)
         };
         let level = (0..items.len()).map(level).collect();
-        Self { items, category, level }
+        Self { items, category, level, discount_share }
     }
 }
 
-/// The preferences of every customer, in the order of their ids; `None` for those who never bought.
-pub(super) fn preferences(
-    log: &EventLog,
-    ledger: &Ledger,
-    histories: &[History],
-    shelf: &Shelf<'_>,
-    zone: &TimeZone,
-) -> Vec<Option<Preferences>> {
-    let orders = || ledger.orders.entries().iter();
-    let lines: f64 = orders().map(|order| f64::from(order.lines)).sum();
-    let discounted: f64 = orders().map(|order| f64::from(order.discounted)).sum();
-    let shop_discount = (discounted / lines.max(1.0)) as f32;
-    let one = |customer: usize| {
-        let orders = ledger.orders.row(customer);
-        let bought: Vec<ItemId> = ledger
-            .events
-            .row(customer)
-            .iter()
-            .map(|&place| &log.events[place as usize])
-            .filter(|event| event.kind == EventKind::Purchase)
-            .map(|event| event.item)
-            .collect();
-        if orders.is_empty() {
-            return None;
-        }
+impl Shelf<'_> {
+    /// What a customer with these orders likes, who `bought` these items (as often as in lines) and has these
+    /// `favourites`.
+    pub(super) fn preferences(
+        &self,
+        orders: &[Order],
+        bought: &[ItemId],
+        favourites: Vec<Favourite>,
+        zone: &TimeZone,
+    ) -> Preferences {
         let (weekday, hour) = usual_time(orders, zone);
-        let brands = top(bought.iter().filter_map(|i| shelf.items[i.index()].brand.as_deref()));
-        let levels: Vec<f32> = bought.iter().filter_map(|i| shelf.level[i.index()]).collect();
-        Some(Preferences {
-            categories: top(bought.iter().filter_map(|item| shelf.category[item.index()])),
+        let brands = top(bought.iter().filter_map(|i| self.items[i.index()].brand.as_deref()));
+        Preferences {
+            categories: top(bought.iter().filter_map(|item| self.category[item.index()])),
             brands: brands.into_iter().map(|(brand, share)| (brand.to_owned(), share)).collect(),
-            price_level: match levels.len() {
-                0 => 0.5,
-                count => levels.iter().sum::<f32>() / count as f32,
-            },
-            discount_share: discount_share(orders, shop_discount),
+            price_level: self.price_level(bought),
+            discount_share: self.discount_share(orders),
             weekday,
             hour,
-            favourites: favourites(&histories[customer].bought),
-        })
-    };
-    (0..ledger.len()).into_par_iter().map(one).collect()
+            favourites,
+        }
+    }
+
+    /// See [`Preferences::price_level`].
+    pub(super) fn price_level(&self, bought: &[ItemId]) -> f32 {
+        let levels = || bought.iter().filter_map(|item| self.level[item.index()]);
+        match levels().count() {
+            0 => 0.5,
+            count => levels().sum::<f32>() / count as f32,
+        }
+    }
+
+    /// See [`Preferences::discount_share`].
+    pub(super) fn discount_share(&self, orders: &[Order]) -> f32 {
+        let lines: u32 = orders.iter().map(|order| order.lines).sum();
+        let discounted: u32 = orders.iter().map(|order| order.discounted).sum();
+        (discounted as f32 + DISCOUNT_PRIOR * self.discount_share) / (lines as f32 + DISCOUNT_PRIOR)
+    }
 }
 
 /// The most frequent, each with its share of all.
@@ -155,12 +152,6 @@ fn top<T: Ord + std::hash::Hash + Copy>(values: impl Iterator<Item = T>) -> Vec<
     ranked.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     ranked.truncate(TOP);
     ranked.into_iter().map(|(value, count)| (value, count as f32 / all as f32)).collect()
-}
-
-fn discount_share(orders: &[Order], shop: f32) -> f32 {
-    let lines: u32 = orders.iter().map(|order| order.lines).sum();
-    let discounted: u32 = orders.iter().map(|order| order.discounted).sum();
-    (discounted as f32 + DISCOUNT_PRIOR * shop) / (lines as f32 + DISCOUNT_PRIOR)
 }
 
 fn usual_time(orders: &[Order], zone: &TimeZone) -> (u8, u8) {
@@ -184,7 +175,8 @@ fn most(counts: &[u32]) -> u8 {
     counts.iter().position(|&count| count == largest).unwrap_or(0) as u8
 }
 
-fn favourites(bought: &[Bought]) -> Vec<Favourite> {
+/// What was bought most.
+pub(super) fn favourites(bought: &[Bought]) -> Vec<Favourite> {
     let mut strong: Vec<&Bought> = bought.iter().filter(|b| b.times > 0).collect();
     strong.sort_unstable_by(|a, b| b.strength.total_cmp(&a.strength).then(a.item.cmp(&b.item)));
     let favourite = |&Bought { item, times, last, usual_days, .. }: &Bought| Favourite {
@@ -198,6 +190,7 @@ fn favourites(bought: &[Bought]) -> Vec<Favourite> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ledger::Ledger;
     use super::super::ledger::tests::log;
     use super::*;
 
@@ -220,10 +213,12 @@ mod tests {
             (1, 12, 4, 1, 9.0, 0),
         ]);
         let ledger = Ledger::of(&log, &TimeZone::UTC);
-        let histories = vec![History::default(); 2];
-        let all =
-            preferences(&log, &ledger, &histories, &Shelf::new(&items, &tree), &TimeZone::UTC);
-        let first = all[0].as_ref().unwrap();
+        let shelf = Shelf::new(&items, &tree, 0.2);
+        let preferences = |customer: usize| {
+            let (orders, bought) = (ledger.orders.row(customer), ledger.bought(&log, customer));
+            shelf.preferences(orders, &bought, Vec::new(), &TimeZone::UTC)
+        };
+        let first = preferences(0);
         let names: Vec<&str> =
             first.categories.iter().map(|&(category, _)| tree.path(category)).collect();
         assert_eq!(names, ["Food > Tea", "Food > Rice"]);
@@ -231,7 +226,7 @@ mod tests {
         assert_eq!(first.brands, [("A".to_owned(), 1.0)]);
         assert_eq!((first.weekday, first.hour), (0, 0));
         assert_eq!(first.price_band(), "low");
-        assert_eq!(all[1].as_ref().unwrap().price_band(), "high");
+        assert_eq!(preferences(1).price_band(), "high");
         // 1 of 4 lines, where the shop has 1 in 5.
         assert!((first.discount_share - (1.0 + 2.0) / 14.0).abs() < 1e-6);
     }

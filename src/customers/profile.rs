@@ -4,21 +4,23 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use super::History;
 use super::arrival::{ArrivalModel, Likeness};
 use super::churn::{ChurnModel, LostBy};
 use super::five::{Aspects, Quadrant, Thresholds, aspects};
 use super::kpis::{Kpis, kpis};
 use super::ledger::{Ledger, Order};
 use super::lifecycle::{Lifecycle, Rhythm};
-use super::preferences::{Preferences, Shelf, preferences};
+use super::preferences::{Preferences, Shelf, favourites};
 use super::rfm::{Ranks, Rfm, rfm};
 use super::segments::{Point, Segments};
 use super::value::{Models, Worth, WorthOptions};
+use super::{Cadence, Pasts};
 use crate::catalog::{CategoryTree, Item};
 use crate::events::EventLog;
+use crate::ids::{CustomerId, ItemId};
 use crate::time::Timestamp;
 
 /// Everything that is known of one customer.
@@ -138,125 +140,188 @@ pub struct Source<'a> {
     pub items: &'a [Item],
     /// The categories that these span.
     pub categories: &'a CategoryTree,
-    /// The customers' pasts, in the order of their ids.
-    pub histories: &'a [History],
+    /// The customers' pasts, told from this log.
+    pub pasts: &'a Pasts,
+    /// What is come back for how often.
+    pub cadence: &'a Cadence,
     /// Decides what a day is.
     pub zone: &'a TimeZone,
 }
 
-/// The profile of every customer, in the order of their ids, and what is known of all. In a log without
-/// time nobody has a past to tell from: profiles are empty.
-pub fn profiles(source: &Source<'_>, options: &WorthOptions) -> (Clientele, Vec<Profile>) {
-    let Source { log, items, categories, histories, zone } = *source;
-    if !log.timed {
-        return (Clientele::default(), vec![Profile::default(); log.customers.len()]);
+/// Tells customers' profiles when they are asked for: all at once take much memory.
+#[derive(Debug)]
+pub struct Profiler<'a> {
+    /// What is known of all.
+    pub clientele: Clientele,
+    source: Source<'a>,
+    shelf: Shelf<'a>,
+    ledger: Ledger,
+    figures: Figures,
+    attributes: FxHashMap<CustomerId, BTreeMap<String, String>>,
+}
+
+/// Per customer, in the order of their ids; `None` for those who never bought.
+#[derive(Debug, Default)]
+struct Figures {
+    rfm: Vec<Option<Rfm>>,
+    worths: Vec<Option<Worth>>,
+    aspects: Vec<Option<Aspects>>,
+    segments: Vec<Option<u32>>,
+}
+
+impl<'a> Profiler<'a> {
+    /// Learns what is known of all customers. In a log without time nobody has a past to tell from: profiles are
+    /// empty.
+    pub fn learn(source: Source<'a>, options: &WorthOptions) -> Self {
+        let Source { log, items, categories, pasts, zone, .. } = source;
+        let ledger = match log.timed {
+            true => Ledger::with(log, pasts.by_customer(), zone),
+            false => Ledger::default(),
+        };
+        let shelf = Shelf::new(items, categories, discount_share(&ledger));
+        let (clientele, figures) = match log.timed {
+            true => figures(&source, &shelf, &ledger, options),
+            false => Default::default(),
+        };
+        Self { clientele, source, shelf, ledger, figures, attributes: FxHashMap::default() }
     }
-    let ledger = Ledger::of(log, zone);
-    let rfm = rfm(&ledger);
-    let rhythm = Rhythm::learn(&ledger);
-    let models = Models::fit(&ledger);
+
+    /// Learns what the shop says of its customers.
+    pub fn note_attributes(&mut self, attributes: FxHashMap<CustomerId, BTreeMap<String, String>>) {
+        let mut known: BTreeMap<&str, bool> = BTreeMap::new();
+        for (name, value) in attributes.values().flatten() {
+            *known.entry(name).or_insert(true) &= value.trim().parse::<f64>().is_ok();
+        }
+        let attribute =
+            |(name, numeric): (&str, bool)| Attribute { name: name.to_owned(), numeric };
+        self.clientele.attributes = known.into_iter().map(attribute).collect();
+        self.attributes = attributes;
+    }
+
+    /// Everything that is known of one customer.
+    pub fn profile(&self, customer: CustomerId) -> Profile {
+        let attributes = self.attributes.get(&customer).cloned().unwrap_or_default();
+        if !self.source.log.timed {
+            return Profile { attributes, ..Profile::default() };
+        }
+        let Clientele { today, rhythm, .. } = &self.clientele;
+        let days = self.ledger.days(customer.index());
+        let buyer = self.buyer(customer, &days);
+        Profile { lifecycle: rhythm.lifecycle(&days, *today), buyer, attributes }
+    }
+
+    /// The same of some customers, in their order.
+    pub fn tell(&self, customers: &[CustomerId]) -> Vec<Profile> {
+        customers.par_iter().map(|customer| self.profile(*customer)).collect()
+    }
+
+    /// The same of every customer, in the order of their ids.
+    pub fn all(&self) -> Vec<Profile> {
+        let customers: Vec<_> = (0..self.source.log.customers.len()).map(CustomerId::new).collect();
+        self.tell(&customers)
+    }
+
+    fn buyer(&self, customer: CustomerId, days: &[i32]) -> Option<Buyer> {
+        let Self { source, clientele, ledger, shelf, figures, .. } = self;
+        let Source { log, pasts, cadence, zone, .. } = source;
+        let at = customer.index();
+        let (rfm, worth) = (figures.rfm[at].clone()?, figures.worths[at]);
+        let orders = ledger.orders.row(at);
+        let favourites = favourites(&pasts.bought(customer, cadence));
+        Some(Buyer {
+            quadrant: clientele.thresholds.quadrant(&rfm),
+            worth,
+            aspects: figures.aspects[at]?,
+            churn: clientele.churn(days, &rfm, worth.as_ref()),
+            preferences: shelf.preferences(orders, &ledger.bought(log, at), favourites, zone),
+            segment: figures.segments[at],
+            latest_orders: latest(orders),
+            rfm,
+        })
+    }
+}
+
+/// Of a log with time.
+fn figures(
+    source: &Source<'_>,
+    shelf: &Shelf<'_>,
+    ledger: &Ledger,
+    options: &WorthOptions,
+) -> (Clientele, Figures) {
+    let Source { log, items, categories, zone, .. } = *source;
+    let rfm = rfm(ledger);
+    let rhythm = Rhythm::learn(ledger);
+    let models = Models::fit(ledger);
     let worths = match &models {
-        Some(models) => models.worths(&ledger, options),
+        Some(models) => models.worths(ledger, options),
         None => vec![None; ledger.len()],
     };
-    let churn = models.as_ref().and_then(|models| ChurnModel::learn(&ledger, &rhythm, models));
-    let aspects = aspects(&ledger, &worths);
-    let shelf = Shelf::new(items, categories);
-    let preferences = preferences(log, &ledger, histories, &shelf, zone);
-    let points: Vec<Option<Point>> = (0..ledger.len())
-        .map(|c| {
-            Some(point(
-                ledger.orders.row(c),
-                rfm[c].as_ref()?,
-                preferences[c].as_ref()?,
-                aspects[c]?,
-            ))
-        })
-        .collect();
+    let churn = models.as_ref().and_then(|models| ChurnModel::learn(ledger, &rhythm, models));
+    let aspects = aspects(ledger, &worths);
+    let point = |customer: usize| {
+        let orders = ledger.orders.row(customer);
+        let (rfm, aspects) = (rfm[customer].as_ref()?, aspects[customer]?);
+        Some(point(orders, rfm, shelf, &ledger.bought(log, customer), aspects))
+    };
+    let points: Vec<Option<Point>> = (0..ledger.len()).into_par_iter().map(point).collect();
     let (segments, places) = Segments::learn(&points);
-    let thresholds = Thresholds::of(&rfm);
     let clientele = Clientele {
         today: ledger.today,
         buyers: rfm.iter().flatten().count() as u64,
-        kpis: kpis(&ledger, &rhythm),
-        arrivals: ArrivalModel::learn(log, &ledger, &Likeness::new(items, categories), zone),
-        discount_share: discount_share(&ledger),
+        kpis: kpis(ledger, &rhythm),
+        arrivals: ArrivalModel::learn(log, ledger, &Likeness::new(items, categories), zone),
+        discount_share: discount_share(ledger),
         middle_total: Ranks::of(rfm.iter().flatten().map(|rfm| rfm.total)).at(0.5),
         attributes: Vec::new(),
         rhythm,
         models,
         lost_by: LostBy::of(worths.iter().flatten().map(|worth| worth.alive), churn.as_ref()),
         churn,
-        thresholds,
+        thresholds: Thresholds::of(&rfm),
         segments,
     };
-    let buyers =
-        rfm.into_iter().zip(preferences).enumerate().map(|(customer, (rfm, preferences))| {
-            let (rfm, worth) = (rfm?, worths[customer]);
-            Some(Buyer {
-                quadrant: thresholds.quadrant(&rfm),
-                worth,
-                aspects: aspects[customer]?,
-                churn: Churn::default(),
-                preferences: preferences?,
-                segment: places[customer],
-                latest_orders: latest(ledger.orders.row(customer)),
-                rfm,
-            })
-        });
-    let buyers: Vec<Option<Buyer>> = buyers.collect();
-    let profiles = buyers
-        .into_par_iter()
-        .enumerate()
-        .map(|(customer, buyer)| clientele.profile(&ledger.days(customer), buyer))
-        .collect();
-    (clientele, profiles)
+    (clientele, Figures { rfm, worths, aspects, segments: places })
 }
 
 impl Clientele {
-    /// Learns which attributes there are.
-    pub fn note_attributes<'a>(&mut self, profiles: impl Iterator<Item = &'a Profile>) {
-        let mut known: BTreeMap<&str, bool> = BTreeMap::new();
-        for (name, value) in profiles.flat_map(|profile| &profile.attributes) {
-            *known.entry(name).or_insert(true) &= value.trim().parse::<f64>().is_ok();
-        }
-        let attribute =
-            |(name, numeric): (&str, bool)| Attribute { name: name.to_owned(), numeric };
-        self.attributes = known.into_iter().map(attribute).collect();
-    }
-
-    fn profile(&self, days: &[i32], mut buyer: Option<Buyer>) -> Profile {
-        if let Some(buyer) = &mut buyer {
-            let learnt = self.churn.as_ref().zip(self.models.as_ref());
-            let by = |of: fn(&ChurnModel, &[i32], i32, &Rhythm, &Models) -> Option<f64>| {
-                learnt.and_then(|(churn, models)| of(churn, days, self.today, &self.rhythm, models))
+    /// What is feared of a customer who bought on these days.
+    fn churn(&self, days: &[i32], rfm: &Rfm, worth: Option<&Worth>) -> Churn {
+        let learnt = self.churn.as_ref().zip(self.models.as_ref());
+        let by = |of: fn(&ChurnModel, &[i32], i32, &Rhythm, &Models) -> Option<f64>| {
+            learnt.and_then(|(churn, models)| of(churn, days, self.today, &self.rhythm, models))
+        };
+        // Nothing learnt: as if orders came at random at the customer's cadence.
+        let recency = f64::from(rfm.recency_days);
+        let guess = || (-28.0 / self.rhythm.cadence(days).max(recency)).exp();
+        let mut churn = Churn {
+            probability: by(ChurnModel::churn).unwrap_or_else(guess) as f32,
+            ..Churn::default()
+        };
+        if let Some(worth) = worth {
+            churn.lost = match self.lost_by {
+                LostBy::Alive => 1.0 - worth.alive,
+                LostBy::Return => by(ChurnModel::lost).unwrap_or_default() as f32,
             };
-            let churn = by(ChurnModel::churn);
-            let recency = f64::from(buyer.rfm.recency_days);
-            // Nothing learnt: as if orders came at random at the customer's cadence.
-            let guess = || 1.0 - (-28.0 / self.rhythm.cadence(days).max(recency)).exp();
-            buyer.churn.probability = churn.unwrap_or_else(|| 1.0 - guess()) as f32;
-            if let Some(worth) = &buyer.worth {
-                buyer.churn.lost = match self.lost_by {
-                    LostBy::Alive => 1.0 - worth.alive,
-                    LostBy::Return => by(ChurnModel::lost).unwrap_or_default() as f32,
-                };
-                buyer.churn.value_at_risk = buyer.churn.lost * worth.lifetime.expected;
-            }
+            churn.value_at_risk = churn.lost * worth.lifetime.expected;
         }
-        let lifecycle = self.rhythm.lifecycle(days, self.today);
-        Profile { lifecycle, buyer, attributes: BTreeMap::new() }
+        churn
     }
 }
 
-fn point(orders: &[Order], rfm: &Rfm, preferences: &Preferences, aspects: Aspects) -> Point {
+fn point(
+    orders: &[Order],
+    rfm: &Rfm,
+    shelf: &Shelf<'_>,
+    bought: &[ItemId],
+    aspects: Aspects,
+) -> Point {
     let items: u32 = orders.iter().map(|order| order.items).sum();
     [
         (rfm.recency_days as f32).ln_1p(),
         (rfm.orders as f32).ln_1p(),
         rfm.average.max(0.0).ln_1p(),
-        preferences.discount_share,
-        preferences.price_level,
+        shelf.discount_share(orders),
+        shelf.price_level(bought),
         (items as f32 / orders.len().max(1) as f32).ln_1p(),
         aspects.growth,
     ]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::metrics::interval;
 use crate::catalog::{CategoryTree, Item};
-use crate::customers::{Cadence, Due, History, HistoryOptions, Recurrence, SOON_DAYS, histories};
+use crate::customers::{Cadence, Due, History, HistoryOptions, Pasts, Recurrence, SOON_DAYS};
 use crate::events::{EventKind, EventLog, baskets};
 use crate::ids::{CustomerId, ItemId};
 use crate::time::Timestamp;
@@ -118,7 +118,7 @@ impl Sayings {
         let orders = baskets(&past, zone);
         let recurrence = Recurrence::learn(&orders, categories, item_count, true);
         let options = HistoryOptions::default();
-        let histories = histories(&past, &orders, &Cadence::default(), now, &options);
+        let pasts = Pasts::new(&past, orders, now, &options);
         let soon = now.plus_days(SOON_DAYS);
         let bought: FxHashSet<(CustomerId, ItemId)> = log
             .events
@@ -127,8 +127,8 @@ impl Sayings {
             .filter(|event| event.kind == EventKind::Purchase)
             .filter_map(|event| Some((event.customer?, event.item)))
             .collect();
-        for (customer, history) in histories.iter().enumerate() {
-            let customer = CustomerId::new(customer);
+        for customer in (0..pasts.customers()).map(CustomerId::new) {
+            let history = &pasts.of(customer, &Cadence::default());
             let due = recurrence.due(history, now);
             let due: Vec<Due> = due.into_iter().take(PLACES).collect();
             let was_bought = |item| bought.contains(&(customer, item));

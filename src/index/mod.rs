@@ -32,7 +32,7 @@ pub use keys::{CustomerKeys, Erased, SECRET};
 pub use manifest::{ERASURES, FORMAT, Manifest, TreeDigest};
 pub use opened::Opened;
 pub use read::{Snapshot, Verified};
-pub use write::{Built, Description, People, TrainingLock};
+pub use write::{Built, Description, People, Told, TrainingLock};
 
 /// Name of the manifest in a generation's directory.
 const MANIFEST: &str = "manifest.json";

@@ -10,6 +10,8 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::codec::{
     BLOCK, Entry, direction_blocks, encode_history, encode_profile, list_blocks, vector_blocks,
     with_checksum,
@@ -30,6 +32,9 @@ use crate::trends::Window;
 /// What sled keeps in memory of what it has written: nobody reads it, and by itself it would keep a gigabyte.
 const CACHE_BYTES: u64 = 64 << 20;
 
+/// Of so many customers something is told at a time.
+const TOLD_AT_ONCE: usize = 4_096;
+
 /// What the trainer says of a generation, for its manifest.
 #[derive(Clone, Debug, Default)]
 pub struct Description {
@@ -47,15 +52,18 @@ pub struct Description {
     pub notes: Vec<String>,
 }
 
+/// Tells something of some customers, in their order: of a few at a time, for of all it takes much memory.
+pub type Told<'a, T> = dyn Fn(&[CustomerId]) -> Vec<T> + 'a;
+
 /// The customers of a generation, in the order of their ids.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct People<'a> {
     /// Their names: see `called`.
     pub keys: &'a Interner<CustomerId>,
     /// Their pasts.
-    pub histories: &'a [History],
+    pub histories: &'a Told<'a, History>,
     /// What is known of each.
-    pub profiles: &'a [Profile],
+    pub profiles: &'a Told<'a, Profile>,
     /// What is known of all.
     pub clientele: &'a Clientele,
     /// What the names are: the shop's keys, or hashes already.
@@ -382,20 +390,34 @@ impl TreeWriter<'_> {
     }
 
     fn customers(&mut self, people: &People<'_>) -> sled::Result<()> {
-        let mut order: Vec<(&str, usize)> = people.keys.keys().zip(0..).collect();
+        let ids = (0..).map(CustomerId::new);
+        let mut order: Vec<(&str, CustomerId)> = people.keys.keys().zip(ids).collect();
         order.sort_unstable();
-        let histories =
-            order.iter().filter_map(|&(key, at)| Some((key, people.histories.get(at)?)));
-        let histories = histories.filter(|(_, history)| !history.is_empty());
-        let encoded =
-            |(key, history): (&str, &History)| (key.as_bytes().to_vec(), encode_history(history));
-        self.entries("customers", histories.map(encoded))?;
-        let profiles = order.iter().filter_map(|&(key, at)| Some((key, people.profiles.get(at)?)));
-        let encoded =
-            |(key, profile): (&str, &Profile)| (key.as_bytes().to_vec(), encode_profile(profile));
-        self.entries("profiles", profiles.map(encoded))?;
+        let history = |history: &History| (!history.is_empty()).then(|| encode_history(history));
+        self.told("customers", &order, people.histories, history)?;
+        let profile = |profile: &Profile| Some(encode_profile(profile));
+        self.told("profiles", &order, people.profiles, profile)?;
         let all = serde_json::to_vec(people.clientele).expect("a clientele has string keys only");
         self.entries("clientele", std::iter::once((b"all".to_vec(), with_checksum(all))))
+    }
+
+    /// What is told of the customers, as far as it can be `encoded`.
+    fn told<T: Send + Sync>(
+        &mut self,
+        name: &str,
+        customers: &[(&str, CustomerId)],
+        tell: &Told<'_, T>,
+        encoded: impl Fn(&T) -> Option<Vec<u8>> + Sync,
+    ) -> sled::Result<()> {
+        let entries = customers.chunks(TOLD_AT_ONCE).flat_map(|some| {
+            let ids: Vec<CustomerId> = some.iter().map(|(_, customer)| *customer).collect();
+            let told = some.par_iter().zip(tell(&ids));
+            let entry = |((key, _), told): (&(&str, _), T)| {
+                Some((key.as_bytes().to_vec(), encoded(&told)?))
+            };
+            told.filter_map(entry).collect::<Vec<_>>()
+        });
+        self.entries(name, entries)
     }
 
     fn rules(&mut self, name: &str, rules: &RuleLists) -> sled::Result<()> {

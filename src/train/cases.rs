@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::clients::Histories;
 use super::cut::{Cut, purchases, scrambled};
 use super::tune::LEAST_CASES;
 use crate::customers::History;
@@ -62,8 +63,8 @@ impl Case {
     }
 
     /// The past of who asked.
-    pub(super) fn history<'a>(&self, histories: &'a [History]) -> Option<&'a History> {
-        histories.get(self.customer?.index())
+    pub(super) fn history<'a>(&self, histories: &'a Histories) -> Option<&'a History> {
+        histories.get(self.customer?)
     }
 
     /// Whether it turned out right.

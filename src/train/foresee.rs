@@ -1,13 +1,12 @@
 //! What customers buy next, learnt from what others with a past like theirs did next.
 
 use jiff::tz::TimeZone;
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
+use super::TrainOptions;
 use super::cut::{HeldBack, by_orders, purchases};
 use super::share::evenly;
-use super::{Learnt, TrainOptions};
-use crate::customers::{Foreseen, History, Interests, histories};
+use crate::customers::{Foreseen, History, Interests, Pasts};
 use crate::embed::{Foresight, ForesightLesson, ForesightOptions, Pull};
 use crate::events::{EventLog, baskets};
 use crate::ids::{CustomerId, ItemId};
@@ -23,30 +22,30 @@ const MULTIPLICATIONS: f64 = 1e12;
 /// Large orders say less of each item in them: a lesson weighs the number of its items to the power of −this.
 const SIZE: f32 = 0.25;
 
-/// Learns `foreseen` of every customer who has a past.
-pub(super) fn foresee(
-    learnt: &mut Learnt,
+/// Learns what pasts foretell; nothing where nobody has one.
+pub(super) fn learn(
+    contents: &Contents,
     log: &EventLog,
     zone: &TimeZone,
     options: &TrainOptions,
-) {
+) -> Option<Foresight> {
     // As many in a rehearsal, which asks for few, as in the end.
     let affordable = (MULTIPLICATIONS / log.customers.len().max(1) as f64).sqrt() as usize;
     let most = options.foreseen.lessons.min(affordable);
-    let lessons = lessons(&learnt.contents, log, zone, options, most);
-    let foresight = Foresight::learn(&lessons, learnt.contents.len(), &options.foreseen);
-    let Some(foresight) = foresight else { return };
-    let interests = learnt.contents.interests;
-    let mut asked: Vec<&mut History> =
-        learnt.histories.iter_mut().filter(|history| !history.is_empty()).collect();
-    asked.par_chunks_mut(Foresight::AT_ONCE).for_each(|histories| {
-        let pasts: Vec<_> = histories.iter().map(|history| past(history, &interests)).collect();
-        let foretold = foresight.foretold(&pasts, FORESEEN_NEW, FORESEEN_AGAIN);
-        for (history, foretold) in histories.iter_mut().zip(foretold) {
-            let foreseen = |Pull { item, weight }| Foreseen { item, weight };
-            history.foreseen = foretold.into_iter().map(foreseen).collect();
-        }
-    });
+    let lessons = lessons(contents, log, zone, options, most);
+    Foresight::learn(&lessons, contents.len(), &options.foreseen)
+}
+
+/// What each of these customers' pasts foretells.
+pub(super) fn foreseen(
+    foresight: &Foresight,
+    histories: &[History],
+    interests: &Interests,
+) -> Vec<Vec<Foreseen>> {
+    let pasts: Vec<_> = histories.iter().map(|history| past(history, interests)).collect();
+    let foretold = foresight.foretold(&pasts, FORESEEN_NEW, FORESEEN_AGAIN).into_iter();
+    let foreseen = |Pull { item, weight }| Foreseen { item, weight };
+    foretold.map(|foretold| foretold.into_iter().map(foreseen).collect()).collect()
 }
 
 /// At most so many lessons: of the last moment first.
@@ -75,10 +74,9 @@ fn lessons(
         taken.iter().for_each(|customer| known[customer.index()] = true);
         let past = past.only(|event| event.customer.is_some_and(|c| known[c.index()]));
         let Some(now) = past.events.last().map(|event| event.at) else { continue };
-        let orders = baskets(&past, zone);
-        let pasts = histories(&past, &orders, &contents.cadence, now, &options.history);
+        let pasts = Pasts::new(&past, baskets(&past, zone), now, &options.history);
         let lesson = |customer: CustomerId| {
-            let history = &pasts[customer.index()];
+            let history = &pasts.of(customer, &contents.cadence);
             let mut items = next[&customer].clone();
             items.sort_unstable();
             items.dedup();
@@ -118,7 +116,7 @@ fn past(history: &History, interests: &Interests) -> Vec<(ItemId, f32)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::catalog::Item;
     use crate::events::{Event, EventKind};
@@ -127,7 +125,7 @@ mod tests {
     use crate::train::learn;
 
     /// (customer, item, day): an order each.
-    fn log(lines: &[(usize, usize, i64)], timed: bool) -> EventLog {
+    pub(in crate::train) fn log(lines: &[(usize, usize, i64)], timed: bool) -> EventLog {
         let event = |(order, &(customer, item, day)): (usize, &(usize, usize, i64))| Event {
             at: Timestamp(if timed { day * DAY_MS } else { 0 }),
             customer: Some(CustomerId::new(customer)),
@@ -186,12 +184,15 @@ mod tests {
         let items = vec![Item::default(); log.items.len()];
         let learnt = learn(&log, &items, &TimeZone::UTC, &TrainOptions::default(), &mut |_| ());
         let first = |customer: usize| {
-            learnt.histories[customer].foreseen.first().map(|foreseen| foreseen.item.index())
+            learnt.histories.as_slice()[customer]
+                .foreseen
+                .first()
+                .map(|foreseen| foreseen.item.index())
         };
         for nth in 0..15 {
             assert_eq!(first(19 * 15 + nth), Some(nth % 5 + 5), "who has the plant of last week");
         }
-        let foretold = learnt.histories.iter().flat_map(|history| &history.foreseen);
+        let foretold = learnt.histories.as_slice().iter().flat_map(|history| &history.foreseen);
         let plants = foretold.filter(|foreseen| foreseen.item.index() < 5);
         assert_eq!(plants.count(), 0, "nobody buys a plant for a pot");
     }

@@ -52,7 +52,7 @@ pub(super) fn lines(
         lines.push(
             "what is bought: there are only looks; events of type purchase would tell".into(),
         );
-    } else if !comes_back(learnt) {
+    } else if !comes_back(orders) {
         lines.push(
             "buying again: nobody has bought an item in two orders yet; popularity stands in"
                 .into(),
@@ -108,8 +108,10 @@ fn most_often_together(orders: &Groups) -> u64 {
     pairs.into_values().max().unwrap_or(0)
 }
 
-fn comes_back(learnt: &Learnt) -> bool {
-    learnt.histories.iter().any(|history| history.bought.iter().any(|bought| bought.times > 1))
+/// Whether any customer has an item in two orders: counted once, that is less.
+fn comes_back(orders: &Groups) -> bool {
+    let entries = |groups: &Groups| groups.items().entries().len();
+    entries(&orders.one_per_customer()) < entries(orders)
 }
 
 impl Cases {

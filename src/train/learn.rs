@@ -3,20 +3,19 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
-use rayon::prelude::*;
 
 use super::cases::Asked;
+use super::clients::{Clients, Histories};
+use super::pulls::Drawing;
 use super::{TrainOptions, foresee, pulls};
 use crate::catalog::{CategoryTree, Item, Shelf};
-use crate::customers::{
-    Cadence, Foretold, History, HistoryOptions, Interests, KEPT_DUE, Recurrence, histories,
-};
+use crate::customers::{Cadence, Foretold, Interests, Pasts, Recurrence};
 use crate::embed::{
     FactorOptions, Factors, Interactions, KindWeights, UnitVectors, neighbours, neighbours_of,
     words,
 };
-use crate::events::{Baskets, EventLog, Sessions, baskets, sessions};
-use crate::ids::{CustomerId, ItemId};
+use crate::events::{EventLog, Sessions, baskets, sessions};
+use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::lists::Ranked;
 use crate::recommend::Blend;
@@ -31,8 +30,8 @@ use crate::trends::{self, Hot};
 pub struct Learnt {
     /// What answers are made of.
     pub contents: Contents,
-    /// The past of each customer, in the order of their ids.
-    pub histories: Vec<History>,
+    /// The pasts of those customers who are asked about.
+    pub histories: Histories,
     /// How the sources are mixed.
     pub blend: Blend,
     /// What it was learnt from.
@@ -53,7 +52,7 @@ pub struct Lesson {
 }
 
 /// Learns from a log; `items` is what the catalogue says, in the order of their ids, and `zone` decides
-/// what a day is.
+/// what a day is. Any customer may be asked about.
 pub fn learn(
     log: &EventLog,
     items: &[Item],
@@ -61,11 +60,13 @@ pub fn learn(
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
 ) -> Learnt {
-    learn_for(None, log, items, zone, options, watch)
+    let (mut learnt, clients) = learn_for(None, log, items, zone, options, watch);
+    learnt.histories = clients.all(&learnt.contents);
+    learnt
 }
 
-/// The same, but of customers and items that nobody asks about, if it is said what is `asked`, no past and
-/// no neighbours are learnt: there are several rehearsals in memory, and each takes its time.
+/// The same, but no past is told yet; and if it is said what is `asked`, there are no neighbours of other items:
+/// there are several rehearsals in memory, and each takes its time.
 pub(super) fn learn_for(
     asked: Option<&Asked>,
     log: &EventLog,
@@ -73,7 +74,7 @@ pub(super) fn learn_for(
     zone: &TimeZone,
     options: &TrainOptions,
     watch: &mut impl FnMut(&str),
-) -> Learnt {
+) -> (Learnt, Clients) {
     let count = items.len();
     let now = log.events.last().map(|event| event.at).unwrap_or_default();
 
@@ -92,6 +93,12 @@ pub(super) fn learn_for(
     let freshness = freshness(&sessions, count, now);
     watch("mining longer rules");
     let longer = rules::longer::mine(&orders, &options.longer);
+    let lesson = Lesson {
+        baskets: baskets.items.len() as u64,
+        sessions: sessions.items.len() as u64,
+        longer_cut: longer.cut,
+    };
+    drop(sessions); // of millions of visits; what follows takes memory enough
 
     watch("learning vectors");
     let foretold = Foretold::count(log);
@@ -114,20 +121,6 @@ pub(super) fn learn_for(
     let hot = Hot::measure(log, zone, &categories, count);
     let recurrence = Recurrence::learn(&baskets, &categories, count, log.timed);
     let cadence = Cadence::learn(&baskets, count, log.timed, &options.history);
-    let mut histories = pasts(log, &baskets, now, &cadence, &recurrence, &options.history);
-    if let Some(asked) = asked {
-        for (index, history) in histories.iter_mut().enumerate() {
-            if !asked.customers.contains(&CustomerId::new(index)) {
-                *history = History::default();
-            }
-        }
-    }
-
-    let lesson = Lesson {
-        baskets: baskets.items.len() as u64,
-        sessions: sessions.items.len() as u64,
-        longer_cut: longer.cut,
-    };
     let contents = Contents {
         now,
         timed: log.timed,
@@ -151,32 +144,18 @@ pub(super) fn learn_for(
         ..Contents::default()
     };
     let contents = contents.finish();
+    let histories = Histories::default();
     let mut learnt = Learnt { contents, histories, blend: Blend::default(), lesson, touched };
+    let mut clients = Clients::new(Pasts::new(log, baskets, now, &options.history));
     watch("learning what calls for what");
-    pulls::call(&mut learnt, &orders, &options.called);
+    pulls::call(&mut learnt.contents, &orders, &options.called);
     if !log.customers.is_empty() {
-        pulls::draw(&mut learnt, &orders.one_per_customer(), &options.drawn);
+        let pasts = orders.one_per_customer();
+        clients.drawing = Some(Drawing::learn(&mut learnt.contents, &pasts, &options.drawn));
         watch("learning what customers buy next");
-        foresee::foresee(&mut learnt, log, zone, options);
+        clients.foresight = foresee::learn(&learnt.contents, log, zone, options);
     }
-    learnt
-}
-
-/// The past of every customer, and what of it is due.
-fn pasts(
-    log: &EventLog,
-    baskets: &Baskets,
-    now: Timestamp,
-    cadence: &Cadence,
-    recurrence: &Recurrence,
-    options: &HistoryOptions,
-) -> Vec<History> {
-    let mut histories = histories(log, baskets, cadence, now, options);
-    histories.par_iter_mut().for_each(|history| {
-        history.due = recurrence.due(history, now);
-        history.due.truncate(KEPT_DUE);
-    });
-    histories
+    (learnt, clients)
 }
 
 /// The options, with each kind of event weighing what it foretells unless they say what it weighs.
@@ -219,17 +198,6 @@ fn collected(
 }
 
 impl Learnt {
-    /// Gives the customers all that they did, also what was left out when the rest was learnt.
-    pub(super) fn remember(&mut self, log: &EventLog, zone: &TimeZone, options: &HistoryOptions) {
-        let Contents { now, cadence, recurrence, .. } = &self.contents;
-        let whole = pasts(log, &baskets(log, zone), *now, cadence, recurrence, options);
-        for (history, past) in self.histories.iter_mut().zip(whole) {
-            let (drawn, foreseen) =
-                (std::mem::take(&mut history.drawn), std::mem::take(&mut history.foreseen));
-            *history = History { drawn, foreseen, ..past };
-        }
-    }
-
     /// How many of everything there are, for the manifest.
     pub fn counts(&self, log: &EventLog) -> BTreeMap<String, u64> {
         let Contents {

@@ -6,12 +6,13 @@
 //!                 → learn from the whole log, so tuned → place what is new → gate → publish
 //!
 //! learn: baskets, sessions → counts → rules, pulls ┐
-//!                          → factors → neighbours  ├→ contents + histories
+//!                          → factors → neighbours  ├→ contents, clients (tell histories)
 //!                          → trends, cadence       ┘
 //! ```
 
 mod arrivals;
 mod cases;
+mod clients;
 mod crowds;
 mod cut;
 mod damping;
@@ -30,6 +31,7 @@ mod share;
 mod trials;
 mod tune;
 
+pub use clients::{Clients, Histories};
 pub use crowds::quieted;
 pub use gate::GateOptions;
 use learn::learn_for;
@@ -51,7 +53,7 @@ use self::gate::{Arrival, InputFigures};
 use self::lacking::Cases;
 use self::share::Share;
 use crate::catalog::{Catalog, CatalogReading, Item};
-use crate::customers::{ProfileOptions, Source, profiles};
+use crate::customers::{ProfileOptions, Profiler, Source};
 use crate::error::{Error, Result, counted};
 use crate::events::{CustomerAttributes, EventKind, EventLog, Reading, baskets};
 use crate::ids::{Interner, ItemId};
@@ -149,31 +151,30 @@ pub fn train(
         false => crowds::quieted(&log, &time_zone),
     };
     let tuned = learn_tuned(&quiet, &items, &time_zone, options, &mut watch);
-    let Tuned { mut learnt, how, lacking } = tuned;
+    let Tuned { learnt, mut clients, how, lacking } = tuned;
     watch("getting to know the customers");
     if quiet.events.len() < log.events.len() {
-        learnt.remember(&log, &time_zone, &options.history);
+        clients.remember(&log, &time_zone);
     }
     let source = Source {
         log: &log,
         items: &items,
         categories: &learnt.contents.categories,
-        histories: &learnt.histories,
+        pasts: clients.pasts(),
+        cadence: &learnt.contents.cadence,
         zone: &time_zone,
     };
-    let (mut clientele, mut profiles) = profiles(&source, &customers.worth);
-    let strangers = people::add_attributes(&log, attributes, &mut profiles);
-    clientele.note_attributes(profiles.iter());
+    let mut profiler = Profiler::learn(source, &customers.worth);
+    let (attributes, strangers) = people::known(&log, attributes);
+    profiler.note_attributes(attributes);
     let (account, columns) = (&reading.account, &reading.columns);
     let input = InputFigures::of(&quiet, &catalog.catalog, account, columns, &time_zone);
     let mut counts = learnt.counts(&quiet);
-    let keys = log.customers.clone();
-    drop((log, quiet)); // all is learnt from the events, and to write it takes memory
     let people = People {
-        keys: &keys,
-        histories: &learnt.histories,
-        profiles: &profiles,
-        clientele: &clientele,
+        keys: &log.customers,
+        histories: &|customers| clients.tell(&learnt.contents, customers),
+        profiles: &|customers| profiler.tell(customers),
+        clientele: &profiler.clientele,
         called: &called,
     };
     watch("writing the index");
@@ -215,10 +216,12 @@ pub fn train(
 }
 
 /// What was learnt, tuned to the shop.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Tuned {
-    /// Learnt from the whole log.
+    /// Learnt from the whole log; no history is told yet.
     pub learnt: Learnt,
+    /// Tell the histories.
+    pub clients: Clients,
     /// The blend, the rules' damping and the rankers that were chosen, and how good they are, for the
     /// manifest.
     pub how: serde_json::Value,
@@ -248,7 +251,9 @@ pub fn learn_tuned(
         let whole = before.last().filter(|_| !held_back.orders).map_or(log, |r| &r.split.past);
         let split = Split::of(held_back.cut(whole, nth, zone), zone, gap);
         let asked = split.asked();
-        let learnt = learn_for(Some(&asked), &split.past, items, zone, options, &mut watch);
+        let (mut learnt, clients) =
+            learn_for(Some(&asked), &split.past, items, zone, options, &mut watch);
+        learnt.histories = clients.histories(&learnt.contents, asked.customers);
         Rehearsal { learnt, split }
     };
     let rehearse_more = |all: &mut Vec<Rehearsal>, options: &TrainOptions, watch: Watch<'_>| {
@@ -285,7 +290,8 @@ pub fn learn_tuned(
     drop(rehearsals);
 
     watch("learning from the whole log");
-    let mut learnt = Learnt { blend, ..learn(log, items, zone, &options, watch) };
+    let (learnt, clients) = learn_for(None, log, items, zone, &options, watch);
+    let mut learnt = Learnt { blend, ..learnt };
     learnt.contents.rankers = rankers;
     learnt.contents.returns = returns;
     watch("placing what is new");
@@ -305,7 +311,7 @@ pub fn learn_tuned(
         "pulls": { "called": options.called, "drawn": options.drawn },
         "content": learnt.contents.content.quality(),
     });
-    Tuned { learnt, how, lacking }
+    Tuned { learnt, clients, how, lacking }
 }
 
 /// Whether the current generation, if there is one that can be read, keeps hashes instead of customers' keys.

@@ -1,10 +1,12 @@
 //! Under which names customers go into the index, and who does not.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::customers::Profile;
-use crate::events::{CustomerAttributes, Event, EventLog};
-use crate::ids::Interner;
+use rustc_hash::FxHashMap;
+
+use crate::events::{CustomerAttributes, EventLog};
+use crate::ids::{CustomerId, Interner};
 use crate::index::{CustomerKeys, Erased};
 
 /// The log and the attributes under the names that are kept on disk, without all that those did who are to
@@ -27,35 +29,33 @@ pub(super) fn named(
         .keys()
         .map(|key| (!forgotten(key)).then(|| customers.intern(&called.stored(key))))
         .collect();
-    let renamed = |event: &Event| match event.customer {
-        None => Some(*event),
-        Some(old) => ids[old.index()].map(|new| Event { customer: Some(new), ..*event }),
-    };
-    log.events = log.events.iter().filter_map(renamed).collect();
+    log.events.retain_mut(|event| {
+        let was_known = event.customer.is_some();
+        event.customer = event.customer.and_then(|old| ids[old.index()]);
+        event.customer.is_some() == was_known
+    });
     log.customers = Arc::new(customers);
     let kept = attributes.into_iter().filter(|(key, _)| !forgotten(key));
     let attributes = kept.map(|(key, row)| (called.stored(&key).into_owned(), row)).collect();
     (log, attributes)
 }
 
-/// Puts each customer's attributes into their profile; what is said of strangers to the log is dropped, and counted.
-pub(super) fn add_attributes(
+/// The attributes of each customer of the log; what is said of strangers to it is dropped, and counted.
+pub(super) fn known(
     log: &EventLog,
     attributes: CustomerAttributes,
-    profiles: &mut [Profile],
-) -> Option<String> {
-    let (all, mut strangers) = (attributes.len(), 0);
-    for (key, row) in attributes {
-        match log.customers.get(&key) {
-            Some(customer) => profiles[customer.index()].attributes = row,
-            None => strangers += 1,
-        }
-    }
-    (strangers > 0).then(|| {
+) -> (FxHashMap<CustomerId, BTreeMap<String, String>>, Option<String>) {
+    let all = attributes.len();
+    let known = attributes.into_iter();
+    let known = known.filter_map(|(key, row)| Some((log.customers.get(&key)?, row)));
+    let known: FxHashMap<_, _> = known.collect();
+    let strangers = all - known.len();
+    let note = (strangers > 0).then(|| {
         format!(
             "customers: {strangers} of {all} in the table are in no event; nothing of them is kept"
         )
-    })
+    });
+    (known, note)
 }
 
 #[cfg(test)]
@@ -90,12 +90,14 @@ mod tests {
         let (log, attributes) = named(log, attributes.into(), &called, &erased);
         assert_eq!(log.events.len(), 2);
         assert_eq!(attributes.len(), 1);
-        let mut profiles = vec![Profile::default(); 2];
         let strange = ["tim", "kim"].map(|key| (key.to_owned(), Default::default()));
-        let strangers =
-            add_attributes(&log, strange.into_iter().chain(attributes).collect(), &mut profiles);
-        let told = "customers: 2 of 3 in the table are in no event; nothing of them is kept";
-        assert_eq!(strangers.as_deref(), Some(told));
+        let (told, strangers) = known(&log, strange.into_iter().chain(attributes).collect());
+        assert_eq!(
+            told.keys().map(|id| log.customers.key(*id)).collect::<Vec<_>>(),
+            [&*called.stored("ann")]
+        );
+        let note = "customers: 2 of 3 in the table are in no event; nothing of them is kept";
+        assert_eq!(strangers.as_deref(), Some(note));
         let key = |at: usize| log.customers.key(log.events[at].customer.unwrap());
         assert_eq!((key(0), key(1)), (&*called.stored("ann"), &*called.stored("eve")));
         assert!(log.customers.keys().all(|key| key.len() == 32));

@@ -5,8 +5,9 @@ use rayon::prelude::*;
 use super::trials::Metric;
 use super::tune::{A_LITTLE, figure};
 use super::{Learnt, Rehearsal, TrainOptions, cases};
-use crate::customers::{Drawn, History};
+use crate::customers::{Drawn, History, Interests};
 use crate::embed::{Ease, EaseOptions, Holders};
+use crate::index::Contents;
 use crate::lists::Ranked;
 use crate::recommend::{Kind, Weights};
 use crate::rules::Groups;
@@ -43,28 +44,36 @@ pub(super) fn none(options: &TrainOptions) -> TrainOptions {
 }
 
 /// Learns `called` from the orders; none of what was there before is left.
-pub(super) fn call(learnt: &mut Learnt, orders: &Groups, options: &EaseOptions) {
-    let ease = Ease::of_sets(orders.items(), learnt.contents.len(), options);
-    learnt.contents.called = Ranked::of(learnt.contents.len(), &ease.pulls(options.per_item));
+pub(super) fn call(contents: &mut Contents, orders: &Groups, options: &EaseOptions) {
+    let ease = Ease::of_sets(orders.items(), contents.len(), options);
+    contents.called = Ranked::of(contents.len(), &ease.pulls(options.per_item));
 }
 
-/// Learns `drawn` from the customers, between items and from each customer's whole past.
-pub(super) fn draw(learnt: &mut Learnt, pasts: &Groups, options: &EaseOptions) {
-    let ease = Ease::of_sets(pasts.items(), learnt.contents.len(), options);
-    learnt.contents.drawn = Ranked::of(learnt.contents.len(), &ease.pulls(options.per_item));
-    let holders = Holders::from(&ease);
-    drop(ease);
-    let timely: Vec<f32> =
-        learnt.contents.trends.momentum.iter().map(|momentum| momentum.powf(TIMELY)).collect();
-    let interests = learnt.contents.interests;
-    let draw = |history: &mut History| {
-        let leanings = history.leanings(&interests, usize::MAX);
-        let sums = holders.sums(&leanings, &timely, DRAWN_NEW, DRAWN_AGAIN);
+/// What customers' whole pasts speak for.
+#[derive(Debug)]
+pub(super) struct Drawing {
+    holders: Holders,
+    /// Per item.
+    timely: Vec<f32>,
+}
+
+impl Drawing {
+    /// Learns it from the customers, and `drawn` between items; none of what was there before is left.
+    pub(super) fn learn(contents: &mut Contents, pasts: &Groups, options: &EaseOptions) -> Self {
+        let ease = Ease::of_sets(pasts.items(), contents.len(), options);
+        contents.drawn = Ranked::of(contents.len(), &ease.pulls(options.per_item));
+        let momentum = contents.trends.momentum.iter();
+        let timely = momentum.map(|momentum| momentum.powf(TIMELY)).collect();
+        Self { holders: Holders::from(&ease), timely }
+    }
+
+    /// What one customer's past speaks for.
+    pub(super) fn of(&self, history: &History, interests: &Interests) -> Vec<Drawn> {
+        let leanings = history.leanings(interests, usize::MAX);
+        let sums = self.holders.sums(&leanings, &self.timely, DRAWN_NEW, DRAWN_AGAIN);
         let drawn = sums.into_iter();
-        history.drawn =
-            drawn.map(|sum| Drawn { item: sum.item, weight: sum.weight, by: sum.by }).collect();
-    };
-    learnt.histories.par_iter_mut().for_each(draw);
+        drawn.map(|sum| Drawn { item: sum.item, weight: sum.weight, by: sum.by }).collect()
+    }
 }
 
 /// One kind of pulls: how they are learnt, where they are, and what they are judged by.
@@ -89,7 +98,7 @@ struct Pulls {
 pub(super) fn tune(rehearsals: &mut [Rehearsal], orders: &[Groups], options: &mut TrainOptions) {
     let base = Weights { bought: 0.0, popular: A_LITTLE, ..Weights::default() };
     let called = Tuning {
-        learn: call,
+        learn: |learnt, orders, options| call(&mut learnt.contents, orders, options),
         exchange: |learnt, pulls| {
             std::mem::swap(&mut learnt.contents.called, &mut pulls.between_items);
         },
@@ -100,11 +109,17 @@ pub(super) fn tune(rehearsals: &mut [Rehearsal], orders: &[Groups], options: &mu
     };
     options.called = called.tune(rehearsals, orders, &options.called);
     let drawn = Tuning {
-        learn: draw,
+        learn: |learnt, pasts, options| {
+            let drawing = Drawing::learn(&mut learnt.contents, pasts, options);
+            let interests = learnt.contents.interests;
+            let draw = |history: &mut History| history.drawn = drawing.of(history, &interests);
+            learnt.histories.as_mut_slice().par_iter_mut().for_each(draw);
+        },
         exchange: |learnt, pulls| {
             std::mem::swap(&mut learnt.contents.drawn, &mut pulls.between_items);
-            pulls.of_pasts.resize_with(learnt.histories.len(), Vec::new);
-            let pasts = learnt.histories.iter_mut().zip(&mut pulls.of_pasts);
+            let histories = learnt.histories.as_mut_slice();
+            pulls.of_pasts.resize_with(histories.len(), Vec::new);
+            let pasts = histories.iter_mut().zip(&mut pulls.of_pasts);
             pasts.for_each(|(history, drawn)| std::mem::swap(&mut history.drawn, drawn));
         },
         kind: Kind::CustomerNew,

@@ -98,7 +98,7 @@ fn starts(kind: Kind, weights: &Weights) -> Vec<Weights> {
 
 /// Whether customers with later orders had more than hardly anything twice, or too little is known of that.
 fn come_again(learnt: &Learnt) -> bool {
-    let bought = || learnt.histories.iter().flat_map(|history| &history.bought);
+    let bought = || learnt.histories.as_slice().iter().flat_map(|history| &history.bought);
     let chances = bought().filter(|bought| bought.orders_since_first > 0).count();
     let again = bought().filter(|bought| bought.times > 1).count();
     chances < LEAST_CHANCES || again as f64 >= SELDOM * chances as f64

@@ -10,6 +10,7 @@ use cartwright::evaluate::{
     Cut, Exam, HeldOut, Problem, Report, Task, past, purchased, returns_after,
 };
 use cartwright::events::{EventLog, GroupKeys, ReadOptions, read_with_groups};
+use cartwright::ids::CustomerId;
 use cartwright::recommend::{Query, Question, Scratch, answer};
 use cartwright::train::{TrainOptions, learn, stock};
 use jiff::tz::TimeZone;
@@ -73,7 +74,7 @@ fn a_future_event_planted_in_the_log_changes_nothing_before_it() {
         let items = stock(&mut log, &Default::default());
         let learnt = learn(&log, &items, &TimeZone::UTC, &TrainOptions::default(), &mut |_| {});
         let question = Question::Customer { recent: vec![], exclude_purchased: false };
-        let query = Query::new(question, learnt.histories.first(), 10);
+        let query = Query::new(question, learnt.histories.get(CustomerId::FIRST), 10);
         answer(&learnt.contents, &learnt.blend, &query, &mut Scratch::default()).recommendations
     };
     assert_eq!(answered(a), answered(b));

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use cartwright::catalog;
-use cartwright::customers::{Cadence, HistoryOptions, histories};
+use cartwright::customers::{Cadence, HistoryOptions, Pasts};
 use cartwright::events::{Cause, Event, EventKind, ReadOptions, Reading, baskets, read, sessions};
+use cartwright::ids::CustomerId;
 use cartwright::{Error, Result};
 use proptest::prelude::*;
 
@@ -557,7 +558,7 @@ fn units_of_an_item_add_up_in_an_order_and_over_all_that_a_customer_had() {
     let cadence = Cadence::learn(&baskets, log.items.len(), log.timed, &options);
     assert_eq!([a, b].map(|item| cadence.usual_units[item.index()]), [4.0, 1.0]);
     let now = log.events.last().unwrap().at;
-    let past = histories(log, &baskets, &cadence, now, &options).remove(0);
+    let past = Pasts::new(log, baskets, now, &options).of(CustomerId::FIRST, &cadence);
     let units = |item| past.bought(item).map(|bought| (bought.units, bought.last_units));
     assert_eq!([a, b].map(units), [Some((9.0, 4.0)), Some((1.0, 1.0))]);
 }
@@ -574,9 +575,9 @@ fn a_look_takes_no_units_and_an_earlier_cart_keeps_its_own_day() {
     let (log, options) = (&reading.log, HistoryOptions::default());
     let baskets = baskets(log, &ReadOptions::default().zone().unwrap());
     let now = log.events.last().unwrap().at;
-    let past = histories(log, &baskets, &Cadence::default(), now, &options);
     let customer = log.customers.get("c").unwrap();
-    let [glance] = past[customer.index()].glances[..] else { panic!("one item was looked at") };
+    let past = Pasts::new(log, baskets, now, &options).of(customer, &Cadence::default());
+    let [glance] = past.glances[..] else { panic!("one item was looked at") };
     assert_eq!((glance.kind, glance.at), (EventKind::Cart, log.events[0].at));
 }
 
@@ -594,7 +595,8 @@ fn what_was_bought_and_sent_back_is_no_cart_left_behind_until_it_is_put_there_ag
         let zone = ReadOptions::default().zone().unwrap();
         let (baskets, options) = (baskets(&log, &zone), HistoryOptions::default());
         let now = log.events.last().unwrap().at;
-        let past = &histories(&log, &baskets, &Cadence::default(), now, &options)[0];
+        let pasts = Pasts::new(&log, baskets, now, &options);
+        let past = pasts.of(CustomerId::FIRST, &Cadence::default());
         past.glances.iter().map(|glance| log.items.key(glance.item).to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(left(&rows), ["b"]);

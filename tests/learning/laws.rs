@@ -239,7 +239,7 @@ fn check_reason(reason: &Reason, told: &dyn Fn() -> String) {
 fn ask_everything(log: &EventLog, learnt: &Learnt) -> Vec<Vec<Recommendation>> {
     let keys: Vec<&str> = learnt.contents.keys.keys().chain(["no such item"]).collect();
     let histories: Vec<Option<&History>> =
-        learnt.histories.iter().map(Some).chain([None]).collect();
+        learnt.histories.as_slice().iter().map(Some).chain([None]).collect();
     assert_eq!(histories.len(), log.customers.len() + 1);
     let mut questions: Vec<(Question<'_>, Option<&History>)> = Vec::new();
     for (number, &item) in keys.iter().enumerate() {

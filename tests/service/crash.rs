@@ -126,14 +126,18 @@ fn publish_copy(place: &Path) -> cartwright::Result<()> {
     }
     let people = People {
         keys: &keys,
-        histories: &histories,
-        profiles: &profiles,
+        histories: &|some| told(&histories, some),
+        profiles: &|some| told(&profiles, some),
         clientele: &snapshot.customers.clientele()?,
         called: &CustomerKeys::Plain,
     };
     let built = lock.build(&snapshot.contents, &people)?;
     let learnt = snapshot.manifest.learnt.clone();
     built.publish(Description { learnt, ..Description::default() }, KEEP).map(|_| ())
+}
+
+fn told<T: Clone>(all: &[T], some: &[CustomerId]) -> Vec<T> {
+    some.iter().map(|customer| all[customer.index()].clone()).collect()
 }
 
 fn is_killed(status: ExitStatus) -> bool {

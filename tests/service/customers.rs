@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::common::{Place, Server, files, folder, publish, read};
 use cartwright::catalog::CategoryTree;
-use cartwright::customers::{Cadence, History, HistoryOptions, Source, histories, profiles};
+use cartwright::customers::{Cadence, HistoryOptions, Pasts, Profiler, Source};
 use cartwright::events::{Event, EventKind, EventLog, baskets};
 use cartwright::grpc::pb;
 use cartwright::grpc::pb::audience_service_client::AudienceServiceClient;
@@ -482,15 +482,16 @@ fn profiles_are_the_same_on_any_number_of_threads() {
         pool.install(|| {
             let cadence = Cadence::learn(&orders, items.len(), true, &options);
             let now = log.events.last().expect("events").at;
-            let histories = histories(&log, &orders, &cadence, now, &options);
             let source = Source {
                 log: &log,
                 items: &items,
                 categories: &CategoryTree::new(&items),
-                histories: &histories,
+                pasts: &Pasts::new(&log, orders.clone(), now, &options),
+                cadence: &cadence,
                 zone: &input.time_zone,
             };
-            profiles(&source, &Default::default())
+            let profiler = Profiler::learn(source, &Default::default());
+            (profiler.clientele.clone(), profiler.all())
         })
     };
     let (one, three) = (on(1), on(3));
@@ -539,12 +540,14 @@ fn a_million_customers_are_known_in_minutes() {
         ..EventLog::default()
     };
     let items = stock(&mut log, &Default::default());
-    let past = vec![History::default(); log.customers.len()];
+    let now = log.events.last().expect("events").at;
+    let orders = baskets(&log, &jiff::tz::TimeZone::UTC);
     let source = Source {
         log: &log,
         items: &items,
         categories: &CategoryTree::new(&items),
-        histories: &past,
+        pasts: &Pasts::new(&log, orders, now, &HistoryOptions::default()),
+        cadence: &Cadence::default(),
         zone: &jiff::tz::TimeZone::UTC,
     };
     let peak = || {
@@ -554,7 +557,8 @@ fn a_million_customers_are_known_in_minutes() {
     };
     eprintln!("{} events of a million customers; before: {}", log.events.len(), peak());
     let started = std::time::Instant::now();
-    let (clientele, all) = profiles(&source, &Default::default());
+    let profiler = Profiler::learn(source, &Default::default());
+    let (clientele, all) = (&profiler.clientele, profiler.all());
     eprintln!("profiles: {:.1} s; after: {}", started.elapsed().as_secs_f64(), peak());
     eprintln!(
         "distinct pasts that the model was fitted on: {:?}",
