@@ -10,8 +10,6 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-
 use super::codec::{
     BLOCK, Entry, direction_blocks, encode_history, encode_profile, list_blocks, vector_blocks,
     with_checksum,
@@ -401,23 +399,23 @@ impl TreeWriter<'_> {
         self.entries("clientele", std::iter::once((b"all".to_vec(), with_checksum(all))))
     }
 
-    /// What is told of the customers, as far as it can be `encoded`.
-    fn told<T: Send + Sync>(
+    /// What is told of the customers, as far as it is `encoded`.
+    fn told<T>(
         &mut self,
         name: &str,
         customers: &[(&str, CustomerId)],
         tell: &Told<'_, T>,
-        encoded: impl Fn(&T) -> Option<Vec<u8>> + Sync,
+        encoded: impl Fn(&T) -> Option<Vec<u8>>,
     ) -> sled::Result<()> {
-        let entries = customers.chunks(TOLD_AT_ONCE).flat_map(|some| {
+        let told = customers.chunks(TOLD_AT_ONCE).flat_map(|some| {
             let ids: Vec<CustomerId> = some.iter().map(|(_, customer)| *customer).collect();
-            let told = some.par_iter().zip(tell(&ids));
-            let entry = |((key, _), told): (&(&str, _), T)| {
-                Some((key.as_bytes().to_vec(), encoded(&told)?))
-            };
-            told.filter_map(entry).collect::<Vec<_>>()
+            let told = tell(&ids);
+            debug_assert_eq!(told.len(), ids.len(), "something of each");
+            some.iter().zip(told)
         });
-        self.entries(name, entries)
+        let entry =
+            |((key, _), told): (&(&str, _), T)| Some((key.as_bytes().to_vec(), encoded(&told)?));
+        self.entries(name, told.filter_map(entry))
     }
 
     fn rules(&mut self, name: &str, rules: &RuleLists) -> sled::Result<()> {
