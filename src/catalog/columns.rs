@@ -196,6 +196,10 @@ impl Chunk {
         some(self.cost[place])
     }
 
+    pub(super) fn launches(&self) -> impl Iterator<Item = Timestamp> {
+        self.launched.iter().copied().filter(|&launched| launched != NEVER)
+    }
+
     pub(super) fn launched(&self, place: usize) -> Option<Timestamp> {
         Some(self.launched[place]).filter(|&launched| launched != NEVER)
     }

@@ -358,6 +358,14 @@ impl Shelf {
         self.latest_launch
     }
 
+    /// When items are launched that are launched after this moment, in no order.
+    pub fn launches_after(&self, moment: Timestamp) -> impl Iterator<Item = Timestamp> {
+        // Mostly there is none, and nothing to go through.
+        let chunks = if self.latest_launch > moment { &self.chunks[..] } else { &[] };
+        let launches = chunks.iter().flat_map(|chunk| chunk.launches());
+        launches.filter(move |launched| *launched > moment)
+    }
+
     /// The field of the category, as filters know it.
     pub fn category_field(&self) -> FieldId {
         Field::Category.id()

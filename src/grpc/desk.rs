@@ -2,6 +2,7 @@
 //! locked.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -30,11 +31,12 @@ pub(super) struct Desk {
     /// The state of the shop that the filters were parsed for.
     state: u64,
     filters: FxHashMap<Box<str>, Filter>,
+    /// In this time nothing begins or ends by itself, so that answers may be given again.
+    quiet: Range<Timestamp>,
 }
 
 /// After so many different filters they are parsed anew.
 const MOST_FILTERS: usize = 1_000;
-const MINUTE_MS: i64 = 60_000;
 
 thread_local! {
     static DESK: RefCell<Desk> = RefCell::default();
@@ -123,19 +125,22 @@ impl Desk {
         Ok((page, brief))
     }
 
-    /// Forgets what was parsed for another state of the shop, and whoever asked to be forgotten; tells the moment.
+    /// Forgets what was parsed for another state of the shop, and whoever asked to be forgotten; tells the moment: the
+    /// last since when nothing has begun or ended.
     fn begin(&mut self, served: &Served) -> Timestamp {
         self.remembered.heed(served.snapshot().customers.count_erased());
         if self.state != served.number {
             self.state = served.number;
             self.filters.clear();
+            self.quiet = Range::default();
         }
-        // Where the shop's rules may begin or end, or something is still to be launched, a minute's delay is none; else
-        // answers may be given again the whole day.
-        let now = jiff::Timestamp::now().as_millisecond();
-        let is_awaited = served.shelf.latest_launch() > Timestamp(now / DAY_MS * DAY_MS);
-        let step = if served.rules.is_empty() && !is_awaited { DAY_MS } else { MINUTE_MS };
-        Timestamp(now / step * step)
+        let now = Timestamp(jiff::Timestamp::now().as_millisecond());
+        if !self.quiet.contains(&now) {
+            let day = day_of(now);
+            let turns = served.rules.turns().chain(served.shelf.launches_after(day.start));
+            self.quiet = quiet(day, now, turns);
+        }
+        self.quiet.start
     }
 
     fn work_out(
@@ -175,6 +180,27 @@ impl Desk {
         let query = Query { question, history, limit: asked.limit, terms };
         Ok(answer(contents, blend, &query, &mut self.scratch))
     }
+}
+
+/// The day, universal time, that a moment falls on.
+fn day_of(moment: Timestamp) -> Range<Timestamp> {
+    let start = moment.0.div_euclid(DAY_MS) * DAY_MS;
+    Timestamp(start)..Timestamp(start + DAY_MS)
+}
+
+/// The part of the day around `now` in which none of the turns falls.
+fn quiet(
+    mut day: Range<Timestamp>,
+    now: Timestamp,
+    turns: impl Iterator<Item = Timestamp>,
+) -> Range<Timestamp> {
+    for turn in turns {
+        match turn <= now {
+            true => day.start = day.start.max(turn),
+            false => day.end = day.end.min(turn),
+        }
+    }
+    day
 }
 
 /// The customer's past, if the shop knows one.
@@ -328,5 +354,17 @@ mod tests {
             }
         }
         assert_eq!(keys.len(), asked);
+    }
+
+    #[test]
+    fn it_is_quiet_from_the_last_turn_to_the_next_and_never_beyond_the_day() {
+        let at = |hour: i64| Timestamp(20 * DAY_MS + hour * 3_600_000);
+        let quiet = |now: i64, turns: &[i64]| {
+            quiet(day_of(at(now)), at(now), turns.iter().map(|&hour| at(hour)))
+        };
+        assert_eq!(quiet(10, &[]), at(0)..at(24));
+        assert_eq!(quiet(10, &[-30, 11, 9, 8, 70, 17]), at(9)..at(11));
+        assert_eq!(quiet(9, &[9]), at(9)..at(24), "what begins at this moment has begun");
+        assert_eq!(quiet(0, &[-1, 24]), at(0)..at(24));
     }
 }

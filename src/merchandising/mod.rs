@@ -114,6 +114,11 @@ impl Rules {
         self.rules.is_empty()
     }
 
+    /// When rules begin, and when they have ended; in no order.
+    pub fn turns(&self) -> impl Iterator<Item = Timestamp> {
+        self.rules.iter().flat_map(|rule| [rule.from, rule.end]).flatten()
+    }
+
     /// The rules that act in this placement at this moment, where `asked` are the items asked about: of
     /// several in a basket, one that fits is enough.
     pub fn acting<'a, R: Row + 'a>(

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use crate::common::{HANGS, Place, Server, quick, until};
 use cartwright::grpc::pb;
@@ -201,6 +202,30 @@ async fn a_new_item_can_be_asked_about_and_recommended_at_once() {
     assert!(matches!(reason.why, Some(Why::NewArrival(_))), "{reason:?}");
     assert!(reason.text.contains("new"), "{}", reason.text);
     assert_eq!(clients.related("fresh").await.recommendations.len(), 20);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_launched_is_offered_from_that_moment_on_and_no_earlier_answer_is_given_again() {
+    let place = shop();
+    let item = asked(&place);
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let first = keys(&clients.related(&item).await).remove(0);
+    let launch = SystemTime::now() + Duration::from_secs(3);
+    let launched_at = Some(launch.into());
+    let soon = pb::CatalogItem { item_id: first.clone(), launched_at, ..Default::default() };
+    clients.upsert(vec![soon], &["launched_at"]).await.expect("kept");
+    // Asked over and over, so that the answer is one that may be given again.
+    while SystemTime::now() < launch {
+        let found = keys(&clients.related(&item).await);
+        if SystemTime::now() < launch {
+            assert!(!found.contains(&first), "not yet");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let found = keys(&clients.related(&item).await);
+    assert!(found.contains(&first), "{first} has been launched, and this was found: {found:?}");
     server.stop().await;
 }
 
