@@ -194,18 +194,15 @@ fn strongest(inverse: &Tiles, head: &[u32], per_item: usize) -> Vec<Vec<Pull>> {
     let of_tiles = |i: usize| {
         let mut rows = vec![0.0f32; side * width];
         whole_rows(inverse, i, &mut rows);
-        let mut pulls = Vec::with_capacity(n);
         let ranks = i * side..n.min((i + 1) * side);
         let of_rank = |rank: usize| {
-            pulls.clear();
-            let row = &rows[rank % side * width..];
-            for (j, (p, own)) in row.iter().zip(&diagonal).enumerate() {
-                let weight = -p / own;
-                if j != rank && says_something(weight) {
-                    pulls.push(Pull { item: ItemId::new(head[j] as usize), weight });
-                }
-            }
-            best(&mut pulls, per_item)
+            let row = rows[rank % side * width..].iter().zip(&diagonal).zip(head).enumerate();
+            let others = row.filter(|(other, _)| *other != rank);
+            let pulls = others.map(|(_, ((p, own), &item))| Pull {
+                item: ItemId::new(item as usize),
+                weight: -p / own,
+            });
+            best(pulls, per_item)
         };
         ranks.map(of_rank).collect::<Vec<_>>()
     };
@@ -235,16 +232,26 @@ pub(super) fn whole_rows(inverse: &Tiles, i: usize, rows: &mut [f32]) {
     }
 }
 
-/// The strongest `limit`, in order.
-pub(super) fn best(pulls: &mut Vec<Pull>, limit: usize) -> Vec<Pull> {
+/// The strongest `limit` of those that say something, in order.
+pub(super) fn best(pulls: impl Iterator<Item = Pull>, limit: usize) -> Vec<Pull> {
     let order =
         |a: &Pull, b: &Pull| b.weight.total_cmp(&a.weight).then_with(|| a.item.cmp(&b.item));
-    if limit < pulls.len() {
-        pulls.select_nth_unstable_by(limit, order);
-        pulls.truncate(limit);
+    let mut kept: Vec<Pull> = Vec::with_capacity(2 * limit);
+    // As soon as there are twice as many, the weaker half goes, and with it all that is weaker still.
+    let mut least = 0.0;
+    for pull in pulls {
+        if pull.weight >= least && says_something(pull.weight) {
+            kept.push(pull);
+            if kept.len() == 2 * limit {
+                let (_, weakest, _) = kept.select_nth_unstable_by(limit - 1, order);
+                least = weakest.weight;
+                kept.truncate(limit);
+            }
+        }
     }
-    pulls.sort_unstable_by(order);
-    pulls.clone()
+    kept.sort_unstable_by(order);
+    kept.truncate(limit);
+    kept
 }
 
 #[cfg(test)]

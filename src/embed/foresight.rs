@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use super::dense::products;
 use super::ease::best;
-use super::interactions::says_something;
 use super::{Ease, EaseOptions, Holders, Interactions, Pull};
 use crate::ids::ItemId;
 use crate::lists::Lists;
@@ -148,7 +147,6 @@ impl Foresight {
         let mut voices = vec![0.0f32; pasts.len() * width];
         products(&likeness, inverse, *width, &mut voices);
         let mut sums = vec![[0.0f32; 2]; items.len()];
-        let speaks = |pull: &Pull| says_something(pull.weight);
         let of_past = |(past, voices): (&Vec<(ItemId, f32)>, &[f32])| {
             sums.fill([0.0; 2]);
             for (said, &voice) in next.rows().zip(voices) {
@@ -162,10 +160,10 @@ impl Foresight {
                 let sum = &mut sums[items.binary_search(&item).ok()?];
                 Some(Pull { item, weight: std::mem::take(sum)[0] })
             });
-            let mut foretold = best(&mut held.filter(speaks).collect(), again);
+            let mut foretold = best(held, again);
             let others = items.iter().zip(&sums);
             let others = others.map(|(&item, &[_, weight])| Pull { item, weight });
-            foretold.extend(best(&mut others.filter(speaks).collect(), new));
+            foretold.extend(best(others, new));
             foretold
         };
         pasts.iter().zip(voices.chunks_exact(*width)).map(of_past).collect()

@@ -7,7 +7,6 @@ use rayon::prelude::*;
 
 use super::Pull;
 use super::ease::{Ease, best, diagonal, whole_rows};
-use super::interactions::says_something;
 use crate::ids::ItemId;
 
 /// P in whole rows, for asking with many sets of items.
@@ -78,18 +77,19 @@ impl Holders {
             sums[rank] += x * self.diagonal[rank];
         }
         sums.iter_mut().zip(&self.diagonal).for_each(|(sum, own)| *sum /= own);
-        let worths = self.head.iter().zip(&sums).filter(|(_, weight)| says_something(**weight));
-        let worths = worths.map(|(&item, weight)| {
-            let item = item as usize;
-            Pull { item: ItemId::new(item), weight: weight * timely[item] }
-        });
-        let rank = |item: ItemId| self.rank[item.index()] as usize;
-        let (mut own, mut new): (Vec<_>, Vec<_>) = worths.partition(|pull| holds[rank(pull.item)]);
-        let sum = |Pull { item, .. }: Pull| {
-            let by = self.loudest(&known, rank(item))?;
-            Some(Sum { item, weight: sums[rank(item)], by })
+        let worth = |rank: usize| {
+            let item = self.head[rank] as usize;
+            Pull { item: ItemId::new(item), weight: sums[rank] * timely[item] }
         };
-        best(&mut new, others).into_iter().chain(best(&mut own, held)).filter_map(sum).collect()
+        let best_of = |held: bool, limit: usize| {
+            best((0..sums.len()).filter(|&rank| holds[rank] == held).map(worth), limit)
+        };
+        let sum = |Pull { item, .. }: Pull| {
+            let rank = self.rank[item.index()] as usize;
+            Some(Sum { item, weight: sums[rank], by: self.loudest(&known, rank)? })
+        };
+        let best = best_of(false, others).into_iter().chain(best_of(true, held));
+        best.filter_map(sum).collect()
     }
 
     /// Which of the items that are held speaks most for the one of this rank; none where nothing but the

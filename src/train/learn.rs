@@ -87,18 +87,17 @@ pub(super) fn learn_for(
     let bought = rules::count(&orders, count, &options.bought).kept();
     let collected = collected(&orders, log, count, &options.collected);
     watch("counting what is looked at together");
-    let viewed = rules::count(&Groups::from_sessions(&sessions), count, &options.viewed).kept();
     let next = RuleLists::of(&rules::next::count_next(&sessions, count, &options.next));
     let visits = Visits::new(&sessions, count, &OnwardOptions::default().visits);
     let freshness = freshness(&sessions, count, now);
+    let visited = Groups::from_sessions(&sessions);
+    drop(sessions); // a log has millions; to count takes memory enough
+    let viewed = rules::count(&visited, count, &options.viewed).kept();
+    let sessions = visited.len() as u64;
+    drop(visited);
     watch("mining longer rules");
     let longer = rules::longer::mine(&orders, &options.longer);
-    let lesson = Lesson {
-        baskets: baskets.items.len() as u64,
-        sessions: sessions.items.len() as u64,
-        longer_cut: longer.cut,
-    };
-    drop(sessions); // of millions of visits; what follows takes memory enough
+    let lesson = Lesson { baskets: orders.len() as u64, sessions, longer_cut: longer.cut };
 
     watch("learning vectors");
     let foretold = Foretold::count(log);
