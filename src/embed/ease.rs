@@ -313,6 +313,26 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
+        fn the_best_are_those_that_sorting_all_would_give(
+            tenths in prop::collection::vec(-1i8..4, 0..60),
+            limit in 0usize..8,
+            turn in 0usize..60,
+        ) {
+            let pull = |(item, tenths)| {
+                let weight = if tenths == 3 { f32::NAN } else { 0.1 * f32::from(tenths) };
+                Pull { item: ItemId::new(item), weight }
+            };
+            let mut pulls: Vec<Pull> = (0..).zip(tenths).map(pull).collect();
+            let turn = turn.min(pulls.len());
+            pulls.rotate_left(turn);
+            let found = best(pulls.iter().copied(), limit);
+            pulls.retain(|pull| pull.weight > 0.0);
+            pulls.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.item.cmp(&b.item)));
+            pulls.truncate(limit);
+            prop_assert_eq!(found, pulls);
+        }
+
+        #[test]
         fn pulls_equal_the_formula(
             rows in prop::collection::vec(prop::collection::vec(0usize..13, 0..7), 0..30),
             ridge in 0.5f32..20.0,
