@@ -202,7 +202,7 @@ impl Pasts {
         History { bought, glances: self.glances(customer), orders, ..History::default() }
     }
 
-    /// The customers' orders, from the oldest to the latest.
+    /// Which baskets are the customer's, from the oldest to the latest.
     fn orders(&self, customer: CustomerId) -> Range<usize> {
         self.begin[customer.index()] as usize..self.begin[customer.index() + 1] as usize
     }

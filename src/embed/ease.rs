@@ -236,13 +236,13 @@ pub(super) fn whole_rows(inverse: &Tiles, i: usize, rows: &mut [f32]) {
 pub(super) fn best(pulls: impl Iterator<Item = Pull>, limit: usize) -> Vec<Pull> {
     let order =
         |a: &Pull, b: &Pull| b.weight.total_cmp(&a.weight).then_with(|| a.item.cmp(&b.item));
-    let mut kept: Vec<Pull> = Vec::with_capacity(2 * limit);
+    let mut kept: Vec<Pull> = Vec::new();
     // As soon as there are twice as many, the weaker half goes, and with it all that is weaker still.
-    let mut least = 0.0;
+    let (most, mut least) = (limit.saturating_mul(2), 0.0);
     for pull in pulls {
         if pull.weight >= least && says_something(pull.weight) {
             kept.push(pull);
-            if kept.len() == 2 * limit {
+            if kept.len() == most {
                 let (_, weakest, _) = kept.select_nth_unstable_by(limit - 1, order);
                 least = weakest.weight;
                 kept.truncate(limit);
