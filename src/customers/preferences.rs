@@ -72,11 +72,11 @@ pub(super) struct Shelf<'a> {
     /// Per item: 0 cheapest, 1 dearest of its category.
     level: Vec<Option<f32>>,
     /// Share of all lines with money off.
-    discount_share: f32,
+    pub(super) usual_discount: f32,
 }
 
 impl<'a> Shelf<'a> {
-    pub(super) fn new(items: &'a [Item], tree: &CategoryTree, discount_share: f32) -> Self {
+    pub(super) fn new(items: &'a [Item], tree: &CategoryTree, usual_discount: f32) -> Self {
         let category: Vec<_> = (0..items.len())
             .map(|item| {
                 let up: Vec<CategoryId> = tree.upwards(tree.of(ItemId::new(item))).collect();
@@ -99,11 +99,9 @@ impl<'a> Shelf<'a> {
             price(item).map(|price| ranks.share_below(price) as f32)
         };
         let level = (0..items.len()).map(level).collect();
-        Self { items, category, level, discount_share }
+        Self { items, category, level, usual_discount }
     }
-}
 
-impl Shelf<'_> {
     /// What a customer with these orders likes, who `bought` these items (as often as in lines) and has these
     /// `favourites`.
     pub(super) fn preferences(
@@ -139,7 +137,7 @@ impl Shelf<'_> {
     pub(super) fn discount_share(&self, orders: &[Order]) -> f32 {
         let lines: u32 = orders.iter().map(|order| order.lines).sum();
         let discounted: u32 = orders.iter().map(|order| order.discounted).sum();
-        (discounted as f32 + DISCOUNT_PRIOR * self.discount_share) / (lines as f32 + DISCOUNT_PRIOR)
+        (discounted as f32 + DISCOUNT_PRIOR * self.usual_discount) / (lines as f32 + DISCOUNT_PRIOR)
     }
 }
 

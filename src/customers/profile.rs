@@ -270,7 +270,7 @@ fn figures(
         buyers: rfm.iter().flatten().count() as u64,
         kpis: kpis(ledger, &rhythm),
         arrivals: ArrivalModel::learn(log, ledger, &Likeness::new(items, categories), zone),
-        discount_share: discount_share(ledger),
+        discount_share: shelf.usual_discount,
         middle_total: Ranks::of(rfm.iter().flatten().map(|rfm| rfm.total)).at(0.5),
         attributes: Vec::new(),
         rhythm,
