@@ -6,9 +6,11 @@ use blake2::{Blake2b, Digest};
 use super::ask::Audience;
 use super::pick::{Pick, Picker, day_text};
 use crate::catalog::Shelf;
-use crate::customers::Profile;
 use crate::error::{Error, Result, Violation};
 use crate::index::Snapshot;
+
+/// Fewer are not worth looking through.
+const LEAST_PRUNED: usize = 512;
 
 /// How many, and how much of them is held out.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +32,6 @@ pub struct Chosen {
     pub customer: String,
     /// Score, reason, items.
     pub pick: Pick,
-    /// What is known of them.
-    pub profile: Profile,
     /// True for those who are not to be written to.
     pub held_out: bool,
 }
@@ -60,6 +60,10 @@ pub fn select(
     }
     let clientele = snapshot.customers.clientele()?;
     let picker = Picker::new(&snapshot.contents, shelf, &clientele, audience)?;
+    let limit = selection.limit.unwrap_or(usize::MAX);
+    let best_first = |a: &Chosen, b: &Chosen| {
+        b.pick.score.total_cmp(&a.pick.score).then_with(|| a.customer.cmp(&b.customer))
+    };
     let mut chosen = Vec::new();
     for entry in snapshot.customers.profiles() {
         let (customer, profile) = entry?;
@@ -69,13 +73,16 @@ pub fn select(
         };
         if let Some(pick) = picker.pick(&profile, history.as_ref()) {
             let held_out = is_held_out(&customer, selection);
-            chosen.push(Chosen { customer, pick, profile, held_out });
+            chosen.push(Chosen { customer, pick, held_out });
+        }
+        // Of a few out of many, most are let go as they come.
+        if chosen.len() / 2 > limit.max(LEAST_PRUNED) {
+            chosen.select_nth_unstable_by(limit, best_first);
+            chosen.truncate(limit);
         }
     }
-    chosen.sort_by(|a, b| {
-        b.pick.score.total_cmp(&a.pick.score).then_with(|| a.customer.cmp(&b.customer))
-    });
-    chosen.truncate(selection.limit.unwrap_or(usize::MAX));
+    chosen.sort_by(best_first);
+    chosen.truncate(limit);
     Ok(chosen)
 }
 

@@ -80,6 +80,7 @@ pub(super) struct Chunk {
     brand: Vec<u32>,
     category: Vec<u32>,
     group: Vec<u32>,
+    /// Those that some item here has; shorter than the shelf's names if none has the last of them.
     attributes: Vec<Column>,
     /// What was said of an item since last night; empty if nothing was of any.
     listings: Vec<Option<Arc<Listing>>>,
@@ -92,6 +93,7 @@ struct State {
     in_stock: Option<bool>,
 }
 
+/// Empty where no item of the chunk has it.
 #[derive(Clone, Debug, Default)]
 struct Column {
     texts: Vec<u32>,
@@ -99,12 +101,6 @@ struct Column {
 }
 
 impl Chunk {
-    pub(super) fn with_columns(attributes: usize) -> Self {
-        let mut chunk = Self::default();
-        chunk.widen(attributes);
-        chunk
-    }
-
     /// Makes room for one more item, and gives its place.
     pub(super) fn push(&mut self) -> usize {
         let place = self.state.len();
@@ -117,21 +113,14 @@ impl Chunk {
         for column in [&mut self.brand, &mut self.category, &mut self.group] {
             column.push(NONE);
         }
-        self.attributes.iter_mut().for_each(|column| column.resize(place + 1));
+        self.attributes
+            .iter_mut()
+            .filter(|column| column.is_used())
+            .for_each(|c| c.resize(place + 1));
         if !self.listings.is_empty() {
             self.listings.push(None);
         }
         place
-    }
-
-    /// Makes room for more attributes.
-    pub(super) fn widen(&mut self, attributes: usize) {
-        let count = self.state.len();
-        while self.attributes.len() < attributes {
-            let mut column = Column::default();
-            column.resize(count);
-            self.attributes.push(column);
-        }
     }
 
     /// Puts down what the catalogue says of the item at `place`.
@@ -153,11 +142,13 @@ impl Chunk {
         self.brand[place] = text(item.brand.as_deref());
         self.group[place] = text(item.group_id.as_deref());
         self.category[place] = text(item.path().as_deref());
-        for column in &mut self.attributes {
+        for column in self.attributes.iter_mut().filter(|column| column.is_used()) {
             (column.texts[place], column.numbers[place]) = (NONE, f64::NAN);
         }
         for &(column, value) in attributes {
+            self.attributes.resize(self.attributes.len().max(column + 1), Column::default());
             let column = &mut self.attributes[column];
+            column.resize(self.state.len());
             column.texts[place] = text(Some(value));
             column.numbers[place] = number(value).unwrap_or(f64::NAN);
         }
@@ -218,16 +209,20 @@ impl Chunk {
 
     /// An attribute as a number.
     pub(super) fn number(&self, attribute: usize, place: usize) -> Option<f64> {
-        some(self.attributes.get(attribute)?.numbers[place])
+        some(*self.attributes.get(attribute)?.numbers.get(place)?)
     }
 
     /// An attribute as a text.
     pub(super) fn text(&self, attribute: usize, place: usize) -> Option<u32> {
-        known(self.attributes.get(attribute)?.texts[place])
+        known(*self.attributes.get(attribute)?.texts.get(place)?)
     }
 }
 
 impl Column {
+    fn is_used(&self) -> bool {
+        !self.texts.is_empty()
+    }
+
     fn resize(&mut self, count: usize) {
         self.texts.resize(count, NONE);
         self.numbers.resize(count, f64::NAN);

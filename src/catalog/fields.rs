@@ -1,6 +1,6 @@
 //! The fields of an item, as filters name and read them: the fixed ones, and whatever else the catalogue has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Item;
 use super::columns::Chunk;
@@ -15,7 +15,13 @@ pub(super) struct Attributes {
     pub(super) names: Interner<Attribute>,
     /// Those in which every value is a number.
     pub(super) numeric: Vec<bool>,
+    /// Names that came when there were enough.
+    pub(super) left_out: BTreeSet<String>,
 }
+
+/// So many names of attributes at most are added by changes to those of last night: each is looked for in every item
+/// that has changed.
+pub const MOST_ATTRIBUTES: usize = 1_000;
 
 /// A column beside the fixed ones.
 #[derive(Clone, Copy, Debug)]
@@ -34,19 +40,25 @@ impl DenseId for Attribute {
 impl Attributes {
     /// Takes last night's item into account: one value that is no number makes its column a text.
     pub(super) fn add(&mut self, item: &Item) {
-        self.add_new(item);
         for (name, value) in &item.attributes {
             let column = self.names.intern(name).index();
+            self.numeric.resize(self.names.len(), true);
             self.numeric[column] &= number(value).is_some();
         }
     }
 
-    /// Adds columns that were not there. What was numeric last night stays so until the next: filters go on meaning
-    /// what they meant, and what is no number is unknown.
+    /// Adds columns that were not there, up to [`MOST_ATTRIBUTES`]. What was numeric last night stays so until the next:
+    /// filters go on meaning what they meant, and what is no number is unknown.
     pub(super) fn add_new(&mut self, item: &Item) {
         for (name, value) in &item.attributes {
-            if self.names.intern(name).index() == self.numeric.len() {
+            if self.names.get(name).is_some() {
+                continue;
+            }
+            if self.names.len() < MOST_ATTRIBUTES {
+                self.names.intern(name);
                 self.numeric.push(number(value).is_some());
+            } else if !self.left_out.contains(name) {
+                self.left_out.insert(name.clone());
             }
         }
     }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use fields::ShelfRow;
+pub use fields::{MOST_ATTRIBUTES, ShelfRow};
 pub use listing::{Absence, Listing};
 pub use shelf::{CHUNK, Change, Near, Shelf, ShelfBuilder};
 pub use tree::CategoryTree;

@@ -92,7 +92,6 @@ impl ShelfBuilder {
             self.chunks.push(Chunk::default());
         }
         let chunk = self.chunks.last_mut().expect("just made if there was none");
-        chunk.widen(self.attributes.names.len());
         let place = chunk.push();
         chunk.set(place, item, &self.attributes.values(item), &mut self.texts);
         self.absent.resize(index / 64 + 1, 0);
@@ -172,7 +171,7 @@ impl Shelf {
         }
         arrivals.near.push(near);
         if item.index().is_multiple_of(CHUNK) {
-            self.chunks.push(Arc::new(Chunk::with_columns(self.attributes.names.len())));
+            self.chunks.push(Arc::default());
         }
         let last = self.chunks.last_mut().expect("just made if there was none");
         Arc::make_mut(last).push();
@@ -196,7 +195,6 @@ impl Shelf {
         let values = self.attributes.values(&listing.item);
         let chunk = Arc::make_mut(&mut self.chunks[item.index() / CHUNK]);
         chunk.version = self.version;
-        chunk.widen(self.attributes.names.len());
         chunk.set(item.index() % CHUNK, &listing.item, &values, &mut self.texts);
         chunk.list(item.index() % CHUNK, listing);
         let category = self.category(item);
@@ -219,6 +217,21 @@ impl Shelf {
     /// How many of them the trainer has seen: they have the first ids.
     pub fn trained(&self) -> usize {
         self.keys.len()
+    }
+
+    /// How many attributes filters can name.
+    pub fn attributes(&self) -> usize {
+        self.attributes.names.len()
+    }
+
+    /// How many more were sent, and were too many.
+    pub fn left_out(&self) -> usize {
+        self.attributes.left_out.len()
+    }
+
+    /// The same with a number of its own: what is laid over it has nothing to do with what was laid over this.
+    pub fn apart(self) -> Self {
+        Self { number: SHELVES.fetch_add(1, Ordering::Relaxed), ..self }
     }
 
     /// A number that only this shelf has, and what becomes of it by changes.

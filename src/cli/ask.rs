@@ -8,17 +8,19 @@ use super::everyone::all_customers;
 use super::output::{answer_table, print, thousands};
 use super::placement::{Placement, placement};
 use crate::catalog::Shelf;
+use crate::config::Config;
 use crate::customers::History;
 use crate::error::Error;
 use crate::filter::Filter;
-use crate::grpc;
+use crate::grpc::{self, ServeOptions};
 use crate::index::{Index, Snapshot};
-use crate::live::{self, Kept};
-use crate::merchandising::{RuleText, Rules};
+use crate::live;
+use crate::merchandising::Rules;
 use crate::recommend::{
     self, Answer, Blend, Dropped, Ledger, Objective, OrderValue, PriceBand, Query, Question,
     Scratch, Terms, TrendingBy, Window, answer,
 };
+use crate::tables::time_zone;
 use crate::time::Timestamp;
 
 /// Answers exactly as the server would.
@@ -186,7 +188,17 @@ impl From<Serves> for Objective {
 }
 
 impl Ask {
-    pub(super) fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self, config: &Config) -> anyhow::Result<()> {
+        let ask = |common: &Common, question: Question<'_>, customer, order_value, up_sell| {
+            ask(
+                &Shop::open(common, &config.serve)?,
+                common,
+                question,
+                customer,
+                order_value,
+                up_sell,
+            )
+        };
         match &self.question {
             Asked::Related { item, up_sell, common } => {
                 ask(common, Question::Related { item }, None, None, *up_sell)
@@ -197,7 +209,7 @@ impl Ask {
                 ask(common, question, customer.as_deref(), *order_value_target, false)
             }
             Asked::Customer { exclude_purchased, common, out: Some(out), .. } => {
-                ask_all(common, *exclude_purchased, out)
+                ask_all(&Shop::open(common, &config.serve)?, common, *exclude_purchased, out)
             }
             Asked::Customer { key, recent, exclude_purchased, common, .. } => {
                 let question = Question::Customer {
@@ -212,7 +224,9 @@ impl Ask {
                 ask(common, Question::Trending { window, category, by }, None, None, false)
             }
             Asked::Again { key, common } => ask(common, Question::Again, Some(key), None, false),
-            Asked::Page { placements, common } => ask_page(common, placements),
+            Asked::Page { placements, common } => {
+                ask_page(&Shop::open(common, &config.serve)?, common, placements)
+            }
         }
     }
 }
@@ -228,18 +242,18 @@ struct Shop {
 }
 
 impl Shop {
-    fn open(common: &Common) -> anyhow::Result<Self> {
+    fn open(common: &Common, options: &ServeOptions) -> anyhow::Result<Self> {
         let limit = grpc::limit(common.limit)?;
         let index = Index::at(&common.index);
         let snapshot = Snapshot::open_current(&index)?;
         let blend = Blend::learnt(&snapshot.manifest.learnt)?;
-        let Kept { items: changes, rules } = live::read(index.root())?;
-        let shelf = grpc::shelf_with(&snapshot.contents, changes)?;
+        let kept = live::read(index.root())?;
+        let shelf = grpc::shelf_with(&snapshot.contents, &kept.items)?;
         let filter = common.filter.as_deref().map(|text| Filter::parse(text, &shelf)).transpose();
         let filter = filter.map_err(|wrong| Error::Config(format!("--filter: {wrong}")))?;
-        let rules: Vec<RuleText> =
-            rules.iter().filter_map(|(_, rule)| serde_json::from_slice(rule).ok()).collect();
-        let rules = Rules::new(&rules, &shelf, &jiff::tz::TimeZone::UTC)?;
+        let of_file = options.rules.as_deref().map(grpc::rules_of).transpose()?.unwrap_or_default();
+        let zone = time_zone(&options.time_zone)?;
+        let rules = grpc::rules_with(&of_file, &kept.rules, &shelf, &zone);
         Ok(Self { snapshot, blend, shelf, rules, filter, limit })
     }
 
@@ -299,13 +313,13 @@ impl Shop {
 }
 
 fn ask(
+    shop: &Shop,
     common: &Common,
     question: Question<'_>,
     customer: Option<&str>,
     order_value: Option<f64>,
     up_sell: bool,
 ) -> anyhow::Result<()> {
-    let shop = Shop::open(common)?;
     let history = shop.past(&question, customer)?;
     let worth = worth(&shop.shelf, &question);
     let terms = Terms {
@@ -334,8 +348,7 @@ fn ask(
 }
 
 /// What one placement shows, those behind it do not.
-fn ask_page(common: &Common, placements: &[Placement]) -> anyhow::Result<()> {
-    let shop = Shop::open(common)?;
+fn ask_page(shop: &Shop, common: &Common, placements: &[Placement]) -> anyhow::Result<()> {
     let mut scratch = Scratch::default();
     let (mut shown, mut page) = (Vec::new(), Vec::new());
     for Placement { name, asked } in placements {
@@ -365,13 +378,17 @@ fn ask_page(common: &Common, placements: &[Placement]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ask_all(common: &Common, exclude_purchased: bool, out: &Path) -> anyhow::Result<()> {
-    let shop = Shop::open(common)?;
+fn ask_all(
+    shop: &Shop,
+    common: &Common,
+    exclude_purchased: bool,
+    out: &Path,
+) -> anyhow::Result<()> {
     let question = || Question::Customer { recent: Vec::new(), exclude_purchased };
     shop.past(&question(), None)?;
     let started = std::time::Instant::now();
     let terms = shop.terms(common);
-    let Shop { snapshot, blend, limit, .. } = &shop;
+    let Shop { snapshot, blend, limit, .. } = shop;
     let answered = |history: Option<&History>, scratch: &mut Scratch| {
         let query = Query { question: question(), history, limit: *limit, terms: terms.clone() };
         answer(&snapshot.contents, blend, &query, scratch).recommendations

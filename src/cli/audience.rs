@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::output::{align_right, print, table, thousands};
 use crate::audiences::{Audience, Chosen, NAMES, Person, Selection, select};
-use crate::customers::Clientele;
+use crate::customers::{Clientele, Profile};
 use crate::error::Error;
 use crate::grpc;
 use crate::ids::ItemId;
@@ -72,7 +72,7 @@ impl AudienceCommand {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let index = Index::at(&self.index);
         let snapshot = Snapshot::open_current(&index)?;
-        let shelf = grpc::shelf_with(&snapshot.contents, live::read(index.root())?.items)?;
+        let shelf = grpc::shelf_with(&snapshot.contents, &live::read(index.root())?.items)?;
         let audience = self.audience(&snapshot.contents)?;
         let campaign = self.campaign.clone().unwrap_or_else(|| audience.name().to_owned());
         let selection = Selection {
@@ -87,7 +87,9 @@ impl AudienceCommand {
             Some(path) => {
                 let clientele = snapshot.customers.clientele()?;
                 let file = Sheet { contents: &snapshot.contents, clientele: &clientele };
-                write(path, &file.columns(&chosen, self.horizon_days))?;
+                let told: Vec<Told<'_>> =
+                    chosen.iter().map(|one| told(&snapshot, one)).collect::<Result<_, _>>()?;
+                write(path, &file.columns(&told, self.horizon_days))?;
                 let held_out = chosen.iter().filter(|chosen| chosen.held_out).count();
                 let count = |number: usize| thousands(number as u64);
                 print(format!(
@@ -155,6 +157,20 @@ fn show(contents: &Contents, chosen: &[Chosen]) -> anyhow::Result<()> {
     print(format!("{} customers chosen; --out FILE writes them", thousands(chosen.len() as u64)))
 }
 
+/// A customer of the audience, and what is known of them.
+struct Told<'a> {
+    chosen: &'a Chosen,
+    profile: Profile,
+}
+
+fn told<'a>(snapshot: &Snapshot, chosen: &'a Chosen) -> anyhow::Result<Told<'a>> {
+    let profile = snapshot.customers.stored_profile(&chosen.customer)?;
+    Ok(Told {
+        chosen,
+        profile: profile.context("a customer has gone while the audience was picked")?,
+    })
+}
+
 /// What an audience's file says of each customer.
 struct Sheet<'a> {
     contents: &'a Contents,
@@ -162,24 +178,24 @@ struct Sheet<'a> {
 }
 
 impl Sheet<'_> {
-    fn columns(&self, chosen: &[Chosen], horizon: Option<u32>) -> Vec<(&'static str, Column)> {
-        let text = |of: &dyn Fn(&Chosen) -> String| Column::Text(chosen.iter().map(of).collect());
+    fn columns(&self, told: &[Told<'_>], horizon: Option<u32>) -> Vec<(&'static str, Column)> {
+        let text = |of: &dyn Fn(&Told<'_>) -> String| Column::Text(told.iter().map(of).collect());
         let number =
-            |of: &dyn Fn(&Chosen) -> Option<f64>| Column::Number(chosen.iter().map(of).collect());
-        let keys = |one: &Chosen| -> Vec<&str> {
-            one.pick.items.iter().map(|&item| self.contents.keys.key(item)).collect()
+            |of: &dyn Fn(&Told<'_>) -> Option<f64>| Column::Number(told.iter().map(of).collect());
+        let keys = |one: &Told<'_>| -> Vec<&str> {
+            one.chosen.pick.items.iter().map(|&item| self.contents.keys.key(item)).collect()
         };
-        let worth = |one: &Chosen| one.profile.buyer.as_ref().and_then(|buyer| buyer.worth);
+        let worth = |one: &Told<'_>| one.profile.buyer.as_ref().and_then(|buyer| buyer.worth);
         let buyer = |of: fn(&crate::customers::Buyer) -> f64| {
-            move |one: &Chosen| one.profile.buyer.as_ref().map(of)
+            move |one: &Told<'_>| one.profile.buyer.as_ref().map(of)
         };
         let mut columns = vec![
-            ("customer_id", text(&|one| one.customer.clone())),
-            ("group", text(&|one| if one.held_out { "holdout" } else { "treated" }.into())),
-            ("score", number(&|one| Some(short(one.pick.score as f32)))),
-            ("reason", text(&|one| one.pick.reason.clone())),
+            ("customer_id", text(&|one| one.chosen.customer.clone())),
+            ("group", text(&|one| if one.chosen.held_out { "holdout" } else { "treated" }.into())),
+            ("score", number(&|one| Some(short(one.chosen.pick.score as f32)))),
+            ("reason", text(&|one| one.chosen.pick.reason.clone())),
             ("items", text(&|one| keys(one).join("|"))),
-            ("due", text(&|one| one.due_day())),
+            ("due", text(&|one| one.chosen.due_day())),
             ("segment", text(&|one| self.segment(one))),
             ("stage", text(&|one| one.profile.lifecycle.stage.name().into())),
             ("orders", number(&buyer(|buyer| buyer.rfm.orders.into()))),
@@ -194,7 +210,7 @@ impl Sheet<'_> {
             ("lifetime_value", number(&|one| Some(short(worth(one)?.lifetime.expected)))),
         ];
         if let (Some(days), Some(models)) = (horizon, &self.clientele.models) {
-            let ahead = |one: &Chosen| {
+            let ahead = |one: &Told<'_>| {
                 Some(short(models.orders_within(&worth(one)?.timing, days).expected))
             };
             columns.push(("expected_purchases", number(&ahead)));
@@ -202,7 +218,7 @@ impl Sheet<'_> {
         columns
     }
 
-    fn segment(&self, one: &Chosen) -> String {
+    fn segment(&self, one: &Told<'_>) -> String {
         let (contents, clientele) = (self.contents, self.clientele);
         let person = Person { profile: &one.profile, clientele, contents };
         person.segment().unwrap_or_default().to_owned()

@@ -73,7 +73,7 @@ impl Cli {
             Command::Demo(demo) => demo.run(config),
             Command::Train(train) => train.run(config),
             Command::Serve(serve) => serve.run(config),
-            Command::Ask(ask) => ask.run(),
+            Command::Ask(ask) => ask.run(&config),
             Command::Evaluate(evaluate) => evaluate.run(config),
             Command::Bench(bench) => bench.run(config),
             Command::Index(index) => index.run(),

@@ -3,10 +3,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio_stream::{Iter, Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
-use super::admission::{Places, aside, places};
+use super::admission::{Places, aside, no_room, places};
 use super::convert::Check;
 use super::pb;
 use super::pb::audience_service_server::AudienceService;
@@ -30,7 +31,18 @@ const BEFORE_DAYS: u32 = 90;
 /// The service.
 #[derive(Debug)]
 pub(super) struct Audiences {
-    pub(super) counter: Arc<Counter>,
+    counter: Arc<Counter>,
+    /// Audiences that may be told at once: each is held in memory until its reader has all of it.
+    told: Arc<Semaphore>,
+}
+
+/// So many audiences are told at once, at most.
+const MOST_TOLD: usize = 16;
+
+impl Audiences {
+    pub(super) fn new(counter: Arc<Counter>) -> Self {
+        Self { counter, told: Arc::new(Semaphore::new(MOST_TOLD)) }
+    }
 }
 
 type Members = Pin<Box<dyn Stream<Item = Result<pb::AudienceMember, Status>> + Send>>;
@@ -46,12 +58,16 @@ impl AudienceService for Audiences {
         let places = places(&request);
         let served = self.counter.served_or_not_yet()?;
         let (audience, selection) = checked(&served.snapshot().contents, request.into_inner())?;
+        let telling = self.told.clone().try_acquire_owned().map_err(|_| no_room())?;
         let chosen = read(places, {
             let served = served.clone();
             move || select(served.snapshot(), &served.shelf, &audience, &selection)
         });
         let members: Iter<_> = tokio_stream::iter(chosen.await?);
-        let members = members.map(move |one| Ok(member(&served.snapshot().contents, &one)));
+        let members = members.map(move |one| {
+            let _until_told = &telling;
+            Ok(member(&served.snapshot().contents, &one))
+        });
         Ok(Response::new(Box::pin(members)))
     }
 
@@ -207,7 +223,7 @@ fn judged(
     let mut subjects = Vec::with_capacity(assignments.len());
     let mut is_known = false;
     for assignment in assignments {
-        let profile = customers.profile(&assignment.customer)?;
+        let profile = customers.named_profile(&assignment.customer)?;
         is_known |= profile.is_some();
         let buyer = profile.and_then(|profile| profile.buyer);
         let orders = buyer.map(|buyer| buyer.latest_orders).unwrap_or_default();

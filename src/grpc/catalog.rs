@@ -46,10 +46,6 @@ impl Catalogue {
         let changes = Checked::items(item_ids, &Overlay::of(field, value));
         self.change(places(request), changes).await
     }
-
-    fn served(&self) -> Result<Arc<Served>, Status> {
-        self.counter.served().ok_or_else(|| Status::unavailable("the index is still being loaded"))
-    }
 }
 
 #[tonic::async_trait]
@@ -110,7 +106,7 @@ impl CatalogService for Catalogue {
         request: Request<pb::GetItemRequest>,
     ) -> Result<Response<pb::CatalogItem>, Status> {
         let key = Checked::key(&request.get_ref().item_id)?;
-        let served = self.served()?;
+        let served = self.counter.served_or_not_yet()?;
         let item = served.shelf.get(key).map(|item| served.shelf.listing(item));
         match item.filter(|listing| !listing.deleted) {
             Some(listing) => Ok(Response::new(item_message(key, &listing))),
@@ -125,7 +121,7 @@ impl CatalogService for Catalogue {
         let places = places(&request);
         let pb::ListItemsRequest { page_size, page_token } = request.into_inner();
         let (size, after) = Checked::page(page_size, &page_token, PAGE)?;
-        let served = self.served()?;
+        let served = self.counter.served_or_not_yet()?;
         // Off the threads that answer: all keys are looked at.
         let listed = aside(places, move || page(&served, after.as_deref(), size));
         let listed = listed.await.map_err(|_| Status::internal("the items could not be listed"))?;

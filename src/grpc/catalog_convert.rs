@@ -59,16 +59,11 @@ impl Checked {
         let item = item(&mut check, &at, message);
         let mut overlay = match &request.update_mask {
             Some(mask) if !mask.paths.is_empty() => {
-                for path in &mask.paths {
-                    let named =
-                        path.strip_prefix("attributes.").is_some_and(|name| !name.is_empty());
-                    if !named && !FIELDS.contains(&path.as_str()) {
-                        let fields = FIELDS.join(", ");
-                        check.fail(
-                            &format!("{at}.update_mask"),
-                            format!("must name some of {fields} or attributes.NAME"),
-                        );
-                    }
+                let field = format!("{at}.update_mask");
+                check.count(&field, mask.paths.len(), 1, FIELDS.len() + MAX_ATTRIBUTES);
+                if !mask.paths.iter().all(|path| can_be_masked(path)) {
+                    let fields = FIELDS.join(", ");
+                    check.fail(&field, format!("must name some of {fields} or attributes.NAME"));
                 }
                 Overlay::masked(&item, mask.paths.iter().map(String::as_str))
             }
@@ -157,6 +152,11 @@ impl Checked {
     }
 }
 
+fn can_be_masked(path: &str) -> bool {
+    let attribute = path.strip_prefix("attributes.").unwrap_or_default();
+    (1..=MAX_TEXT_BYTES).contains(&attribute.len()) || FIELDS.contains(&path)
+}
+
 fn key_of_token(token: &str) -> Option<String> {
     let pairs = token.as_bytes().chunks(2);
     let bytes: Option<Vec<u8>> =
@@ -236,6 +236,26 @@ pub(super) fn item_message(key: &str, listing: &Listing) -> pb::CatalogItem {
 mod tests {
     use super::*;
     use crate::error::Error;
+
+    /// Each was said again, and copied twice: a message of 3 MB took more than a gigabyte.
+    #[test]
+    fn however_much_of_a_mask_is_wrong_the_refusal_is_short() {
+        let item = pb::CatalogItem { item_id: "a".into(), ..Default::default() };
+        let told = |paths: Vec<String>| {
+            let request = pb::UpsertItemsRequest {
+                item: Some(item.clone()),
+                update_mask: Some(prost_types::FieldMask { paths }),
+            };
+            match Checked::default().upsert(&request) {
+                Err(Error::InvalidRequest(wrong)) => wrong.len(),
+                other => usize::from(other.is_err()),
+            }
+        };
+        assert_eq!(told(vec!["b".into(); 100_000]), 2, "too many, and wrong");
+        assert_eq!(told(vec!["b".into(); 3]), 1);
+        assert_eq!(told(vec![format!("attributes.{}", "x".repeat(MAX_TEXT_BYTES + 1))]), 1);
+        assert_eq!(told(vec!["attributes.x".into(), "price".into()]), 0);
+    }
 
     /// 100,000 items may be of 4 MB each by the contract, and were all held in memory.
     #[test]

@@ -8,11 +8,12 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tracing::{error, info, warn};
 
-use super::served::Counter;
-use crate::catalog::{Change, Shelf};
-use crate::error::{Error, Result};
+use super::served::{Counter, Served};
+use super::status::NOT_YET;
+use crate::catalog::{Change, MOST_ATTRIBUTES, Shelf};
+use crate::error::{Error, Result, Violation};
 use crate::index::Contents;
-use crate::live::{Beside, Live, Overlay};
+use crate::live::{Beside, Kept, Live, Overlay};
 use crate::merchandising::{MOST_RULES, RuleText, Rules, parse_file};
 
 /// Where changes are kept, and what is needed to lay them over the next generation.
@@ -22,6 +23,8 @@ pub(super) struct Changing {
     live: std::result::Result<Live, Beside>,
     /// Why these could not be read the last time, if so: it is reported once.
     trouble: Option<String>,
+    /// What of them the shelf that is served has laid over it, if that may not be all.
+    laid: Option<Kept>,
     /// Those of the shop's file.
     file_rules: Vec<RuleText>,
     /// Decides when a day of the rules begins.
@@ -36,20 +39,19 @@ impl Changing {
             warn!(%error, "changes of the catalogue can't be taken");
             Beside::new(root, error.to_string())
         });
-        let mut changing = Self { live, trouble: None, file_rules: Vec::new(), zone };
-        changing.follow();
+        let mut changing = Self { live, trouble: None, laid: None, file_rules: Vec::new(), zone };
+        changing.look();
         changing
     }
 
-    /// Where another server takes the changes: takes its place if it has gone, else looks at what it has taken;
-    /// whether anything is different.
-    pub(super) fn follow(&mut self) -> bool {
-        let Err(beside) = &mut self.live else { return false };
+    /// Where another server takes the changes: takes its place if it has gone, else looks at what it has taken.
+    pub(super) fn look(&mut self) {
+        let Err(beside) = &mut self.live else { return };
         if let Ok(live) = Live::open(beside.root()) {
             info!("changes of the catalogue can be taken from now on");
-            let has_changed = live.kept().map_or(true, |kept| kept != *beside.kept());
+            self.laid.get_or_insert_with(|| beside.kept().clone());
             self.live = Ok(live);
-            return has_changed;
+            return;
         }
         let looked = beside.look();
         let trouble = looked.as_ref().err().map(ToString::to_string);
@@ -60,7 +62,28 @@ impl Changing {
             );
         }
         self.trouble = trouble;
-        looked.unwrap_or(false)
+        if let Ok(Some(before)) = looked {
+            self.laid.get_or_insert(before); // an earlier one may not have been followed yet
+        }
+    }
+
+    /// The shelf with all that another server has changed since it was laid out, if that is anything.
+    ///
+    /// Errors: the disk; a change does not fit an item.
+    pub(super) fn followed(&self, served: &Served) -> Result<Option<Shelf>> {
+        let Some(laid) = &self.laid else { return Ok(None) };
+        let kept = self.kept()?;
+        let contents = &served.snapshot().contents;
+        Ok(match later(&laid.items, &kept.items) {
+            _ if kept == *laid => None,
+            Some(later) => Some(served.shelf.with(changes(contents, &served.shelf, &later)?)),
+            None => Some(shelf_with(contents, &kept.items)?),
+        })
+    }
+
+    /// From now on the shelf that is served has all laid over it that is kept.
+    pub(super) fn has_followed(&mut self) {
+        self.laid = None;
     }
 
     /// Leaves the changes to whichever server comes next.
@@ -74,28 +97,18 @@ impl Changing {
     ///
     /// Errors: the disk; a change does not fit an item.
     pub(super) fn shelf(&self, contents: &Contents) -> Result<Shelf> {
-        let beside = |beside: &Beside| Ok(beside.kept().items.clone());
-        shelf_with(contents, self.live.as_ref().map_or_else(beside, Live::items)?)
+        shelf_with(contents, &self.kept()?.items)
     }
 
-    /// The rules that can be understood; others are reported, and don't act: a field that they name may have
-    /// gone with last night's catalogue.
+    fn kept(&self) -> Result<Kept> {
+        self.live.as_ref().map_or_else(|beside| Ok(beside.kept().clone()), Live::kept)
+    }
+
+    /// The rules of the shop's file and those that were put, as far as they act on this shelf.
     ///
     /// Errors: the disk.
     pub(super) fn rules(&self, shelf: &Shelf) -> Result<Rules> {
-        let mut sound = self.rule_texts()?;
-        if sound.len() > MOST_RULES {
-            error!(rules = sound.len(), most = MOST_RULES, "the last rules of the shop do not act");
-        }
-        sound.truncate(MOST_RULES);
-        sound.retain(|rule| match self.checked(std::slice::from_ref(rule), shelf) {
-            Ok(_) => true,
-            Err(error) => {
-                error!(%error, "a rule of the shop does not act");
-                false
-            }
-        });
-        self.checked(&sound, shelf)
+        Ok(rules_with(&self.file_rules, &self.kept()?.rules, shelf, &self.zone))
     }
 
     fn checked(&self, rules: &[RuleText], shelf: &Shelf) -> Result<Rules> {
@@ -106,27 +119,12 @@ impl Changing {
         self.live.as_ref().map_err(|beside| Error::Unavailable(beside.why().to_owned()))
     }
 
-    /// Those of the file, and those that were put, which count where both have an id.
+    /// Those of the file and those that were put.
     ///
     /// Errors: the disk.
     fn rule_texts(&self) -> Result<Vec<RuleText>> {
-        let beside = |beside: &Beside| Ok(beside.kept().rules.clone());
-        let kept = self.live.as_ref().map_or_else(beside, Live::rules)?;
-        let put = kept.iter().filter_map(|(id, rule)| parsed(id, rule));
-        let file = self.file_rules.iter().cloned();
-        let by_id = |rule: RuleText| (rule.id.clone(), rule);
-        let all: BTreeMap<String, RuleText> = file.chain(put).map(by_id).collect();
-        Ok(all.into_values().collect())
+        Ok(all_rules(&self.file_rules, &self.kept()?.rules))
     }
-}
-
-/// A rule as it was put; one that can't be read is reported, and does not act.
-fn parsed(id: &str, rule: &[u8]) -> Option<RuleText> {
-    let parsed: Result<RuleText, serde_json::Error> = serde_json::from_slice(rule);
-    if let Err(error) = &parsed {
-        error!(rule = id, %error, "a rule of the shop can't be read, and does not act");
-    }
-    parsed.ok()
 }
 
 impl Counter {
@@ -139,13 +137,26 @@ impl Counter {
         let served = self.served().ok_or_else(loading)?;
         let overlays = live.laid_over(wanted)?;
         // Before they are kept: what can't be laid over an item must not be found in the store tomorrow.
-        let changes = changes(&served.snapshot().contents, &overlays)?;
+        let changes = changes(&served.snapshot().contents, &served.shelf, &overlays)?;
+        let shelf = served.shelf.with(changes);
+        if shelf.left_out() > served.shelf.left_out() {
+            let description = format!(
+                "would bring the shop beyond {MOST_ATTRIBUTES} names of attributes: put what differs from item to item into values"
+            );
+            return Err(Error::InvalidRequest(vec![Violation {
+                field: "items.attributes".to_owned(),
+                description,
+            }]));
+        }
         live.keep(&overlays)?;
         let unknown = overlays.into_iter().map(|(key, _)| key);
         let unknown = unknown.filter(|key| served.shelf.get(key).is_none()).collect();
-        let shelf = served.shelf.with(changes);
-        self.answer_from(served.generation.clone(), shelf, served.rules.clone());
-        Ok(unknown)
+        if shelf.attributes() == served.shelf.attributes() {
+            self.answer_from(served.generation.clone(), shelf, served.rules.clone());
+            return Ok(unknown);
+        }
+        // A rule may have waited for what it asks about.
+        self.serve(&changing, served.generation.clone(), shelf).map(|()| unknown)
     }
 
     /// Checks a rule, keeps it and lets it count.
@@ -183,65 +194,157 @@ impl Counter {
         self.changing().rule_texts()
     }
 
+    /// Has the rules of the shop's file count from the first answer on.
+    ///
+    /// Errors: they can't be read.
+    pub(super) fn begin_with_rules(&self, file: &Path, text: &str) -> Result<()> {
+        self.changing().file_rules = file_rules(file, text)?;
+        Ok(())
+    }
+
     /// Takes up the rules of the shop's file, if all of them can be understood.
     ///
     /// Errors: the first that can't be; then those before go on.
-    pub(super) fn take_up_rules(&self, file: &Path) -> Result<usize> {
-        let text = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
-        let of_file = |error: Error| Error::Input(format!("{}: {error}", file.display()));
-        let rules = parse_file(&text).map_err(of_file)?;
+    pub(super) fn take_up_rules(&self, file: &Path, text: &str) -> Result<usize> {
+        let rules = file_rules(file, text)?;
         let mut changing = self.changing();
         let served = self.served().ok_or_else(loading)?;
-        changing.checked(&rules, &served.shelf).map_err(of_file)?;
+        changing.checked(&rules, &served.shelf).map_err(|error| of_file(file, &error))?;
         let count = rules.len();
         changing.file_rules = rules;
         self.serve(&changing, served.generation.clone(), served.shelf.clone())?;
         Ok(count)
     }
 
-    /// Looks again and again whether the shop's file of rules has changed; one that can't be understood is
-    /// reported once, and the rules before it go on.
-    pub(super) async fn follow_rules(self: Arc<Self>, file: PathBuf, every: Duration) {
-        let mut known = std::fs::read(&file).ok();
+    /// Looks again and again whether the shop's file of rules says something else than `known`; one that can't be
+    /// understood is reported once, and the rules before it go on.
+    pub(super) async fn follow_rules(
+        self: Arc<Self>,
+        file: PathBuf,
+        known: String,
+        every: Duration,
+    ) {
+        let mut known = Some(known);
         loop {
             tokio::time::sleep(every).await;
             let (counter, file, before) = (self.clone(), file.clone(), known.clone());
             let looked = tokio::task::spawn_blocking(move || {
-                let now = std::fs::read(&file).ok();
-                if now != before {
-                    match counter.take_up_rules(&file) {
+                let now = read_rules(&file);
+                let unusable = |error: &Error| {
+                    error!(%error, "the shop's rules can't be used; those before go on");
+                };
+                match &now {
+                    _ if now.as_ref().ok() == before.as_ref() => {}
+                    Ok(text) => match counter.take_up_rules(&file, text) {
                         Ok(rules) => info!(rules, "the shop's rules have changed"),
-                        Err(error) => {
-                            error!(%error, "the shop's rules can't be used; those before go on")
-                        }
-                    }
+                        Err(error) => unusable(&error),
+                    },
+                    Err(error) => unusable(error),
                 }
-                now
+                now.ok()
             });
             known = looked.await.unwrap_or(known);
         }
     }
 }
 
+/// The text of the shop's file of rules.
+///
+/// Errors: it can't be read.
+pub(super) fn read_rules(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).map_err(Error::io("read", file))
+}
+
+/// The rules of the shop's file.
+///
+/// Errors: it can't be read; it is no file of rules.
+pub fn rules_of(file: &Path) -> Result<Vec<RuleText>> {
+    file_rules(file, &read_rules(file)?)
+}
+
+fn file_rules(file: &Path, text: &str) -> Result<Vec<RuleText>> {
+    parse_file(text).map_err(|error| of_file(file, &error))
+}
+
+fn of_file(file: &Path, error: &Error) -> Error {
+    Error::Input(format!("{}: {error}", file.display()))
+}
+
+/// Those of the file, and those that were put, which count where both have an id; by id. What was put and can't be read
+/// is reported, and does not act.
+fn all_rules(file: &[RuleText], put: &[(String, Vec<u8>)]) -> Vec<RuleText> {
+    let parsed = |(id, rule): &(String, Vec<u8>)| {
+        let parsed: Result<RuleText, serde_json::Error> = serde_json::from_slice(rule);
+        parsed.inspect_err(|error| {
+            error!(rule = id, %error, "a rule of the shop can't be read, and does not act");
+        })
+    };
+    let put = put.iter().filter_map(|rule| parsed(rule).ok());
+    let by_id = |rule: RuleText| (rule.id.clone(), rule);
+    let all: BTreeMap<String, RuleText> = file.iter().cloned().chain(put).map(by_id).collect();
+    all.into_values().collect()
+}
+
+/// The rules of the shop's file and those that were put, as far as they can be understood; others are reported, and
+/// don't act: a field that they name may have gone with last night's catalogue.
+pub fn rules_with(
+    file: &[RuleText],
+    put: &[(String, Vec<u8>)],
+    shelf: &Shelf,
+    zone: &TimeZone,
+) -> Rules {
+    let mut texts = all_rules(file, put);
+    if texts.len() > MOST_RULES {
+        error!(rules = texts.len(), most = MOST_RULES, "the last rules of the shop do not act");
+        texts.truncate(MOST_RULES);
+    }
+    let (rules, wrong) = Rules::understood(&texts, shelf, zone);
+    wrong.iter().for_each(|error| error!(%error, "a rule of the shop does not act"));
+    rules
+}
+
 /// What a generation's shop offers, with what was changed since laid over it.
 ///
 /// Errors: a change does not fit an item.
-pub fn shelf_with(contents: &Contents, kept: Vec<(String, Overlay)>) -> Result<Shelf> {
-    match kept.is_empty() {
-        true => Ok(contents.shelf.clone()),
-        false => Ok(contents.shelf.with(changes(contents, &kept)?)),
+pub fn shelf_with(contents: &Contents, kept: &[(String, Overlay)]) -> Result<Shelf> {
+    if kept.is_empty() {
+        return Ok(contents.shelf.clone());
     }
+    // Another one may have been laid over the same, of which other things are known.
+    let bare = contents.shelf.clone().apart();
+    let shelf = bare.with(changes(contents, &bare, kept)?);
+    if shelf.left_out() > 0 {
+        error!(
+            attributes = shelf.left_out(),
+            most = MOST_ATTRIBUTES,
+            "attributes of too many names were sent: no filter and no rule knows the last of them"
+        );
+    }
+    Ok(shelf)
 }
 
-/// What is kept of each item, laid over what the generation's catalogue says of it. What is kept of an item that has
-/// not come yet makes no item.
-fn changes(contents: &Contents, kept: &[(String, Overlay)]) -> Result<Vec<Change>> {
+/// What is kept otherwise than it was, both in the order of the keys; `None` if something is no longer kept.
+fn later(was: &[(String, Overlay)], is: &[(String, Overlay)]) -> Option<Vec<(String, Overlay)>> {
+    let mut was = was.iter().peekable();
+    let mut later = Vec::new();
+    for entry in is {
+        match was.next_if(|before| before.0 == entry.0) {
+            Some(before) if before == entry => {}
+            _ => later.push(entry.clone()),
+        }
+    }
+    was.next().is_none().then_some(later)
+}
+
+/// What is kept of each item, laid over what the generation's catalogue says of it; `shelf` as it was. What is kept of
+/// an item that has not come yet makes no item.
+fn changes(contents: &Contents, shelf: &Shelf, kept: &[(String, Overlay)]) -> Result<Vec<Change>> {
     kept.iter()
         .map(|(key, overlay)| (key, overlay, contents.keys.get(key)))
         .filter(|(_, overlay, trained)| trained.is_some() || overlay.is_listed())
         .map(|(key, overlay, trained)| {
             let listing = overlay.over(trained.map(|item| contents.shelf.item(item)))?;
-            let near = match trained {
+            let near = match shelf.get(key) {
                 Some(_) => Vec::new(),
                 None => contents.near_by_content(&listing.item),
             };
@@ -251,5 +354,5 @@ fn changes(contents: &Contents, kept: &[(String, Overlay)]) -> Result<Vec<Change
 }
 
 fn loading() -> Error {
-    Error::Unavailable("the index is still being loaded".to_owned())
+    Error::Unavailable(NOT_YET.to_owned())
 }

@@ -6,6 +6,7 @@ use crate::customers::EventKind;
 use crate::error::{Error, Result, Violation};
 use crate::ids::{CategoryId, ItemId, MAX_AMOUNT, MAX_KEY_BYTES};
 use crate::index::Contents;
+use crate::merchandising::is_name;
 use crate::recommend::{
     Association, Dropped, Ledger, Objective, PriceBand, Question, Reason, Recommendation, RuleAct,
     Source,
@@ -239,8 +240,7 @@ impl Check {
     }
 
     pub(super) fn placement<'a>(&mut self, placement: &'a str) -> &'a str {
-        let sign = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if placement.len() > 100 || !placement.chars().all(sign) {
+        if !placement.is_empty() && !is_name(placement) {
             self.fail("placement", "must be at most 100 letters, digits, hyphens and underscores");
         }
         placement

@@ -1,6 +1,6 @@
 //! Requests for what is hot, for what is due again, and for a whole page → questions, checked.
 
-use super::convert::{Asked, Check, Wishes, wishes_of};
+use super::convert::{Asked, Check, MAX_BASKET_LINES, Wishes, wishes_of};
 use super::pb;
 use super::pb::page_placement::Question as Placed;
 use crate::error::{Error, Result, Violation};
@@ -68,6 +68,16 @@ impl<'a> TryFrom<&'a pb::BuyAgainItemsRequest> for Asked<'a> {
 pub(super) fn placements(request: &pb::RecommendPageRequest) -> Result<Vec<(&str, Asked<'_>)>> {
     let mut check = Check::default();
     check.count("placements", request.placements.len(), 1, MAX_PLACEMENTS);
+    let lines = request.placements.iter().map(|placement| match &placement.question {
+        Some(Placed::BasketUpsell(request)) => request.basket.len(),
+        _ => 0,
+    });
+    let lines: usize = lines.sum();
+    if lines > MAX_BASKET_LINES {
+        let most =
+            format!("must have at most {MAX_BASKET_LINES} lines of baskets, and has {lines}");
+        check.fail("placements", most);
+    }
     check.passed(())?;
     let (mut asked, mut violations) = (Vec::with_capacity(request.placements.len()), Vec::new());
     for (place, placement) in request.placements.iter().enumerate() {

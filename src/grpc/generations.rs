@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tonic::{Request, Response, Status};
 
+use super::admission::{aside, places};
 use super::pb;
 use super::pb::index_service_server::IndexService;
 use super::served::Counter;
@@ -21,9 +22,9 @@ pub(super) struct Generations {
 impl IndexService for Generations {
     async fn list_generations(
         &self,
-        _: Request<pb::ListGenerationsRequest>,
+        request: Request<pb::ListGenerationsRequest>,
     ) -> Result<Response<pb::ListGenerationsResponse>, Status> {
-        self.aside(|counter| {
+        self.aside(&request, |counter| {
             let generations = counter.index().list()?;
             Ok(pb::ListGenerationsResponse {
                 generations: generations.iter().map(in_short).collect(),
@@ -39,7 +40,7 @@ impl IndexService for Generations {
         request: Request<pb::ActivateGenerationRequest>,
     ) -> Result<Response<pb::ActivateGenerationResponse>, Status> {
         let generation = request.get_ref().generation;
-        self.aside(move |counter| {
+        self.aside(&request, move |counter| {
             let previous_generation = counter.generation().unwrap_or(0);
             known(counter, generation)?;
             counter.activate(generation).map_err(cannot_serve)?;
@@ -50,9 +51,9 @@ impl IndexService for Generations {
 
     async fn rollback_generation(
         &self,
-        _: Request<pb::RollbackGenerationRequest>,
+        request: Request<pb::RollbackGenerationRequest>,
     ) -> Result<Response<pb::RollbackGenerationResponse>, Status> {
-        self.aside(|counter| {
+        self.aside(&request, |counter| {
             let previous_generation = counter.generation().unwrap_or(0);
             let generation = counter.roll_back().map_err(cannot_serve)?;
             Ok(pb::RollbackGenerationResponse { generation, previous_generation })
@@ -65,10 +66,9 @@ impl IndexService for Generations {
         request: Request<pb::GetTrainingReportRequest>,
     ) -> Result<Response<pb::TrainingReport>, Status> {
         let asked = request.get_ref().generation;
-        self.aside(move |counter| {
-            let loading = || Status::unavailable("the index is still being loaded");
+        self.aside(&request, move |counter| {
             let number = match asked {
-                0 => counter.generation().ok_or_else(loading)?,
+                0 => counter.served_or_not_yet()?.snapshot().manifest.generation,
                 number => number,
             };
             let generation = known(counter, number)?;
@@ -80,13 +80,14 @@ impl IndexService for Generations {
 }
 
 impl Generations {
-    async fn aside<T: Send + 'static>(
+    async fn aside<R, T: Send + 'static>(
         &self,
+        request: &Request<R>,
         work: impl FnOnce(&Counter) -> Result<T, Status> + Send + 'static,
     ) -> Result<Response<T>, Status> {
         let counter = self.counter.clone();
-        let done = tokio::task::spawn_blocking(move || work(&counter)).await;
-        done.map_err(|_| Status::internal("the server's log says more"))?.map(Response::new)
+        let done = aside(places(request), move || work(&counter)).await;
+        done.map_err(|_| Status::internal("the generations can't be told"))?.map(Response::new)
     }
 }
 

@@ -44,7 +44,7 @@ mod served_pb {
     include!(concat!(env!("OUT_DIR"), "/served/cartwright.v1.rs"));
 }
 
-pub use changes::shelf_with;
+pub use changes::{rules_of, rules_with, shelf_with};
 pub use convert::{MAX_BASKET_LINES, MAX_LIMIT, MAX_RECENT};
 pub use convert::{ledger, limit, reason, reply};
 pub use convert_hot::MAX_PLACEMENTS;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
+use super::admission::{aside, places};
 use super::convert::Check;
 use super::pb;
 use super::pb::rule::{self, Action};
@@ -24,9 +25,10 @@ impl RuleService for ShopRules {
         &self,
         request: Request<pb::PutRuleRequest>,
     ) -> Result<Response<pb::Rule>, Status> {
+        let places = places(&request);
         let rule = RuleText::from(request.into_inner().rule.unwrap_or_default());
         let counter = self.counter.clone();
-        let put = tokio::task::spawn_blocking(move || counter.put_rule(&rule).map(|()| rule)).await;
+        let put = aside(places, move || counter.put_rule(&rule).map(|()| rule)).await;
         let put = put.map_err(|_| Status::internal("the rule was not taken"))?;
         Ok(Response::new(put.map_err(of_the_rule)?.into()))
     }
@@ -35,12 +37,13 @@ impl RuleService for ShopRules {
         &self,
         request: Request<pb::DeleteRuleRequest>,
     ) -> Result<Response<pb::DeleteRuleResponse>, Status> {
+        let places = places(&request);
         let id = request.into_inner().id;
         let mut check = Check::default();
         check.key("id", &id);
         check.passed(())?;
         let counter = self.counter.clone();
-        let deleted = tokio::task::spawn_blocking(move || counter.delete_rule(&id)).await;
+        let deleted = aside(places, move || counter.delete_rule(&id)).await;
         match deleted.map_err(|_| Status::internal("the rule was not deleted"))?? {
             true => Ok(Response::new(pb::DeleteRuleResponse {})),
             false => Err(Status::not_found("no rule of this id was put")),
@@ -49,10 +52,10 @@ impl RuleService for ShopRules {
 
     async fn list_rules(
         &self,
-        _: Request<pb::ListRulesRequest>,
+        request: Request<pb::ListRulesRequest>,
     ) -> Result<Response<pb::ListRulesResponse>, Status> {
         let counter = self.counter.clone();
-        let rules = tokio::task::spawn_blocking(move || counter.rules()).await;
+        let rules = aside(places(&request), move || counter.rules()).await;
         let rules = rules.map_err(|_| Status::internal("the rules could not be read"))??;
         let rules = rules.into_iter().map(pb::Rule::from).collect();
         Ok(Response::new(pb::ListRulesResponse { rules }))

@@ -146,12 +146,12 @@ impl Counter {
 
     fn follow(&self) -> Result<()> {
         let mut changing = self.changing();
-        if changing.follow()
-            && let Some(served) = self.served()
-        {
-            let shelf = changing.shelf(&served.snapshot().contents)?;
+        changing.look();
+        let Some(served) = self.served() else { return Ok(()) };
+        if let Some(shelf) = changing.followed(&served)? {
             self.serve(&changing, served.generation.clone(), shelf)?;
         }
+        changing.has_followed();
         Ok(())
     }
 
@@ -168,7 +168,7 @@ impl Counter {
         }
         let pause = before.map_or(FIRST_PAUSE, |before| LONGEST_PAUSE.min(before.pause * 2));
         let loaded = self.open(current);
-        let served = loaded.and_then(|loaded| self.serve_generation(&self.changing(), loaded));
+        let served = loaded.and_then(|loaded| self.serve_generation(loaded));
         *refused = served.as_ref().err().map(|error| {
             let (reason, again) = (error.to_string(), Instant::now() + pause);
             Refused { number: current, reason, again, pause }
@@ -193,7 +193,7 @@ impl Counter {
                         instead = number,
                         "the current generation can't be served; the newest sound one is"
                     );
-                    self.serve_generation(&self.changing(), generation)?;
+                    self.serve_generation(generation)?;
                     return Ok(false);
                 }
                 Err(error) => warn!(reason = %error, generation = number, "not sound either"),
@@ -204,14 +204,15 @@ impl Counter {
 
     /// Serves generation `number` from now on, here and on disk: loaded first, and only then made current.
     ///
-    /// Errors: it can't be loaded, or the disk can't be written; nothing has changed then.
+    /// Errors: it can't be loaded, or the disk can't be written: nothing has changed then. Or what the shop changes
+    /// can't be read: then it is current, and is taken up as soon as it can be.
     pub(super) fn activate(&self, number: u64) -> Result<()> {
         let _loading = self.loading();
         let loaded = (self.generation() != Some(number)).then(|| self.open(number));
         let loaded = loaded.transpose()?;
         self.index.activate(number)?;
         if let Some(loaded) = loaded {
-            self.serve_generation(&self.changing(), loaded)?;
+            self.serve_generation(loaded)?;
         }
         Ok(())
     }
@@ -255,10 +256,12 @@ impl Counter {
     }
 
     /// Lays over a generation what the shop has changed, and answers from it from now on.
-    fn serve_generation(&self, changing: &Changing, generation: Generation) -> Result<()> {
+    fn serve_generation(&self, generation: Generation) -> Result<()> {
+        let mut changing = self.changing();
         let shelf = changing.shelf(&generation.snapshot.contents)?;
         let (number, items) = (generation.snapshot.manifest.generation, shelf.len());
-        self.serve(changing, Arc::new(generation), shelf)?;
+        self.serve(&changing, Arc::new(generation), shelf)?;
+        changing.has_followed();
         info!(generation = number, items, "serving a generation");
         Ok(())
     }

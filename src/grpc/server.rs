@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use super::audiences::Audiences;
 use super::catalog::Catalogue;
+use super::changes::read_rules;
 use super::customers::Customers;
 use super::door::Door;
 use super::generations::Generations;
@@ -130,7 +131,7 @@ pub async fn run(
         .max_decoding_message_size(MAX_CHANGES_BYTES);
     let customers = CustomerServiceServer::new(Customers { counter: counter.clone() })
         .max_decoding_message_size(options.max_request_bytes);
-    let audiences = AudienceServiceServer::new(Audiences { counter: counter.clone() })
+    let audiences = AudienceServiceServer::new(Audiences::new(counter.clone()))
         .max_decoding_message_size(options.max_request_bytes);
     let rest = Routes::new(health_service)
         .add_service(catalog)
@@ -148,11 +149,14 @@ pub async fn run(
     let serving = async {
         let (loading, rules) = (counter.clone(), options.rules.clone());
         let loading = tokio::task::spawn_blocking(move || {
+            let Some(file) = rules else { return Ok((loading.take_up_any()?, None)) };
+            let text = read_rules(&file)?;
+            loading.begin_with_rules(&file, &text)?;
             let is_current = loading.take_up_any()?;
-            rules.map_or(Ok(0), |file| loading.take_up_rules(&file))?;
-            Ok::<bool, Error>(is_current)
+            loading.take_up_rules(&file, &text)?;
+            Ok::<_, Error>((is_current, Some((file, text))))
         });
-        let is_current =
+        let (is_current, rules) =
             loading.await.map_err(|_| Error::Server("loading the index panicked".into()))??;
         let current = health.clone();
         let tell_current = move |is_served: bool| {
@@ -164,8 +168,8 @@ pub async fn run(
         health.set_service_status("", Serving).await;
         let every = Duration::from_millis(options.poll_ms.max(10));
         upkeep.spawn(counter.clone().keep_up(every, tell_current));
-        if let Some(file) = options.rules.clone() {
-            upkeep.spawn(counter.clone().follow_rules(file, every));
+        if let Some((file, known)) = rules {
+            upkeep.spawn(counter.clone().follow_rules(file, known, every));
         }
         upkeep.spawn(guard.keep_up(every));
         workers.ended().await

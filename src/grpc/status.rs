@@ -32,7 +32,8 @@ impl From<Error> for Status {
             | Error::Index { .. }
             | Error::Config(_)
             | Error::Server(_) => {
-                Status::internal("the index could not be read; the server's log says more")
+                tracing::error!(%error, "a request can't be answered");
+                Status::internal("the index can't be used; the server's log says more")
             }
         }
     }

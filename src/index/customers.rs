@@ -76,8 +76,24 @@ impl Customers {
         if self.is_erased(customer) {
             return Ok(None);
         }
-        let stored = self.keys.stored(customer);
-        let value = self.profiles.get(&*stored).map_err(|e| self.trees.failed("profiles", &e))?;
+        self.stored_profile(&self.keys.stored(customer))
+    }
+
+    /// The profile of whoever has this name in the shop, or else on disk, as audiences name them; `None` if nobody has.
+    ///
+    /// Errors: as for [`history`](Self::history).
+    pub fn named_profile(&self, name: &str) -> Result<Option<Profile>> {
+        match self.profile(name)? {
+            None if !self.is_erased(name) => self.stored_profile(name),
+            found => Ok(found),
+        }
+    }
+
+    /// The profile of the customer with this name on disk.
+    ///
+    /// Errors: as for [`history`](Self::history).
+    pub fn stored_profile(&self, stored: &str) -> Result<Option<Profile>> {
+        let value = self.profiles.get(stored).map_err(|e| self.trees.failed("profiles", &e))?;
         value.map(|value| self.decoded(&value)).transpose()
     }
 

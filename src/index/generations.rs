@@ -105,6 +105,7 @@ impl Index {
     ///
     /// Errors: there is no such generation, or its manifest can't be read.
     pub fn activate(&self, number: u64) -> Result<()> {
+        let alone = self.locked()?;
         let known = self.numbers()?;
         if !known.contains(&number) {
             return Err(Error::index(
@@ -113,7 +114,7 @@ impl Index {
             ));
         }
         Manifest::read(&self.generation_dir(number))?;
-        self.set_current(number)
+        self.name_current(number, &alone)
     }
 
     /// Serves the generation before the current one from now on; its number. One whose manifest can't be read is
@@ -160,12 +161,18 @@ impl Index {
         Manifest::read(&self.generation_dir(number)).ok()?.created.parse().ok()
     }
 
-    /// Takes a generation away, out of its place first: one that is half removed is none.
+    /// Takes a generation away, out of its place first: one that is half removed is none. It stays if it is the current
+    /// one: somebody may just have gone back to it.
     pub(super) fn remove(&self, number: u64) -> Result<()> {
         let place = self.generation_dir(number);
         let aside = self.generations_dir().join(format!("{BUILDING}removed-{number:06}"));
+        let alone = self.locked()?;
+        if self.current()? == number {
+            return Ok(());
+        }
         fault::pass("prune.rename", || fs::rename(&place, &aside))
             .map_err(Error::io("rename", &place))?;
+        drop(alone);
         fault::pass("prune.remove", || fs::remove_dir_all(&aside))
             .map_err(Error::io("remove", &aside))
     }

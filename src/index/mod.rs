@@ -9,9 +9,10 @@
 //!     manifest.json             what the generation says of itself, with a digest per tree
 //!     manifest.digest           of the manifest's own bytes
 //!     sled/                     the trees
+//!   live/                       what the shop changed since: the room of that name keeps it
 //! ```
 //!
-//! Builders write, snapshots read; nothing does both. sled lives here and nowhere else. This room
+//! Builders write, snapshots read; nothing does both. Apart from `live`, sled lives here and nowhere else. This room
 //! refuses to know how anything was computed, or what a request is.
 
 mod codec;

@@ -243,7 +243,11 @@ impl Index {
     /// Names the generation that is served, all at once. One process at a time: a trainer may publish while a
     /// server is told to go back.
     pub(super) fn set_current(&self, generation: u64) -> Result<()> {
-        let _alone = self.locked()?;
+        self.name_current(generation, &self.locked()?)
+    }
+
+    /// The same for whoever keeps others from it already.
+    pub(super) fn name_current(&self, generation: u64, _alone: &File) -> Result<()> {
         let fresh = self.root().join(".CURRENT.new");
         write_durably("current", &fresh, format!("{generation}\n").as_bytes())?;
         fault::pass("current.rename", || fs::rename(&fresh, self.root().join(CURRENT)))

@@ -42,20 +42,18 @@ impl Beside {
         &self.kept
     }
 
-    /// Looks again; whether something has changed.
+    /// Looks again; what was there before, if it was something else.
     ///
     /// Errors: the disk, or the other process was just writing. Then the last look stands, and the next tries again.
-    pub fn look(&mut self) -> Result<bool> {
+    pub fn look(&mut self) -> Result<Option<Kept>> {
         let seen = stamp(&self.root.join(DIRECTORY));
         let is_settled = seen.is_none_or(|(at, _)| at.elapsed().is_ok_and(|age| age > TICK));
         if seen == self.seen {
-            return Ok(false);
+            return Ok(None);
         }
-        let kept = read(&self.root)?;
-        let has_changed = kept != self.kept;
-        self.kept = kept;
+        let before = std::mem::replace(&mut self.kept, read(&self.root)?);
         self.seen = seen.filter(|_| is_settled);
-        Ok(has_changed)
+        Ok((before != self.kept).then_some(before))
     }
 }
 
@@ -77,15 +75,16 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary folder");
         let live = Live::open(root.path()).expect("it can be opened");
         let mut beside = Beside::new(root.path(), "it is held".to_owned());
-        assert!(!beside.look().expect("readable"), "nothing was changed yet");
+        assert_eq!(beside.look().expect("readable"), None, "nothing was changed yet");
         for stock in [3, 0] {
+            let before = live.kept().expect("readable");
             live.keep(&[("tea".to_owned(), Overlay::of("stock", stock))]).expect("kept");
-            assert!(beside.look().expect("readable"));
-            assert!(!beside.look().expect("readable"), "the second look finds nothing new");
+            assert_eq!(beside.look().expect("readable"), Some(before));
+            assert_eq!(beside.look().expect("readable"), None, "the second look finds nothing new");
             assert_eq!(beside.kept().items, live.items().expect("readable"));
         }
         live.put_rule("spring", b"{}").expect("kept");
-        assert!(beside.look().expect("readable"));
+        assert!(beside.look().expect("readable").is_some());
         assert_eq!(beside.kept().rules, live.rules().expect("readable"));
     }
 }

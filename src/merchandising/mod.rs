@@ -23,7 +23,7 @@
 
 mod text;
 
-pub use text::{Hide, Pin, Promote, RuleText, Weigh, parse_file};
+pub use text::{Hide, Pin, Promote, RuleText, Weigh, is_name, parse_file};
 
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Row, Schema};
@@ -107,6 +107,22 @@ impl Rules {
             rules.push(text.checked(schema, zone)?);
         }
         Ok(Self { rules })
+    }
+
+    /// Those of the rules that can be understood, and why the others can't; no two may have the same id.
+    pub fn understood(
+        texts: &[RuleText],
+        schema: &impl Schema,
+        zone: &jiff::tz::TimeZone,
+    ) -> (Self, Vec<Error>) {
+        let (mut rules, mut wrong) = (Vec::with_capacity(texts.len()), Vec::new());
+        for text in texts {
+            match text.checked(schema, zone) {
+                Ok(rule) => rules.push(rule),
+                Err(error) => wrong.push(error),
+            }
+        }
+        (Self { rules }, wrong)
     }
 
     /// True without a rule.

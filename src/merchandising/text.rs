@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Action, Rule};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Schema};
+use crate::ids::MAX_KEY_BYTES;
 use crate::time::Timestamp;
 
 /// A rule as it stands in a file or a request; just one of the actions is set.
@@ -105,12 +106,14 @@ impl RuleText {
     /// Errors: what can't be understood, and where.
     pub(super) fn checked(&self, schema: &impl Schema, zone: &jiff::tz::TimeZone) -> Result<Rule> {
         let wrong = |what: String| Error::Input(format!("rule {:?}: {what}", shortened(&self.id)));
-        let sign = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if self.id.is_empty() || self.id.len() > 100 || !self.id.chars().all(sign) {
-            return Err(wrong(
-                "`id` must be 1 to 100 letters, digits, hyphens and underscores".into(),
-            ));
-        }
+        let name = |field: &str, name: &str| match is_name(name) {
+            true => Ok(()),
+            false => Err(wrong(format!(
+                "{field} must be 1 to 100 letters, digits, hyphens and underscores"
+            ))),
+        };
+        name("`id`", &self.id)?;
+        self.placements.iter().try_for_each(|placement| name("each of `placements`", placement))?;
         let filter = |field: &str, text: &str| {
             let parsed = Filter::parse(text, schema)
                 .map_err(|error| wrong(format!("`{field}`: {error}")))?;
@@ -165,13 +168,20 @@ impl RuleText {
                 ))),
             };
         match (&self.pin, &self.boost, &self.bury, &self.hide, &self.promote) {
-            (Some(pin), None, None, None, None) => match (1..=500).contains(&pin.position) {
-                true => Ok(Action::Pin { item: pin.item.clone(), position: pin.position }),
-                false => Err(wrong(format!(
-                    "`pin.position` must be from 1 to 500, and is {}",
-                    pin.position
-                ))),
-            },
+            (Some(Pin { item, position }), None, None, None, None) => {
+                if item.is_empty() || item.len() > MAX_KEY_BYTES {
+                    let bytes = item.len();
+                    return Err(wrong(format!(
+                        "`pin.item` must be 1 to {MAX_KEY_BYTES} bytes long, and is {bytes}"
+                    )));
+                }
+                match (1..=500).contains(position) {
+                    true => Ok(Action::Pin { item: item.clone(), position: *position }),
+                    false => Err(wrong(format!(
+                        "`pin.position` must be from 1 to 500, and is {position}"
+                    ))),
+                }
+            }
             (None, Some(Weigh { filter: text, factor }), None, None, None) => Ok(Action::Weigh {
                 filter: filter("boost.filter", text)?,
                 factor: within("boost.factor", *factor, 1.0, 1000.0)? as f32,
@@ -194,6 +204,12 @@ impl RuleText {
             )),
         }
     }
+}
+
+/// What rules, and the places where they act, may be called.
+pub fn is_name(name: &str) -> bool {
+    let sign = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    (1..=100).contains(&name.len()) && name.chars().all(sign)
 }
 
 fn shortened(id: &str) -> String {

@@ -191,24 +191,48 @@ impl<'s, 'a> Seating<'s, 'a> {
         close
     }
 
-    /// Gives a promotion its share of the places: the last ones that nothing else was put into.
+    /// Gives a promotion its share of the places: the last ones that nothing else was put into, and that no other
+    /// promotion needs for its own.
     fn promote(&mut self, promotion: &Promotion, scored: &[Scored], places: &mut Vec<Place>) {
-        let wanted = (promotion.share * self.room as f64).ceil() as usize;
-        let passes = |seating: &mut Self, item| seating.pool.holds(&promotion.condition, item);
-        let mut kept: Vec<bool> = places.iter().map(|place| passes(self, place.item)).collect();
-        let missing = wanted.saturating_sub(kept.iter().filter(|kept| **kept).count());
+        let missing = self.share(promotion).saturating_sub(self.count(promotion, places));
         let mut more = self.promoted(promotion, scored, missing);
+        let others = self.acting.promotions.iter().filter(|other| !std::ptr::eq(*other, promotion));
+        let mut beyond: Vec<(&Promotion, usize)> = others
+            .map(|other| {
+                let count = self.count(other, places) + self.count(other, &more);
+                (other, count.saturating_sub(self.share(other)))
+            })
+            .collect();
         let mut spare = (places.len() + more.len()).saturating_sub(self.room);
         for place in (0..places.len()).rev() {
-            if spare > 0 && !kept[place] && places[place].put.is_none() {
+            let item = places[place].item;
+            if spare == 0 || places[place].put.is_some() || self.is_about(promotion, item) {
+                continue;
+            }
+            let mut theirs: Vec<&mut (&Promotion, usize)> =
+                beyond.iter_mut().filter(|(other, _)| self.is_about(other, item)).collect();
+            if theirs.iter().all(|(_, beyond)| *beyond > 0) {
+                theirs.iter_mut().for_each(|(_, beyond)| *beyond -= 1);
                 places.remove(place);
-                kept.remove(place);
                 spare -= 1;
             }
         }
         more.truncate(self.room - places.len());
         places.extend(more);
         places.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item)));
+    }
+
+    /// Places that the promotion is to have.
+    fn share(&self, promotion: &Promotion) -> usize {
+        (promotion.share * self.room as f64).ceil() as usize
+    }
+
+    fn count(&mut self, promotion: &Promotion, places: &[Place]) -> usize {
+        places.iter().filter(|place| self.is_about(promotion, place.item)).count()
+    }
+
+    fn is_about(&mut self, promotion: &Promotion, item: ItemId) -> bool {
+        self.pool.holds(&promotion.condition, item)
     }
 
     /// At most `missing` items that the promotion is about and that have no place yet: the best candidates,

@@ -375,6 +375,37 @@ fn promoted_items_get_their_share_of_the_places() {
     assert_eq!(found.recommendations.len(), 10);
 }
 
+/// The second took the places that the first counted on, though others were nobody's.
+#[test]
+fn a_promotion_takes_no_place_that_another_needs() {
+    let shelf = &shop().1.contents.shelf;
+    let plain = page(10, Terms::default());
+    let count = |answer: &Answer, brand: &str| {
+        answer.recommendations.iter().filter(|r| shelf.brand(r.item) == Some(brand)).count()
+    };
+    let promotes = |share: f64, brand: &str| {
+        format!(
+            "[[rule]]\nid = \"{brand}\"\npromote = {{ filter = 'brand = \"{brand}\"', share = {share} }}\n"
+        )
+    };
+    let brands = ["B0", "B1", "B2", "B3"];
+    for one in brands {
+        // What it has by itself is what it is to have; the other shall have four more than that.
+        let by_itself = count(&plain, one);
+        for other in brands.into_iter().filter(|&other| other != one) {
+            let more = (count(&plain, other) + 4).min(10 - by_itself);
+            for order in [[(by_itself, one), (more, other)], [(more, other), (by_itself, one)]] {
+                let toml =
+                    order.map(|(places, brand)| promotes(places.max(1) as f64 / 10.0, brand));
+                let found = ruled(&rules(&toml.concat()), 10);
+                let counts = (count(&found, one), count(&found, other));
+                assert!(counts.0 >= by_itself && counts.1 >= more, "{order:?}: {counts:?}");
+                assert_eq!(found.recommendations.len(), 10);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_rule_acts_in_its_placement_on_its_days_where_its_condition_holds() {
     let hides = |more: &str| {
@@ -405,6 +436,8 @@ fn a_rule_that_can_t_be_understood_is_named_with_what_is_wrong() {
         ("boost = { filter = 'price > 0', factor = 0.5 }", "above 1"),
         ("promote = { filter = 'price > 0', share = 1.5 }", "at most 1"),
         ("pin = { item = \"i1\", position = 0 }", "from 1 to 500"),
+        ("pin = { item = \"\", position = 1 }", "1 to 1000 bytes"),
+        ("hide = { filter = 'price > 0' }\nplacements = [\"home page\"]", "each of `placements`"),
         ("hide = { filter = 'price > 0' }\nfrom = \"soon\"", "a day such as"),
         (
             "hide = { filter = 'price > 0' }\nfrom = \"2026-02-02\"\nuntil = \"2026-02-01\"",

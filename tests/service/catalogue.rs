@@ -457,3 +457,121 @@ async fn a_second_server_follows_the_changes_of_the_first_and_takes_them_once_it
     assert!(known[..3].iter().all(|hidden| !found.contains(hidden)), "{found:?}");
     second.stop().await;
 }
+
+/// It remembered what a filter had given, and took what the first one was told later for the same.
+#[tokio::test]
+async fn a_second_server_answers_by_prices_rules_and_fields_as_they_are_now() {
+    let place = shop();
+    let item = asked(&place);
+    let first = Server::ready(&place.index).await;
+    let mut of_first = Clients::of(&first).await;
+    let known = keys(&of_first.related(&item).await);
+    let hide = pb::rule::Hide { filter: "price > 9000".into() };
+    let action = Some(pb::rule::Action::Hide(hide));
+    let rule = Some(pb::Rule { id: "dear".into(), action, ..Default::default() });
+    of_first.rules.put_rule(pb::PutRuleRequest { rule }).await.expect("kept");
+
+    let second = Server::ready(&place.index).await;
+    let clients = Clients::of(&second).await;
+    let set = |price| {
+        let item = pb::Inventory { item_id: known[0].clone(), price: Some(price), stock: None };
+        pb::SetInventoryRequest { inventory: vec![item] }
+    };
+    let cheap = "price < 0.02";
+    for round in 0..3 {
+        of_first.catalog.set_inventory(set(0.01)).await.expect("kept");
+        until("it is cheap for the second server too", || async {
+            let mut clients = clients.clone();
+            let found = clients.related_where(&item, cheap).await.expect("an answer");
+            let all = keys(&clients.related(&item).await);
+            (keys(&found) == known[..1] && all.contains(&known[0])).then_some(())
+        })
+        .await;
+        of_first.catalog.set_inventory(set(9999.0)).await.expect("kept");
+        until("it is too dear for the second server too", || async {
+            let mut clients = clients.clone();
+            let found = clients.related_where(&item, cheap).await.expect("an answer");
+            let all = keys(&clients.related(&item).await);
+            (found.recommendations.is_empty() && !all.contains(&known[0])).then_some(())
+        })
+        .await;
+        // Each brings a field that none had, and would come first by its key.
+        let came = pb::CatalogItem {
+            item_id: format!("!{}", 3 - round),
+            attributes: [(format!("field{}", 3 - round), "yes".to_owned())].into(),
+            ..Default::default()
+        };
+        of_first.upsert(vec![came.clone()], &[]).await.expect("kept");
+        let filter = format!("field{} = \"yes\"", 3 - round);
+        until("the second server knows the field", || async {
+            let found = clients.clone().related_where(&item, &filter).await.ok()?;
+            assert!(keys(&found).iter().all(|key| *key == came.item_id), "{found:?}");
+            (!found.recommendations.is_empty()).then_some(())
+        })
+        .await;
+    }
+    second.stop().await;
+    first.stop().await;
+}
+
+#[tokio::test]
+async fn fields_that_differ_from_item_to_item_are_refused_before_they_fill_the_memory() {
+    let place = shop();
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let of_its_own = |item: usize| pb::CatalogItem {
+        item_id: format!("own{item}"),
+        attributes: (0..200).map(|n| (format!("stock in {item} {n}"), "1".to_owned())).collect(),
+        ..Default::default()
+    };
+    assert_eq!(clients.upsert((0..4).map(of_its_own).collect(), &[]).await.ok(), Some(4));
+    let status = clients.upsert((4..6).map(of_its_own).collect(), &[]).await.expect_err("1,200");
+    let told = violations(&status);
+    assert!(told[0].0 == "items.attributes" && told[0].1.contains("1000 names"), "{told:?}");
+    assert_eq!(clients.get("own4").await.expect_err("all or none").code(), Code::NotFound);
+    assert_eq!(clients.upsert(vec![of_its_own(3)], &[]).await.ok(), Some(1), "none is new");
+    let found = clients.related_where(&asked(&place), "attributes.nothing = 1").await;
+    assert!(found.is_err());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_rule_that_waits_for_a_field_acts_as_soon_as_an_item_brings_it() {
+    let place = shop();
+    let item = asked(&place);
+    let live = Live::open(place.index.root()).expect("it can be opened");
+    let rule = br#"{"id": "recalled", "hide": {"filter": "recall = \"yes\""}}"#;
+    live.put_rule("recalled", rule).expect("kept");
+    drop(live);
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::able_to_change(&server).await;
+    let known = keys(&clients.related(&item).await);
+    let recalled = pb::CatalogItem {
+        item_id: known[0].clone(),
+        attributes: [("recall".to_owned(), "yes".to_owned())].into(),
+        ..Default::default()
+    };
+    clients.upsert(vec![recalled], &["attributes.recall"]).await.expect("kept");
+    assert!(!keys(&clients.related(&item).await).contains(&known[0]));
+    server.stop().await;
+}
+
+/// What the file hides was shown until the index had been loaded and the file read after it.
+#[tokio::test]
+async fn the_file_of_rules_counts_from_the_first_answer_on() {
+    let place = shop();
+    let item = asked(&place);
+    let file = place.path().join("rules.toml");
+    let rule = |n: usize| {
+        let filter = format!("brand = \"{}\" or price >= 0", "x".repeat(1_000));
+        format!("[[rule]]\nid = \"r{n}\"\nhide = {{ filter = '{filter}' }}\n")
+    };
+    std::fs::write(&file, (0..300).map(rule).collect::<String>()).expect("written");
+    let options = cartwright::grpc::ServeOptions { rules: Some(file), ..quick() };
+    let server = Server::start(&place.index, options).await;
+    let clients = Clients::of(&server).await;
+    let first =
+        until("it answers", || async { clients.clone().related_where(&item, "").await.ok() });
+    assert!(first.await.recommendations.is_empty(), "all has a price, and is hidden");
+    server.stop().await;
+}
