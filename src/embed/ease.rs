@@ -23,7 +23,7 @@ pub struct EaseOptions {
     pub regularization: f32,
     /// A row of n items weighs n to the power of −`size`, 0 to 2; 0 = all weigh the same.
     pub size: f32,
-    /// How many items take part: those in most rows. Time grows with its third power, memory
+    /// How many items take part, at most: those in most rows. Time grows with its third power, memory
     /// (4 bytes times its square) with its second.
     pub head: usize,
     /// Pulls kept per item, at most.
@@ -69,13 +69,19 @@ impl Ease {
     }
 
     /// Learns from sets of items: baskets, or all that each customer bought. λ is taken times the mean
-    /// weight of the rows, so that it means the same whatever their sizes.
+    /// weight of the rows, so that it means the same whatever their sizes. Where most items are in one set only, these
+    /// take no part: what that says is told by counting, and they would take most of the time.
     pub fn of_sets(sets: &Lists<ItemId>, items: usize, options: &EaseOptions) -> Self {
+        let mut met = vec![0u32; items];
+        sets.rows().flatten().for_each(|item| met[item.index()] += 1);
+        let in_more_than = |sets: u32| met.iter().filter(|&&count| count > sets).count();
+        let (met, again) = (in_more_than(0), in_more_than(1));
+        let head = if 2 * again < met { options.head.min(again) } else { options.head };
         let rows = Interactions::of_sets(sets, items, options.size);
         let weight = |row: usize| rows.row(row).next().map_or(0.0, |(_, x)| f64::from(x * x));
         let mean = (0..rows.len()).map(weight).sum::<f64>() / rows.len().max(1) as f64;
         let regularization = options.regularization * mean as f32;
-        Self::learn(&rows, &EaseOptions { regularization, ..options.clone() })
+        Self::learn(&rows, &EaseOptions { regularization, head, ..options.clone() })
     }
 
     pub(super) fn in_tiles(rows: &Interactions, options: &EaseOptions, side: usize) -> Self {
@@ -263,6 +269,21 @@ pub(super) mod tests {
         let lists: Lists<ItemId> =
             rows.iter().map(|row| row.iter().map(|&i| ItemId::new(i))).collect();
         Interactions::of_sets(&lists, items, size)
+    }
+
+    #[test]
+    fn what_is_in_one_set_only_takes_part_unless_most_items_are_such() {
+        let pulls = |single: usize| {
+            // Items 0 to 3 come again and again, each of the others once, beside item 0.
+            let again = (0..8).map(|row| vec![row % 4, (row + 1) % 4]);
+            let rows: Vec<Vec<usize>> = again.chain((0..single).map(|n| vec![0, 4 + n])).collect();
+            let lists: Lists<ItemId> =
+                rows.iter().map(|row| row.iter().map(|&i| ItemId::new(i))).collect();
+            Ease::of_sets(&lists, 4 + single, &EaseOptions::default()).pulls(5)
+        };
+        assert!(!pulls(3).row(4).is_empty());
+        let sparse = pulls(9);
+        assert!(sparse.row(4).is_empty() && !sparse.row(1).is_empty());
     }
 
     /// B from the formula.

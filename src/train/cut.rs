@@ -19,7 +19,8 @@ const LARGEST_SHARE: f64 = 0.12;
 const ONE_IN: u64 = 10;
 /// Weeks in which one customer comes back while so many others have only been back before say little of them.
 const MANY: usize = 10;
-/// Customers come with all that they like at once if their first day has this share of all that customers buy …
+/// Customers come with all that they like at once if their first day, or where time does not tell their first order, has
+/// this share of all that customers buy …
 const AT_ONCE: f64 = 0.6;
 /// … and that is so much for each of them.
 const MUCH: usize = 10;
@@ -64,7 +65,7 @@ impl HeldBack {
         let come_back =
             LazyCell::new(|| orders(log, zone).values().filter(|orders| orders.len() > 1).count());
         let by_orders =
-            || Self { orders: true, pieces: *come_back < LEAST_CASES || is_at_once(log) };
+            || Self { orders: true, pieces: *come_back < LEAST_CASES || is_at_once(log, zone) };
         let Some(place) = last_weeks(log) else { return by_orders() };
         let (past, later) = log.events.split_at(place);
         let buyers = |events: &[Event]| -> FxHashSet<CustomerId> {
@@ -74,7 +75,7 @@ impl HeldBack {
         if back < LEAST_CASES && back * MANY < *come_back {
             return by_orders();
         }
-        Self { orders: false, pieces: is_at_once(log) }
+        Self { orders: false, pieces: is_at_once(log, zone) }
     }
 
     /// How many ways of holding back take turns: so many stretches in a row speak for all of them.
@@ -127,15 +128,18 @@ pub(super) fn purchases(events: &[Event]) -> impl Iterator<Item = (CustomerId, &
 }
 
 /// Whether customers come with all that they like at once, and hardly ever after: lists, not orders.
-fn is_at_once(log: &EventLog) -> bool {
-    let mut first: FxHashMap<CustomerId, Timestamp> = FxHashMap::default();
-    let (mut on_first_day, mut all) = (0, 0);
+fn is_at_once(log: &EventLog, zone: &TimeZone) -> bool {
+    let mut first: FxHashMap<CustomerId, &Event> = FxHashMap::default();
+    let (mut at_first, mut all) = (0, 0);
     for (customer, event) in purchases(&log.events) {
-        let began = *first.entry(customer).or_insert(event.at);
-        on_first_day += usize::from(event.at.days_since(began) < 1.0);
+        let began = *first.entry(customer).or_insert(event);
+        at_first += usize::from(match log.timed {
+            true => event.at.days_since(began.at) < 1.0,
+            false => order_of(event, zone) == order_of(began, zone),
+        });
         all += 1;
     }
-    all >= MUCH * first.len().max(1) && on_first_day as f64 >= AT_ONCE * all as f64
+    all >= MUCH * first.len().max(1) && at_first as f64 >= AT_ONCE * all as f64
 }
 
 /// Where the last weeks begin, if there is time enough.
@@ -311,6 +315,22 @@ mod tests {
             (customer, item, Some(customer.unwrap_or(0) + 60 * day as usize), 0)
         });
         assert_eq!(HeldBack::of(&log(told, false), &TimeZone::UTC), ORDERS);
+    }
+
+    /// All of a log without times is of one day: whoever had bought much had come with all that they like at once.
+    #[test]
+    fn orders_without_times_are_orders_however_much_is_in_them() {
+        let orders = |orders: usize, items: usize| {
+            let lines = (0..60).flat_map(move |customer| {
+                (0..orders * items).map(move |line| {
+                    (Some(customer), line, Some(customer * orders + line / items), 0)
+                })
+            });
+            HeldBack::of(&log(lines, false), &TimeZone::UTC)
+        };
+        assert_eq!(orders(6, 5), ORDERS);
+        assert_eq!(orders(2, 15), ORDERS, "half of it comes later");
+        assert_eq!(orders(1, 30), HeldBack { pieces: true, ..ORDERS });
     }
 
     #[test]

@@ -148,9 +148,9 @@ pub(super) fn learn_for(
     let mut clients = Clients::new(Pasts::new(log, baskets, now, &options.history));
     watch("learning what calls for what");
     pulls::call(&mut learnt.contents, &orders, &options.called);
+    let drawing = Drawing::learn(&mut learnt.contents, &orders.one_per_customer(), &options.drawn);
     if !log.customers.is_empty() {
-        let pasts = orders.one_per_customer();
-        clients.drawing = Some(Drawing::learn(&mut learnt.contents, &pasts, &options.drawn));
+        clients.drawing = Some(drawing);
         watch("learning what customers buy next");
         clients.foresight = foresee::learn(&learnt.contents, log, zone, options);
     }

@@ -114,6 +114,38 @@ fn orders_without_customers_say_which_column_is_missing() {
     assert!(has(&lines, "items for a customer: ", "customer_id"), "{lines:?}");
 }
 
+/// The blend leant on what the rehearsals had learnt of nameless orders and the published index had not: answers were
+/// best sellers.
+#[test]
+fn what_the_blend_leans_on_is_published_though_no_customer_is_known() {
+    let rows: Vec<String> = (0..1_500)
+        .flat_map(|order| {
+            let first = order * 7 % 60 / 3 * 3;
+            [first + order % 3, first + (order + 1) % 3, order * 7_919 % 1_009 % 60]
+                .map(|item| format!("i{item},{},o{order}", day(order / 5)))
+        })
+        .collect();
+    let place = folder();
+    let events = place.path().join("events.csv");
+    let text = format!("item_id,timestamp,order_id\n{}\n", rows.join("\n"));
+    std::fs::write(&events, text).expect("the folder can be written");
+    let index = Index::at(place.path().join("index"));
+    let manifest = publish(&index, &events, None).expect("it can be learnt");
+    let snapshot = Snapshot::open_current(&index).expect("what was published can be read");
+    assert!(snapshot.contents.drawn.count() > 0);
+    let blend = Blend::learnt(&manifest.learnt).expect("the blend can be read");
+    for item in 0..60 {
+        let key = format!("i{item}");
+        let query = Query::new(Question::Related { item: &key }, None, 2);
+        let found = answer(&snapshot.contents, &blend, &query, &mut Scratch::default());
+        let near = |item: usize| item / 3;
+        let keys = found.recommendations.iter().map(|one| snapshot.contents.keys.key(one.item));
+        let of_its_kind =
+            keys.filter(|key| near(key[1..].parse().expect("a number")) == near(item));
+        assert_eq!(of_its_kind.count(), 2, "{item}");
+    }
+}
+
 #[test]
 fn without_times_and_orders_it_is_learnt_from_what_each_customer_has_what_else_they_like() {
     // Three tastes of 30 items; of theirs each customer has two thirds, of the others' a few.
