@@ -57,7 +57,11 @@ pub(super) fn checked(
     if timed {
         check_clocks(&mut rows, now(), notes);
     }
-    duplicates(&mut rows, |row| timed || keys.is_order(row.group));
+    let looks_apart = timed && !share_moments(&rows);
+    duplicates(&mut rows, |row| match is_look(row) {
+        true => looks_apart,
+        false => timed || keys.is_order(row.group),
+    });
     settle(&mut rows, account);
     say_duplicates(account, notes);
     if !options.keep_programs {
@@ -223,8 +227,7 @@ fn cancelled(groups: &Interner<GroupId>) -> Vec<bool> {
 
 fn odd_quantities(rows: &mut [Row], max_quantity: f32) {
     // Who only looks takes no units, and some exports say so.
-    let looks = |row: &Row| !matches!(row.kind, EventKind::Purchase | EventKind::Return);
-    let without = rows.iter_mut().filter(|row| looks(row) && row.quantity <= 0.0);
+    let without = rows.iter_mut().filter(|row| is_look(row) && row.quantity <= 0.0);
     without.for_each(|row| row.quantity = 1.0);
     set_aside(rows, Cause::ZeroOrNegativeQuantity, |row| row.quantity <= 0.0);
     set_aside(rows, Cause::AbsurdQuantity, |row| {
@@ -255,6 +258,29 @@ fn unpriced(rows: &mut [Row]) {
     }
 }
 
+fn is_look(row: &Row) -> bool {
+    !matches!(row.kind, EventKind::Purchase | EventKind::Return)
+}
+
+/// Whether most looks share their moment with one at something else in the same visit: a day is all that is told, or
+/// when the visit began. Then the same look again is another one.
+fn share_moments(rows: &[Row]) -> bool {
+    let (mut looks, mut beside_others) = (0_u64, 0_u64);
+    // Whose visit → the first thing they looked at, how many looks, and whether any was at something else.
+    let mut visits: FxHashMap<_, (ItemId, u64, bool)> = FxHashMap::default();
+    for moment in rows.chunk_by(|a, b| a.at == b.at) {
+        visits.clear();
+        for row in moment.iter().filter(|row| row.is_live() && is_look(row)) {
+            looks += 1;
+            let visit = visits.entry((row.customer, row.group)).or_insert((row.item, 0, false));
+            visit.1 += 1;
+            visit.2 |= visit.0 != row.item;
+        }
+        beside_others += visits.values().filter(|visit| visit.2).map(|visit| visit.1).sum::<u64>();
+    }
+    beside_others * 2 > looks
+}
+
 /// The same event again, in rows sorted by time. Without time only lines of the same order can be told to
 /// be the same: a session may come back to an item, and a customer may buy again.
 fn duplicates(rows: &mut [Row], is_told: impl Fn(&Row) -> bool) {
@@ -278,7 +304,8 @@ fn say_duplicates(account: &Account, notes: &mut Vec<String>) {
     let again = account.set_aside.get(&Cause::Duplicate).copied().unwrap_or(0);
     if again >= LEAST_SAID && again as f64 > SAID * account.read as f64 {
         notes.push(format!(
-            "duplicates: {again} rows came more than once, and count once: was something delivered twice?"
+            "duplicates: {again} rows came more than once, and count once: was something delivered twice, or does each \
+             unit have a row of its own?"
         ));
     }
 }
@@ -311,6 +338,33 @@ mod tests {
             sort(&mut rows);
             assert_eq!(told(&rows), expected);
         }
+    }
+
+    /// Rows of a log of looks, timed as told: who, what, when.
+    fn looks(told: &[(usize, usize, i64)]) -> Vec<Row> {
+        let row = |&(who, item, at): &(usize, usize, i64)| Row {
+            at: Timestamp(at),
+            customer: Some(crate::ids::CustomerId::new(who)),
+            item: ItemId::new(item),
+            group: None,
+            quantity: 1.0,
+            unit_price: None.into(),
+            kind: EventKind::View,
+            discount_percent: 0,
+            title: None,
+            fate: None,
+        };
+        told.iter().map(row).collect()
+    }
+
+    /// Of visits that are dated by their day all that came back to a thing was lost.
+    #[test]
+    fn a_look_again_within_a_moment_is_one_of_a_day_and_none_of_a_second() {
+        let of_days = looks(&[(1, 1, 0), (1, 2, 0), (1, 1, 0), (2, 7, 0), (2, 8, 0), (1, 5, 9)]);
+        assert!(share_moments(&of_days));
+        let of_seconds = looks(&[(1, 1, 0), (1, 1, 0), (2, 2, 0), (1, 3, 1), (1, 4, 2), (2, 5, 2)]);
+        assert!(!share_moments(&of_seconds), "two people at once are not one visit");
+        assert!(!share_moments(&[]));
     }
 
     #[test]

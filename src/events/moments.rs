@@ -45,7 +45,7 @@ pub(super) fn check_clocks(rows: &mut [Row], now: Timestamp, notes: &mut Vec<Str
     let rows = &mut rows[..first_ahead];
     if let Some(last) = rows.last().map(|row| row.at).filter(|last| last.0 < EARLIEST_END_MS) {
         notes.push(format!(
-            "clocks: the latest row is of {last}: are moments written in another unit, as a spreadsheet's days?"
+            "clocks: the latest row is of {last}: are moments counted from another day than 1970-01-01, or in another unit?"
         ));
     }
     if let Some((old, stay)) = long_before(rows) {

@@ -9,6 +9,12 @@ use crate::{Error, Result};
 /// Moments outside these years are typing errors (or sentinels like 9999-12-31).
 const YEARS: std::ops::RangeInclusive<i64> = 1900..=2200;
 
+/// Smaller numbers are not seconds, which would all be of the first day of 1970, but days: those of a spreadsheet, or
+/// since some day of which nothing is known.
+const MOST_DAYS: f64 = 1e5;
+/// A spreadsheet counts so many days up to 1970-01-01.
+const SPREADSHEET_1970: f64 = 25_569.0;
+
 /// The time zone with this IANA name, like "Europe/London".
 pub fn time_zone(name: &str) -> Result<TimeZone> {
     if name.eq_ignore_ascii_case("utc") {
@@ -30,6 +36,8 @@ pub struct Clock {
 enum Writing {
     /// So many milliseconds per unit, and so many of them at a typical moment of the column.
     Epoch { unit_ms: f64, typical_ms: f64 },
+    /// Days, of which this is the number of 1970-01-01.
+    Days { first: f64 },
     /// `20101201` or `20101201082600`.
     Compact,
     /// Everything with marks between the numbers.
@@ -52,7 +60,13 @@ impl Clock {
             numbers.sort_by(f64::total_cmp);
             let typical = numbers[numbers.len() / 2];
             let unit_ms = epoch_unit_ms(typical);
-            Writing::Epoch { unit_ms, typical_ms: typical * unit_ms }
+            match typical.abs() {
+                days if days >= MOST_DAYS => {
+                    Writing::Epoch { unit_ms, typical_ms: typical * unit_ms }
+                }
+                days if days >= SPREADSHEET_1970 => Writing::Days { first: SPREADSHEET_1970 },
+                _ => Writing::Days { first: 0.0 },
+            }
         } else {
             Writing::Marked { day_first: order.day_first() }
         };
@@ -64,6 +78,7 @@ impl Clock {
     pub fn read(&self, text: &[u8]) -> Option<Timestamp> {
         match self.writing {
             Writing::Epoch { unit_ms, typical_ms } => epoch(number(text)?, unit_ms, typical_ms),
+            Writing::Days { first } => at_ms(((number(text)? - first) * DAY_MS as f64).round()),
             Writing::Compact => self.place(compact(text)?),
             Writing::Marked { day_first } => self.place(marked(text, day_first)?),
         }
@@ -85,7 +100,7 @@ impl Clock {
     /// What is written where no time of day is, or midnight.
     fn day(&self, text: &[u8]) -> Option<Moment> {
         let moment = match self.writing {
-            Writing::Epoch { .. } => None,
+            Writing::Epoch { .. } | Writing::Days { .. } => None,
             Writing::Compact => compact(text),
             Writing::Marked { day_first } => marked(text, day_first),
         };
@@ -177,7 +192,10 @@ fn epoch_unit_ms(number: f64) -> f64 {
 fn epoch(number: f64, unit_ms: f64, typical_ms: f64) -> Option<Timestamp> {
     let own_ms = number * epoch_unit_ms(number);
     let is_typical = (0.5..2.0).contains(&(own_ms / typical_ms));
-    let ms = if is_typical { own_ms } else { number * unit_ms }.floor();
+    at_ms(if is_typical { own_ms } else { number * unit_ms }.floor())
+}
+
+fn at_ms(ms: f64) -> Option<Timestamp> {
     let years = days(*YEARS.start(), 1, 1) as f64..days(YEARS.end() + 1, 1, 1) as f64;
     years.contains(&(ms / DAY_MS as f64)).then_some(Timestamp(ms as i64))
 }
@@ -483,6 +501,16 @@ mod tests {
         );
         assert!(DateOrder::of([b"1/2/2024".as_slice()].into_iter()).is_unclear());
         assert!(!DateOrder::of([b"2024-01-02".as_slice()].into_iter()).is_unclear());
+    }
+
+    #[test]
+    fn small_numbers_are_days_of_a_spreadsheet_or_since_some_day() {
+        let read = read_in("UTC", &["45657", "45658.25"]);
+        assert_eq!(read[0].as_deref(), Some("2024-12-31T00:00:00Z"));
+        assert_eq!(read[1].as_deref(), Some("2025-01-01T06:00:00Z"));
+        let read = read_in("UTC", &["1", "711", "0"]);
+        assert_eq!(read[1].as_deref(), Some("1971-12-13T00:00:00Z"));
+        assert_eq!(read[2].as_deref(), Some("1970-01-01T00:00:00Z"));
     }
 
     #[test]

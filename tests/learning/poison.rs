@@ -405,14 +405,21 @@ fn a_clock_that_went_wrong_is_found_and_said() {
     let behind = reading(&all);
     assert_eq!(set_aside(&behind, Cause::InTheFuture), 0);
     assert!(says(&behind.notes, "clocks", "is this machine's clock right?"), "{:?}", behind.notes);
-    // Days of a spreadsheet, taken for seconds.
-    let days: Vec<Row> =
-        SHOP.iter().map(|row| Row { at: 25_569 + row.at / DAY, ..row.clone() }).collect();
-    let days = reading(&days);
+    // Days of a spreadsheet are what they are; of those that are counted from the shop's first, it is said.
+    let days = |day_0: i64| {
+        let counted = |row: &Row| Row { at: row.at / DAY - day_0, ..row.clone() };
+        reading(&SHOP.iter().map(counted).collect::<Vec<_>>())
+    };
+    let last = |reading: &Reading| reading.log.events.last().expect("events").at.0 / 1_000 / DAY;
+    let spreadsheet = days(-25_569);
+    assert_eq!(last(&spreadsheet), last(&reading(&SHOP)));
+    assert!(!spreadsheet.notes.iter().any(|note| note.contains("clocks")));
+    let counted = days(first / DAY);
+    assert_eq!(last(&counted), last(&spreadsheet) - first / DAY);
     assert!(
-        says(&days.notes, "clocks: the latest row is of 1970", "another unit"),
+        says(&counted.notes, "clocks: the latest row is of 197", "another day"),
         "{:?}",
-        days.notes
+        counted.notes
     );
     // Last winter's orders, few and well before the rest, are none of a reset clock's.
     let winter =
