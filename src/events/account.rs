@@ -13,12 +13,14 @@ use crate::error::counted;
 pub enum Cause {
     /// It has not the columns of its header, or a value that is not what its column holds.
     Unreadable,
+    /// No item: of a page that shows none, for one.
+    NoItem,
     /// Its event type is a word we don't know.
     UnknownEventType,
     /// Its event type is known, and nothing is learnt from it (taken out of the cart, impression, …).
     IgnoredEventType,
-    /// No item.
-    NoItem,
+    /// A purchase that was cancelled or sent back, as its status says.
+    Undone,
     /// No customer, order or session.
     NoOwner,
     /// Outside the `after`/`before` limits.
@@ -58,9 +60,10 @@ impl Cause {
     pub fn label(self) -> &'static str {
         match self {
             Self::Unreadable => "unreadable",
+            Self::NoItem => "no item",
             Self::UnknownEventType => "unknown event type",
             Self::IgnoredEventType => "event type not learnt from",
-            Self::NoItem => "no item",
+            Self::Undone => "cancelled or sent back, by its status",
             Self::NoOwner => "no customer, order or session",
             Self::OutsideLimits => "outside the before/after limits",
             Self::NotAProduct => "not a product",

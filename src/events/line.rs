@@ -8,8 +8,8 @@ use rustc_hash::FxHashSet;
 use super::keys::{Group, Keys, Known, Look, Named};
 use super::kinds::{Meaning, Words};
 use super::roles::{
-    CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES, SESSION, TIME_OF_DAY,
-    TIMESTAMP, TITLE, UNIT_PRICE, roles,
+    CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES, SESSION, STATUS,
+    TIME_OF_DAY, TIMESTAMP, TITLE, UNIT_PRICE, roles,
 };
 use super::row::Row;
 use super::{Cause, EventKind, ReadOptions};
@@ -23,6 +23,21 @@ use crate::time::Timestamp;
 
 /// Events are of no more kinds than this: a column of more words holds something else, names perhaps.
 const MOST_KINDS: usize = 20;
+
+/// Of a purchase that was none in the end.
+const UNDONE: [&str; 11] = [
+    "cancelled",
+    "canceled",
+    "void",
+    "voided",
+    "refunded",
+    "returned",
+    "failed",
+    "declined",
+    "rejected",
+    "expired",
+    "abandoned",
+];
 
 /// With fewer lines at a time, threads cost more than they bring.
 const LEAST_LINES: usize = 256;
@@ -149,8 +164,11 @@ impl<'a> FileReader<'a> {
         look: &mut Look<'_, 'b>,
     ) -> Result<Said<'b>, Aside> {
         let line = Line { reader: self, batch, row: line };
-        let kind = line.kind()?;
         let item = line.key(ITEM)?.ok_or(Cause::NoItem)?;
+        let kind = line.kind()?;
+        if kind == EventKind::Purchase && line.text(STATUS).is_some_and(is_undone) {
+            return Err(Cause::Undone.into());
+        }
         let customer = line.key(CUSTOMER)?;
         let order = line.key(ORDER)?;
         let session = line.key(SESSION)?;
@@ -322,6 +340,15 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Whether an order of this status came to nothing: `Cancelled`, `Shipped - Returned to Seller`.
+fn is_undone(status: &[u8]) -> bool {
+    let words = || status.split(|byte| !byte.is_ascii_alphabetic());
+    let says = |of: &[&str]| {
+        words().any(|word| of.iter().any(|one| word.eq_ignore_ascii_case(one.as_bytes())))
+    };
+    says(&UNDONE) && !says(&["partially", "partly", "not", "never"])
+}
+
 /// Whether these are so few different words that they may be kinds of events.
 fn holds_kinds<'a>(words: impl Iterator<Item = &'a [u8]>) -> bool {
     let mut different = FxHashSet::default();
@@ -358,6 +385,26 @@ fn clock(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_order_is_undone_where_its_status_says_so_in_a_word_of_its_own() {
+        for undone in
+            ["Cancelled", "canceled", "Shipped - Returned to Seller", "REFUNDED", "voided"]
+        {
+            assert!(is_undone(undone.as_bytes()), "{undone}");
+        }
+        for sold in [
+            "Complete",
+            "Shipped",
+            "paid",
+            "partially_refunded",
+            "returnable",
+            "never refunded",
+            "",
+        ] {
+            assert!(!is_undone(sold.as_bytes()), "{sold}");
+        }
+    }
 
     #[test]
     fn a_column_of_more_than_twenty_words_holds_no_kinds() {

@@ -14,40 +14,42 @@ pub(super) const LINE_TOTAL: usize = 8;
 pub(super) const DISCOUNT: usize = 9;
 pub(super) const TITLE: usize = 10;
 pub(super) const TIME_OF_DAY: usize = 11;
+pub(super) const STATUS: usize = 12;
 
 /// In the order of the constants above.
-pub(super) const ROLES: [Role; 12] = [
+pub(super) const ROLES: [Role; 13] = [
     one(
         "item_id",
         Content::Text,
         &[
             &[
                 "product_id",
-                "stock_code",
                 "sku",
                 "article_id",
                 "item",
+                "article",
+                "variant_id",
+                "line_item_sku",
+                "sku_id",
+                "goods_id",
+                "content_id",
+            ],
+            &[
+                "stock_code",
                 "product_code",
                 "item_code",
                 "item_no",
                 "item_number",
                 "product_number",
                 "product_no",
-                "article",
                 "article_no",
                 "article_number",
-                "asin",
-                "variant_id",
-                "line_item_sku",
-                "sku_id",
-                "goods_id",
-                "content_id",
-                "upc",
-                "ean",
-                "gtin",
-                "isbn",
+                "material_number",
             ],
+            &["asin", "upc", "ean", "gtin", "isbn"],
             &["product", "stockcode", "aid", "pid"],
+            // Where a till knows its goods by name only.
+            &["item_name", "product_name", "item_description", "item_title", "product_title"],
         ],
     ),
     one(
@@ -61,6 +63,7 @@ pub(super) const ROLES: [Role; 12] = [
                 "visitor_id",
                 "client_id",
                 "member_id",
+                "member_number",
                 "shopper_id",
                 "buyer_id",
                 "customer_no",
@@ -81,6 +84,7 @@ pub(super) const ROLES: [Role; 12] = [
                 "member",
                 "email",
                 "customer_email",
+                "uid",
             ],
             &["user_pseudo_id"],
         ],
@@ -187,6 +191,8 @@ pub(super) const ROLES: [Role; 12] = [
                 "line_item_quantity",
                 "num_units",
                 "units_sold",
+                "unit_quantity",
+                "pcs",
             ],
             &["count"],
         ],
@@ -202,6 +208,7 @@ pub(super) const ROLES: [Role; 12] = [
             "line_item_price",
             "selling_price",
             "price_each",
+            "product_price",
         ]],
     ),
     one(
@@ -265,6 +272,18 @@ pub(super) const ROLES: [Role; 12] = [
                 "event_time",
             ],
             &["time"],
+        ],
+    ),
+    one(
+        "status",
+        Content::Text,
+        &[
+            &["item_status"],
+            &["line_status"],
+            &["order_status"],
+            &["financial_status"],
+            &["payment_status"],
+            &["fulfillment_status"],
         ],
     ),
 ];

@@ -372,7 +372,8 @@ fn outline(field: &[u8]) -> String {
 /// else by how it is written.
 pub fn quoted(field: &[u8], is_word: bool) -> String {
     let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || b" _-".contains(byte);
-    match is_word && field.iter().all(is_letter) {
+    let is_code = field.len() <= 2 && field.iter().all(u8::is_ascii_digit);
+    match is_word && (is_code || field.iter().all(is_letter)) {
         true => format!("{:?}", String::from_utf8_lossy(field)),
         false => format!("what is written like {:?}", outline(field)),
     }

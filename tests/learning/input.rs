@@ -423,6 +423,59 @@ fn titles_go_along_when_spellings_are_joined() {
     assert_eq!(reading.log.titles[0].as_deref(), Some("cup"));
 }
 
+/// Orders that were called off counted as sold.
+#[test]
+fn what_was_cancelled_by_its_status_was_not_sold() {
+    let reading = read_csv(
+        "customer_id,item_id,order_status,fulfillment_status\n1,a,Shipped,x\n1,b,Cancelled,x\n\
+         2,a,Shipped - Returned to Seller,x\n2,b,,x\n3,c,partially_refunded,x\n",
+    );
+    let reading = reading.unwrap();
+    assert_eq!(reading.log.events.len(), 3);
+    assert_eq!(reading.account.set_aside, [(Cause::Undone, 2)].into());
+    let shopify = "Name,Email,Financial Status,Fulfillment Status,Lineitem name,Lineitem sku\n\
+                   #1,a@b.c,voided,,Tea,t\n#2,d@e.f,paid,fulfilled,Cup,c\n";
+    assert_eq!(read_csv(shopify).unwrap().account.set_aside, [(Cause::Undone, 1)].into());
+}
+
+/// Of a shop's own keys and the world's, the shop's; of an id and a code that variants share, the id.
+#[test]
+fn of_several_keys_of_items_the_closest_is_taken() {
+    for (text, key) in [
+        ("customer_id,asin,sku\n1,B0,s1\n", "s1"),
+        ("customer_id,product_code,article_id\n1,c,a1\n", "a1"),
+        ("customer_id,ean,stock_code\n1,40,85123A\n", "85123A"),
+    ] {
+        let reading = read_csv(text).unwrap();
+        assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), [key]);
+    }
+    assert!(read_csv("customer_id,sku,product_id\n1,s,p\n").is_err(), "equally good");
+}
+
+/// Of pages without an item there is nothing to learn, whatever their events are called.
+#[test]
+fn words_of_events_without_an_item_need_not_be_known() {
+    let reading = read_csv(
+        "user_pseudo_id,event_name,event_timestamp,item_id\n1,session_start,1700000000,\n\
+         1,view_item,1700000001,a\n1,scroll,1700000002,\n1,user_engagement,1700000003,\n",
+    );
+    let reading = reading.unwrap();
+    assert_eq!(reading.account.set_aside, [(Cause::NoItem, 3)].into());
+    let codes = read_csv("customer_id,item_id,behavior_type\n1,a,4\n").unwrap_err().to_string();
+    assert!(codes.contains("got \"4\"") && codes.contains("event_types"), "{codes}");
+}
+
+/// The item's name is its key where a till has no other.
+#[test]
+fn goods_that_have_only_names_are_known_by_them() {
+    let text = "Member_number,Date,itemDescription\n1808,21-07-2015,tropical fruit\n2552,05-01-2015,whole milk\n";
+    let reading = read_csv(text).unwrap();
+    assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["whole milk", "tropical fruit"]);
+    assert!(reading.log.timed && reading.log.customers.len() == 2);
+    let both = read_csv("customer_id,item_id,item_name\n1,t,Tea\n").unwrap().log;
+    assert_eq!(both.items.keys().collect::<Vec<_>>(), ["t"]);
+}
+
 #[test]
 fn a_log_without_kinds_is_purchases_unless_there_are_only_sessions() {
     let kinds = |text: &str| -> Vec<EventKind> {
@@ -433,6 +486,7 @@ fn a_log_without_kinds_is_purchases_unless_there_are_only_sessions() {
     assert_eq!(kinds("SessionId\tItemId\tTime\n1\ta\t1592337718.0\n"), [EventKind::View]);
     assert_eq!(kinds("customer_id,session_id,item_id\n,1,a\n,2,b\n"), [EventKind::View; 2]);
     assert_eq!(kinds("customer_id,session_id,item_id\n,1,a\n7,2,b\n"), [EventKind::Purchase; 2]);
+    assert_eq!(kinds("customer_id,session_id,item_id\n,1,a\n,2,a\n7,3,b\n"), [EventKind::View; 3]);
 }
 
 #[test]
