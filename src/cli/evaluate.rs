@@ -22,7 +22,8 @@ use crate::evaluate::{
 use crate::events::{self, EventLog};
 use crate::ids::ItemId;
 use crate::recommend::{self, Query, Scratch, answer};
-use crate::train::{Learnt, TrainOptions, Tuned, learn_tuned, stock};
+use crate::time::Timestamp;
+use crate::train::{Learnt, TrainOptions, Tuned, learn_tuned, quieted, stock};
 
 /// Replays the shop's last weeks: learns from all before, asks what customers would want, and compares
 /// with what they did; beside simple and strong baselines. Nothing is published.
@@ -147,7 +148,11 @@ impl Evaluate {
             [] => Catalog::default(),
             paths => {
                 steps.step("reading the catalogue");
-                as_it_was(&catalog::read(paths, &config.catalog)?.catalog, &before, cut)
+                let at = match cut {
+                    Cut::At { at, .. } => Some(at),
+                    Cut::ByHash => None,
+                };
+                as_it_was(&catalog::read(paths, &config.catalog)?.catalog, &before, at)
             }
         };
         let items = stock(&mut before, &catalog);
@@ -194,12 +199,12 @@ impl Evaluate {
     }
 }
 
-/// The catalogue as far as it could be known at the cut: no later arrivals, and nothing on today's stock.
-fn as_it_was(catalog: &Catalog, before: &EventLog, cut: Cut) -> Catalog {
+/// The catalogue as far as it could be known at that moment: no later arrivals, and nothing on today's stock.
+pub(super) fn as_it_was(catalog: &Catalog, before: &EventLog, at: Option<Timestamp>) -> Catalog {
     let sold: std::collections::HashSet<String> =
         before.items.keys().map(str::to_lowercase).collect();
     let was_there =
-        |launched| matches!((launched, cut), (Some(day), Cut::At { at, .. }) if day < at);
+        |launched: Option<Timestamp>| launched.zip(at).is_some_and(|(day, at)| day < at);
     catalog
         .iter()
         .filter(|(key, item)| was_there(item.launched_at) || sold.contains(&key.to_lowercase()))
@@ -228,8 +233,14 @@ impl<'a> Cartwright<'a> {
         options: &TrainOptions,
         steps: &Steps,
     ) -> Self {
-        let Tuned { mut learnt, clients, how, lacking } =
-            learn_tuned(before, items, zone, options, &mut |step| steps.step(step));
+        // As when it is trained: what a crowd did teaches nothing, and is remembered of those who did it.
+        let quiet = (!options.keep_crowds).then(|| quieted(before, zone).0);
+        let quiet = quiet.as_ref().unwrap_or(before);
+        let Tuned { mut learnt, mut clients, how, lacking } =
+            learn_tuned(quiet, items, zone, options, &mut |step| steps.step(step));
+        if quiet.events.len() < before.events.len() {
+            clients.remember(before, zone);
+        }
         learnt.histories = clients.all(&learnt.contents);
         Self { learnt, how, lacking, held_out, scratches: Mutex::default() }
     }

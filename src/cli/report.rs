@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
+use super::evaluate::as_it_was;
 use super::output::{Steps, align_right, print, table, thousands};
 use crate::catalog::{self, CatalogReading};
 use crate::config::Config;
@@ -104,12 +105,11 @@ impl Customers {
     fn judged(&self, config: &Config) -> anyhow::Result<CustomerReport> {
         let steps = Steps::new();
         steps.step("reading the events");
-        let mut whole = events::read(&self.events, &config.events)?.log;
+        let whole = events::read(&self.events, &config.events)?.log;
         let catalog = match self.catalog.as_slice() {
             [] => CatalogReading::default(),
             paths => catalog::read(paths, &config.catalog)?,
         };
-        let items = stock(&mut whole, &catalog.catalog);
         let Some(last) = whole.events.last().filter(|_| whole.timed) else {
             bail!("the events have no time: nothing can be held out");
         };
@@ -122,7 +122,9 @@ impl Customers {
             if window > 1 && cut < known_from {
                 break;
             }
-            let past = whole.only(|event| event.at < cut);
+            let mut past = whole.only(|event| event.at < cut);
+            let known = as_it_was(&catalog.catalog, &past, Some(cut));
+            let items = stock(&mut past, &known);
             let learnt = learn(&past, &items, &zone, &config.train, &mut |step| steps.step(step));
             steps.step("getting to know the customers");
             let last = past.events.last().map(|event| event.at).unwrap_or_default();

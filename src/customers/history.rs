@@ -147,8 +147,10 @@ impl Bought {
     }
 }
 
-/// What an order still counts for [`Bought::lately`] when there is one order more.
-const LATELY: f32 = 0.8;
+/// What an order still counts for [`Bought::lately`] when so many have come after it.
+pub(super) fn lately(orders_ago: usize) -> f32 {
+    0.8f32.powi(orders_ago.min(1_000) as i32)
+}
 
 /// What the pasts of customers are told from: no past is kept, for all of them at once take more memory than the log.
 #[derive(Clone, Debug)]
@@ -233,7 +235,7 @@ impl Pasts {
                 entry.last = at;
                 entry.strength += weight;
                 entry.orders_ago = orders_ago as u32;
-                entry.lately += LATELY.powi(orders_ago.min(1_000) as i32);
+                entry.lately += lately(orders_ago);
                 entry.units += units;
                 entry.last_units = units;
             }

@@ -28,13 +28,15 @@ impl Reason {
                 counted.lift,
             ),
             Self::CalledFor { by, weight, in_orders: true } => {
-                format!("orders with {} call for it (weight {weight:.2})", title(by))
+                format!("orders with {} call for it (weight {})", title(by), Short(*weight))
             }
             Self::CalledFor { by, weight, in_orders: false } => {
-                format!("customers who bought {} are drawn to it (weight {weight:.2})", title(by))
+                let weight = Short(*weight);
+                format!("customers who bought {} are drawn to it (weight {weight})", title(by))
             }
             Self::Foreseen { weight } => {
-                format!("customers with a past like this one's bought it next (weight {weight:.2})")
+                let weight = Short(*weight);
+                format!("customers with a past like this one's bought it next (weight {weight})")
             }
             Self::ViewedTogether { with, counted, alternative, after } => format!(
                 "{}looked at {} {} in {}",
@@ -66,8 +68,10 @@ impl Reason {
                         format!(": due in {}", number(days, "day"))
                     }
                 };
+                // What was bought once has no habit of its own, but that of others.
+                let habit = if *times > 1 { "usually every" } else { "usually again after" };
                 format!(
-                    "bought before in {}, usually every {}, last {} ago{due}",
+                    "bought before in {}, {habit} {}, last {} ago{due}",
                     number(*times, "order"),
                     days(f64::from(*usual_days)),
                     days(*days_since),
@@ -91,10 +95,12 @@ impl Reason {
                 let stands_in = if *fallback { STANDS_IN } else { "" };
                 let (best, who) = match Voters::of(contents) {
                     Voters::Customers => {
-                        ("sells best", format!("{count} bought it or looked at it"))
+                        let looks = if any(&contents.viewed) { " or looked at it" } else { "" };
+                        ("sells best", format!("{count} bought it{looks}"))
                     }
                     Voters::Orders => {
-                        ("sells best", format!("in {} or visits", number(*count, "order")))
+                        let visits = if any(&contents.viewed) { " or visits" } else { "" };
+                        ("sells best", format!("in {}{visits}", number(*count, "order")))
                     }
                     Voters::Visitors => ("looked at most", number(*count, "visitor").to_string()),
                 };
@@ -152,6 +158,17 @@ fn in_window(days: u32) -> String {
     }
 }
 
+/// A weight to two digits that tell something: 1.25, 0.0031.
+struct Short(f32);
+
+impl std::fmt::Display for Short {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let zeros =
+            if self.0 > 0.0 { (-self.0.log10()).floor().clamp(0.0, 6.0) as usize } else { 0 };
+        write!(f, "{:.*}", 2 + zeros, self.0)
+    }
+}
+
 fn number(count: u32, one: &str) -> Counted<'_> {
     Counted(count.into(), one)
 }
@@ -159,6 +176,11 @@ fn number(count: u32, one: &str) -> Counted<'_> {
 /// Days, to the next whole one; a few thousand at most.
 fn days(days: f64) -> Counted<'static> {
     Counted(days.round().max(0.0) as u64, "day")
+}
+
+/// Whether there was anything to count.
+fn any(rules: &Rules<RuleLists>) -> bool {
+    rules.groups > 0 || rules.left_out_groups > 0
 }
 
 /// Who is told apart where popularity is counted, as far as the shop's log knows them.
@@ -173,7 +195,6 @@ enum Voters {
 
 impl Voters {
     fn of(contents: &Contents) -> Self {
-        let any = |rules: &Rules<RuleLists>| rules.groups > 0 || rules.left_out_groups > 0;
         match (any(&contents.bought), any(&contents.collected)) {
             (false, _) => Self::Visitors,
             (true, false) => Self::Orders,
@@ -201,6 +222,18 @@ mod tests {
         Contents { bought: rules(orders), collected: rules(customers), ..Contents::default() }
     }
 
+    /// The same with visits.
+    fn looked_at(orders: u32, customers: u32) -> Contents {
+        let viewed = Rules { groups: 1, ..Rules::default() };
+        Contents { viewed, ..shop(orders, customers) }
+    }
+
+    #[test]
+    fn a_small_weight_is_told_too() {
+        let told = [1.25, 0.5, 0.099, 0.0031, 0.0].map(|weight| Short(weight).to_string());
+        assert_eq!(told, ["1.25", "0.50", "0.099", "0.0031", "0.00"]);
+    }
+
     #[test]
     fn what_nobody_bought_of_late_is_not_called_popular() {
         let text = |count| {
@@ -223,13 +256,18 @@ mod tests {
             Reason::Rising { category, count, expected, at_least, window_days, fallback },
         ];
         for (shop, told) in [
-            (shop(9, 9), ["5 buyers", "5 bought it or looked at it", "5 customers"]),
-            (shop(9, 0), ["5 orders", "in 5 orders or visits", "5 orders"]),
+            (shop(9, 9), ["5 buyers", "5 bought it", "5 customers"]),
+            (looked_at(9, 9), ["5 buyers", "5 bought it or looked at it", "5 customers"]),
+            (shop(9, 0), ["5 orders", "in 5 orders", "5 orders"]),
+            (looked_at(9, 0), ["5 orders", "in 5 orders or visits", "5 orders"]),
             (shop(0, 0), ["5 visitors", "looked at most in the shop: 5 visitors", "5 visitors"]),
         ] {
             for (reason, told) in reasons.iter().zip(told) {
                 let text = reason.text(&shop, &Shelf::default());
-                assert!(text.contains(told), "{text}");
+                assert!(
+                    text.contains(told) && told.contains("look") == text.contains("look"),
+                    "{text}"
+                );
             }
         }
     }
@@ -243,7 +281,7 @@ mod tests {
         assert_eq!(text(before(0.0)), "bought before in 1 order, last 1 day ago");
         assert_eq!(
             text(before(0.7)),
-            "bought before in 1 order, usually every 1 day, last 1 day ago"
+            "bought before in 1 order, usually again after 1 day, last 1 day ago"
         );
     }
 }

@@ -39,7 +39,7 @@ impl Clients {
     }
 
     /// Remembers all that the customers did, also what was left out when the rest was learnt.
-    pub(super) fn remember(&mut self, log: &EventLog, zone: &TimeZone) {
+    pub fn remember(&mut self, log: &EventLog, zone: &TimeZone) {
         self.whole = Some(self.pasts.also(log, baskets(log, zone)));
     }
 

@@ -44,6 +44,43 @@ fn what_is_hot_and_what_is_due_are_answered_with_reasons_in_json() {
     assert!(first["bought_before"]["due"]["chance"].as_f64() > Some(0.0), "{again:#}");
 }
 
+/// It is "as the server would", and mails were written with what the shop hides.
+#[test]
+fn the_shops_file_of_rules_counts_without_a_server_too_on_the_shops_days() {
+    let place = place();
+    let item = place.shop.items[0].item_id.as_str();
+    let first = items(&asked(&place, &["related", item]))[0].to_owned();
+    let write = |name: &str, text: &str| {
+        std::fs::write(place.path().join(name), text).expect("the folder can be written");
+    };
+    write("cartwright.toml", "[serve]\nrules = \"rules.toml\"\n");
+    let hides = |days: &str| {
+        let filter = format!("item_id = \"{first}\"");
+        write(
+            "rules.toml",
+            &format!("[[rule]]\nid = \"h\"\nhide = {{ filter = '{filter}' }}\n{days}"),
+        );
+        !items(&asked(&place, &["related", item])).contains(&first.as_str())
+    };
+    assert!(hides(""));
+    assert!(!hides("until = \"2020-01-01\"\n"));
+    // Somewhere it is another day already, or still.
+    let now = jiff::Timestamp::now();
+    let zones = ["Pacific/Kiritimati", "Pacific/Pago_Pago"];
+    let days = zones.map(|zone| now.in_tz(zone).expect("a zone").date());
+    let toml =
+        |zone| format!("[events]\ntime_zone = \"{zone}\"\n[serve]\nrules = \"rules.toml\"\n");
+    for (zone, day) in zones.into_iter().zip(days) {
+        write("cartwright.toml", &toml(zone));
+        assert!(hides(&format!("from = \"{day}\"\nuntil = \"{day}\"\n")), "{zone}");
+    }
+    assert_ne!(days[0], days[1]);
+    write("rules.toml", "[[rule]]\nid = 3\n");
+    let wrong = run(&place, &["related", item]);
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert!(!wrong.status.success() && said.contains("rules.toml"), "{said}");
+}
+
 #[test]
 fn a_page_repeats_nothing() {
     let place = place();

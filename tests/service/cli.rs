@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 use crate::common::{HANGS, folder, forge_manifest};
 use cartwright::demo::{Shop, ShopOptions, make};
 use cartwright::grpc::pb;
+use cartwright::grpc::pb::audience_service_client::AudienceServiceClient;
 use cartwright::grpc::pb::catalog_service_client::CatalogServiceClient;
+use cartwright::grpc::pb::customer_service_client::CustomerServiceClient;
+use cartwright::grpc::pb::stream_audience_request::Audience;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -77,6 +80,7 @@ impl Desk {
     }
 }
 
+const SERVE: &[&str] = &["serve", "--index", "index", "--listen", "127.0.0.1:0"];
 const TRAIN: &[&str] =
     &["train", "--events", "events.csv", "--catalog", "catalog.csv", "--index", "index"];
 
@@ -105,7 +109,10 @@ struct Serving {
 
 impl Serving {
     fn start(desk: &Desk) -> Self {
-        let mut command = desk.command(&["serve", "--index", "index", "--listen", "127.0.0.1:0"]);
+        Self::of(desk.command(SERVE))
+    }
+
+    fn of(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -537,4 +544,66 @@ fn bench_serve_asks_what_was_recorded() {
     assert_eq!(figures["runs"][0]["query"], "related_items");
     desk.write("asked.jsonl", "{\"query\": \"weather\"}\n");
     fails(&desk.run(&[&recorded[..], &quick].concat()), 1, "asked.jsonl, line 1");
+}
+
+/// "The server's log says more" was said, and it said nothing.
+#[tokio::test]
+async fn the_log_tells_why_a_request_could_not_be_done_and_names_nobody() {
+    let (desk, shop) = Desk::with_a_shop();
+    std::fs::create_dir(desk.path("index/erased")).expect("the folder can be written");
+    let serving = Serving::start(&desk);
+    let address = format!("http://{}", serving.address);
+    let mut customers = CustomerServiceClient::connect(address).await.expect("it listens");
+    let customer_id = shop.truth.due[0].customer.clone();
+    let request = pb::EraseCustomerRequest { customer_id: customer_id.clone() };
+    let status = customers.erase_customer(request).await.expect_err("a folder is in the way");
+    assert_eq!(status.code(), tonic::Code::Internal);
+    assert!(status.message().contains("the server's log says more"), "{status:?}");
+    let line = serving.hears("a request can't be answered");
+    assert!(line.contains("erased") && !line.contains(&customer_id), "{line}");
+}
+
+/// The names that an audience hands out were hashed once more, and nobody had bought anything.
+#[tokio::test]
+async fn a_campaign_can_be_judged_by_the_names_that_its_audience_gave() {
+    let (desk, _) = Desk::with_a_shop();
+    let hashed = |arguments: &[&str]| {
+        let mut command = desk.command(arguments);
+        command.env("CARTWRIGHT_CUSTOMERS__HASH_KEYS", "true");
+        command.env("CARTWRIGHT_CUSTOMER_SECRET", "a long secret of this shop");
+        command
+    };
+    std::fs::remove_dir_all(desk.path("index")).expect("it was made");
+    succeeds(&hashed(TRAIN).output().expect("the binary can be run"));
+    let serving = Serving::of(hashed(SERVE));
+    let address = format!("http://{}", serving.address);
+    let mut audiences = AudienceServiceClient::connect(address).await.expect("it listens");
+    let whole = pb::StreamAudienceRequest {
+        audience: Some(Audience::Where("true".into())),
+        holdout: 0.5,
+        ..Default::default()
+    };
+    let mut stream = audiences.stream_audience(whole.clone()).await.expect("told").into_inner();
+    let mut assignments = Vec::new();
+    while let Some(member) = stream.message().await.expect("it goes on") {
+        let (customer_id, held_out) = (member.customer_id, member.held_out);
+        assignments.push(pb::Assignment { customer_id, held_out, ..Default::default() });
+    }
+    let few = pb::StreamAudienceRequest { limit: 3, ..whole };
+    let mut stream = audiences.stream_audience(few).await.expect("told").into_inner();
+    for best in &assignments[..3] {
+        let member = stream.message().await.expect("it goes on").expect("three of them");
+        assert_eq!(member.customer_id, best.customer_id);
+    }
+    assert!(stream.message().await.expect("it ends").is_none());
+    let request = pb::EvaluateCampaignRequest {
+        assignments,
+        first_day: "2000-01-01".into(),
+        last_day: "2100-01-01".into(),
+        ..Default::default()
+    };
+    let judged = audiences.evaluate_campaign(request).await.expect("judged").into_inner();
+    let all = judged.all.expect("both groups");
+    let (treated, held_out) = (all.treated.expect("told"), all.held_out.expect("told"));
+    assert!(treated.orders > 20 && held_out.orders > 20, "{treated:?} {held_out:?}");
 }

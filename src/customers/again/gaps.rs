@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::SOON_DAYS;
-use crate::customers::history::orders_by_customer;
+use crate::customers::history::{lately, orders_by_customer};
 use crate::events::Baskets;
 use crate::ids::ItemId;
 use crate::time::Timestamp;
@@ -54,9 +54,6 @@ pub(super) struct Past {
     pub(super) lately: f32,
 }
 
-/// What an order still counts for [`Past::lately`] when there is one order more.
-const LATELY: f32 = 0.8;
-
 impl Past {
     /// Not bought yet; so many orders of the customer follow behind that of `at`.
     pub(super) fn starting(at: Timestamp, orders_behind: u32) -> Self {
@@ -68,7 +65,7 @@ impl Past {
     pub(super) fn add(&mut self, at: Timestamp, orders_behind: u32) {
         self.times += 1;
         (self.last, self.orders_ago) = (at, orders_behind);
-        self.lately += LATELY.powi(orders_behind.min(1_000) as i32);
+        self.lately += lately(orders_behind as usize);
     }
 
     pub(super) fn gaps(&self) -> f64 {

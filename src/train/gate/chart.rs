@@ -18,19 +18,21 @@ const THIN: f64 = 0.3;
 const LEAST_USUAL: u64 = 20;
 /// So many times what was usually paid is no matter of prices.
 const PRICES: f64 = 8.0;
+/// Odd days are told one by one up to so many: a small shop has many.
+const MOST_TOLD: usize = 5;
 /// A weekday must have come so often to have a usual.
 const LEAST_TIMES: usize = 3;
 
 /// A day beside what its weekday usually has.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Odd {
-    pub(super) day: String,
-    pub(super) rows: u64,
-    pub(super) usual: u64,
+struct Odd {
+    day: String,
+    rows: u64,
+    usual: u64,
 }
 
 /// Days without rows, or with hardly any, though their weekday usually has some.
-pub(super) fn odd_days(days: &BTreeMap<String, u64>) -> Vec<Odd> {
+fn odd_days(days: &BTreeMap<String, u64>) -> Vec<Odd> {
     let dated: Vec<(Date, u64)> =
         days.iter().filter_map(|(day, &rows)| Some((day.parse().ok()?, rows))).collect();
     // The last day of a log is hardly ever whole.
@@ -62,7 +64,7 @@ pub(super) fn causes(new: &InputFigures, old: &InputFigures) -> Vec<String> {
     {
         causes.push(format!("the log ends on {now}, before the current one's end, {before}"));
     }
-    causes.extend(odd_days(&new.days).iter().map(Odd::to_string));
+    causes.extend(odd_lines(&new.days));
     let same_day = new.days.iter().filter_map(|(day, &now)| Some((day, now, *old.days.get(day)?)));
     let fewer = same_day.filter(|&(_, now, before)| before >= LEAST_USUAL && 2 * now < before);
     causes.extend(fewer.map(|(day, now, before)| {
@@ -70,6 +72,17 @@ pub(super) fn causes(new: &InputFigures, old: &InputFigures) -> Vec<String> {
         format!("{day} has {now}, and had {before} when the current generation was trained")
     }));
     causes
+}
+
+/// The latest of the odd days in words, and how many there are before them.
+pub(super) fn odd_lines(days: &BTreeMap<String, u64>) -> Vec<String> {
+    let odd = odd_days(days);
+    let (before, latest) = odd.split_at(odd.len().saturating_sub(MOST_TOLD));
+    let more = (!before.is_empty()).then(|| {
+        let days = counted(before.len() as u64, "day");
+        format!("{days} before these had as few rows for such a weekday, or none")
+    });
+    latest.iter().map(Odd::to_string).chain(more).collect()
 }
 
 impl std::fmt::Display for Odd {
@@ -221,6 +234,11 @@ mod tests {
                 "2025-04-16 has 12 rows: such a weekday usually has 100"
             ]
         );
+        assert_eq!(odd_lines(&days), odd);
+        (1..=7).for_each(|day| _ = days.insert(format!("2025-04-0{day}"), 1));
+        let lines = odd_lines(&days);
+        assert_eq!((&lines[3..5], lines.len()), (&odd[..], MOST_TOLD + 1));
+        assert_eq!(lines[5], "3 days before these had as few rows for such a weekday, or none");
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub(super) fn judge(arrival: Arrival<'_>, index: &Index, options: &GateOptions) 
     }
     let odd = match &current {
         Some((_, old)) => odd(&measured, old),
-        None => chart::odd_days(&measured.input.days).iter().map(ToString::to_string).collect(),
+        None => chart::odd_lines(&measured.input.days),
     };
     let failed = checks.iter().any(|check| !check.holds());
     let compared_with = current.as_ref().map(|(number, _)| *number);
