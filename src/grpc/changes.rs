@@ -97,7 +97,8 @@ impl Changing {
     ///
     /// Errors: the disk; a change does not fit an item.
     pub(super) fn shelf(&self, contents: &Contents) -> Result<Shelf> {
-        shelf_with(contents, &self.kept()?.items)
+        let beside = |beside: &Beside| Ok(beside.kept().items.clone());
+        shelf_with(contents, &self.live.as_ref().map_or_else(beside, Live::items)?)
     }
 
     fn kept(&self) -> Result<Kept> {
@@ -108,7 +109,7 @@ impl Changing {
     ///
     /// Errors: the disk.
     pub(super) fn rules(&self, shelf: &Shelf) -> Result<Rules> {
-        Ok(rules_with(&self.file_rules, &self.kept()?.rules, shelf, &self.zone))
+        Ok(rules_with(&self.file_rules, &self.kept_rules()?, shelf, &self.zone))
     }
 
     fn checked(&self, rules: &[RuleText], shelf: &Shelf) -> Result<Rules> {
@@ -123,7 +124,12 @@ impl Changing {
     ///
     /// Errors: the disk.
     fn rule_texts(&self) -> Result<Vec<RuleText>> {
-        Ok(all_rules(&self.file_rules, &self.kept()?.rules))
+        Ok(all_rules(&self.file_rules, &self.kept_rules()?))
+    }
+
+    fn kept_rules(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let beside = |beside: &Beside| Ok(beside.kept().rules.clone());
+        self.live.as_ref().map_or_else(beside, Live::rules)
     }
 }
 
@@ -148,15 +154,15 @@ impl Counter {
                 description,
             }]));
         }
+        let rules = match shelf.attributes() == served.shelf.attributes() {
+            true => served.rules.clone(),
+            false => Arc::new(changing.rules(&shelf)?), // one may have waited for what it asks about
+        };
         live.keep(&overlays)?;
         let unknown = overlays.into_iter().map(|(key, _)| key);
         let unknown = unknown.filter(|key| served.shelf.get(key).is_none()).collect();
-        if shelf.attributes() == served.shelf.attributes() {
-            self.answer_from(served.generation.clone(), shelf, served.rules.clone());
-            return Ok(unknown);
-        }
-        // A rule may have waited for what it asks about.
-        self.serve(&changing, served.generation.clone(), shelf).map(|()| unknown)
+        self.answer_from(served.generation.clone(), shelf, rules);
+        Ok(unknown)
     }
 
     /// Checks a rule, keeps it and lets it count.
