@@ -17,6 +17,10 @@ const LONGEST_DAYS: f64 = 28.0;
 const LARGEST_SHARE: f64 = 0.12;
 /// Of what is drawn by lot, one in so many is held back.
 const ONE_IN: u64 = 10;
+/// Where the last order of each is held back, so many customers are enough to ask …
+const ENOUGH: usize = 2_500;
+/// … and more take so many turns at most.
+const MOST_TURNS: usize = 4;
 /// Weeks in which one customer comes back while so many others have only been back before say little of them.
 const MANY: usize = 10;
 /// Customers come with all that they like at once if their first day, or where time does not tell their first order, has
@@ -107,7 +111,7 @@ impl HeldBack {
     pub(super) fn cut(self, log: &EventLog, nth: u64, zone: &TimeZone) -> Cut {
         let (past, later) = match last_weeks(log).filter(|_| !self.orders) {
             Some(place) => (log.part(0..place), log.part(place..log.events.len())),
-            None => by_orders(log, nth, zone),
+            None => by_orders(log, nth, zone, ENOUGH),
         };
         let (past, pieces) = match self.pieces {
             true => {
@@ -166,9 +170,23 @@ fn orders(log: &EventLog, zone: &TimeZone) -> FxHashMap<CustomerId, Vec<(u64, us
     orders
 }
 
-/// The log without the `nth` to the last order of each customer and what came after it, and that order.
-pub(super) fn by_orders(log: &EventLog, nth: u64, zone: &TimeZone) -> (EventLog, EventLog) {
+/// The log without the `nth` to the last order of each customer and what came after it, and that order. Of more
+/// than twice `enough` customers who came back, others take turns and the rest keep all that they did: where nobody had
+/// their last order any more, the past would say little of how they come back.
+pub(super) fn by_orders(
+    log: &EventLog,
+    nth: u64,
+    zone: &TimeZone,
+    enough: usize,
+) -> (EventLog, EventLog) {
     let orders = orders(log, zone);
+    let come_back = orders.values().filter(|orders| orders.len() > 1).count();
+    let turns = (come_back / enough).clamp(1, MOST_TURNS) as u64;
+    let is_turn = |customer: Option<CustomerId>| {
+        let drawn = customer.map(|customer| scrambled(1, customer.index()) % turns);
+        drawn.is_none_or(|drawn| drawn == nth % turns)
+    };
+    let back = 1 + (nth / turns) as usize;
     let part = |(place, event): (usize, &Event)| {
         let of_customer = event.customer.and_then(|customer| orders.get(&customer));
         let Some(of_customer) = of_customer.filter(|orders| orders.len() > 1) else {
@@ -180,7 +198,8 @@ pub(super) fn by_orders(log: &EventLog, nth: u64, zone: &TimeZone) -> (EventLog,
             return if is_held { Part::Held } else { Part::Past };
         };
         // The first order stays: nobody is asked who was never seen before.
-        let held = of_customer.len().checked_sub(1 + nth as usize).filter(|held| *held > 0);
+        let held = of_customer.len().checked_sub(back).filter(|held| *held > 0);
+        let held = held.filter(|_| is_turn(event.customer));
         match held.map(|held| of_customer[held]) {
             Some((order, start)) if place >= start => {
                 let is_held = event.kind == EventKind::Purchase && order_of(event, zone) == order;
@@ -367,6 +386,26 @@ mod tests {
         assert_eq!(cut(0), [[40, 40, 0], [0, 0, 40]]);
         assert_eq!(cut(1), [[40, 0, 0], [0, 40, 0]], "and what came after it told nothing");
         assert_eq!(cut(2), [[40, 40, 40], [0, 0, 0]]);
+    }
+
+    #[test]
+    fn of_many_customers_some_are_asked_in_turn_and_the_others_keep_their_orders() {
+        let line = |customer: usize, order| (Some(customer), order, Some(3 * customer + order), 0);
+        let log = log((0..3).flat_map(|order| (0..90).map(move |c| line(c, order))), false);
+        let cut = |nth| by_orders(&log, nth, &TimeZone::UTC, 30);
+        let held = |nth| -> Vec<(CustomerId, usize)> {
+            let asked = cut(nth).1.events;
+            asked.iter().filter_map(|event| Some((event.customer?, event.item.index()))).collect()
+        };
+        let turns: Vec<_> = (0..3).map(held).collect();
+        assert!(turns.iter().all(|held| (15..45).contains(&held.len())));
+        let all: FxHashSet<_> = turns.concat().into_iter().collect();
+        assert_eq!((all.len(), all.iter().all(|(_, item)| *item == 2)), (90, true));
+        assert_eq!(cut(0).0.events.len(), 3 * 90 - turns[0].len());
+        // Then it is the order before the last of the first of them again.
+        assert_eq!(held(3).len(), turns[0].len());
+        assert!(held(3).iter().all(|(_, item)| *item == 1));
+        assert_eq!(cut(3).0.events.len(), 3 * 90 - 2 * turns[0].len());
     }
 
     #[test]

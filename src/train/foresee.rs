@@ -99,7 +99,7 @@ fn at(
     by_orders: bool,
 ) -> (EventLog, EventLog) {
     if by_orders {
-        return self::by_orders(log, u64::from(moment), zone);
+        return self::by_orders(log, u64::from(moment), zone, usize::MAX);
     }
     let Some(end) = log.events.last().map(|event| event.at.0) else {
         return (log.clone(), log.clone());
