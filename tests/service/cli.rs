@@ -550,8 +550,8 @@ fn bench_serve_asks_what_was_recorded() {
 #[tokio::test]
 async fn the_log_tells_why_a_request_could_not_be_done_and_names_nobody() {
     let (desk, shop) = Desk::with_a_shop();
-    std::fs::create_dir(desk.path("index/erased")).expect("the folder can be written");
     let serving = Serving::start(&desk);
+    std::fs::create_dir(desk.path("index/erased")).expect("the folder can be written");
     let address = format!("http://{}", serving.address);
     let mut customers = CustomerServiceClient::connect(address).await.expect("it listens");
     let customer_id = shop.truth.due[0].customer.clone();
