@@ -313,38 +313,14 @@ fn say_duplicates(account: &Account, notes: &mut Vec<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::CustomerId;
     use crate::time::Timestamp;
-
-    #[test]
-    fn rows_are_sorted_by_time_and_stay_in_order_within_a_moment() {
-        let mut random = fastrand::Rng::with_seed(7);
-        for moments in [1, 40, 2_000] {
-            let row = |index| Row {
-                at: Timestamp(random.i64(0..moments)),
-                customer: None,
-                item: ItemId::new(index),
-                group: None,
-                quantity: 1.0,
-                unit_price: None.into(),
-                kind: EventKind::View,
-                discount_percent: 0,
-                title: None,
-                fate: None,
-            };
-            let mut rows: Vec<Row> = (0..1_000).map(row).collect();
-            let told = |rows: &[Row]| -> Vec<_> { rows.iter().map(|r| (r.at, r.item)).collect() };
-            let mut expected = told(&rows);
-            expected.sort_unstable();
-            sort(&mut rows);
-            assert_eq!(told(&rows), expected);
-        }
-    }
 
     /// Rows of a log of looks, timed as told: who, what, when.
     fn looks(told: &[(usize, usize, i64)]) -> Vec<Row> {
         let row = |&(who, item, at): &(usize, usize, i64)| Row {
             at: Timestamp(at),
-            customer: Some(crate::ids::CustomerId::new(who)),
+            customer: Some(CustomerId::new(who)),
             item: ItemId::new(item),
             group: None,
             quantity: 1.0,
@@ -355,6 +331,20 @@ mod tests {
             fate: None,
         };
         told.iter().map(row).collect()
+    }
+
+    #[test]
+    fn rows_are_sorted_by_time_and_stay_in_order_within_a_moment() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for moments in [1, 40, 2_000] {
+            let looks: Vec<_> = (0..1_000).map(|n| (0, n, random.i64(0..moments))).collect();
+            let mut rows = self::looks(&looks);
+            let told = |rows: &[Row]| -> Vec<_> { rows.iter().map(|r| (r.at, r.item)).collect() };
+            let mut expected = told(&rows);
+            expected.sort_unstable();
+            sort(&mut rows);
+            assert_eq!(told(&rows), expected);
+        }
     }
 
     /// Of visits that are dated by their day all that came back to a thing was lost.

@@ -452,6 +452,18 @@ fn of_several_keys_of_items_the_closest_is_taken() {
     assert!(read_csv("customer_id,sku,product_id\n1,s,p\n").is_err(), "equally good");
 }
 
+#[test]
+fn a_visit_that_is_dated_by_its_day_comes_back_to_things() {
+    let looks = |rows: &str| {
+        let reading = read_csv(&format!("session_id,item_id,timestamp\n{rows}")).unwrap();
+        reading.log.events.len()
+    };
+    assert_eq!(looks("1,a,2024-01-02\n1,b,2024-01-02\n1,a,2024-01-02\n2,c,2024-01-02\n"), 4);
+    let at = |second: u32| format!("2024-01-02T10:00:{second:02}Z");
+    let rows = format!("1,a,{0}\n1,a,{0}\n1,b,{1}\n2,c,{1}\n", at(1), at(5));
+    assert_eq!(looks(&rows), 3, "a reload is no second look");
+}
+
 /// Of pages without an item there is nothing to learn, whatever their events are called.
 #[test]
 fn words_of_events_without_an_item_need_not_be_known() {
