@@ -19,8 +19,8 @@ pub(super) struct Attributes {
     pub(super) left_out: BTreeSet<String>,
 }
 
-/// So many names of attributes at most are added by changes to those of last night: each is looked for in every item
-/// that has changed.
+/// Changes bring a shelf to so many names of attributes at most: each takes 12 bytes for every item of a chunk in which
+/// one has it.
 pub const MOST_ATTRIBUTES: usize = 1_000;
 
 /// A column beside the fixed ones.

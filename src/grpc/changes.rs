@@ -73,12 +73,15 @@ impl Changing {
     pub(super) fn followed(&self, served: &Served) -> Result<Option<Shelf>> {
         let Some(laid) = &self.laid else { return Ok(None) };
         let kept = self.kept()?;
+        if kept == *laid {
+            return Ok(None);
+        }
         let contents = &served.snapshot().contents;
-        Ok(match later(&laid.items, &kept.items) {
-            _ if kept == *laid => None,
-            Some(later) => Some(served.shelf.with(changes(contents, &served.shelf, &later)?)),
-            None => Some(shelf_with(contents, &kept.items)?),
-        })
+        let shelf = match later(&laid.items, &kept.items) {
+            Some(later) => served.shelf.with(changes(contents, &served.shelf, &later)?),
+            None => shelf_with(contents, &kept.items)?,
+        };
+        Ok(Some(shelf))
     }
 
     /// From now on the shelf that is served has all laid over it that is kept.

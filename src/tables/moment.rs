@@ -9,11 +9,10 @@ use crate::{Error, Result};
 /// Moments outside these years are typing errors (or sentinels like 9999-12-31).
 const YEARS: std::ops::RangeInclusive<i64> = 1900..=2200;
 
-/// Smaller numbers are not seconds, which would all be of the first day of 1970, but days: those of a spreadsheet, or
-/// since some day of which nothing is known.
-const MOST_DAYS: f64 = 1e5;
-/// A spreadsheet counts so many days up to 1970-01-01.
+/// A spreadsheet counts so many days up to 1970-01-01 …
 const SPREADSHEET_1970: f64 = 25_569.0;
+/// … and these from 1990 to 2039: numbers that all lie here are its days, and no seconds of one day in 1970.
+const SPREADSHEET: std::ops::Range<f64> = 32_874.0..51_136.0;
 
 /// The time zone with this IANA name, like "Europe/London".
 pub fn time_zone(name: &str) -> Result<TimeZone> {
@@ -36,8 +35,8 @@ pub struct Clock {
 enum Writing {
     /// So many milliseconds per unit, and so many of them at a typical moment of the column.
     Epoch { unit_ms: f64, typical_ms: f64 },
-    /// Days, of which this is the number of 1970-01-01.
-    Days { first: f64 },
+    /// Days as a spreadsheet counts them.
+    Spreadsheet,
     /// `20101201` or `20101201082600`.
     Compact,
     /// Everything with marks between the numbers.
@@ -60,12 +59,12 @@ impl Clock {
             numbers.sort_by(f64::total_cmp);
             let typical = numbers[numbers.len() / 2];
             let unit_ms = epoch_unit_ms(typical);
-            match typical.abs() {
-                days if days >= MOST_DAYS => {
-                    Writing::Epoch { unit_ms, typical_ms: typical * unit_ms }
-                }
-                days if days >= SPREADSHEET_1970 => Writing::Days { first: SPREADSHEET_1970 },
-                _ => Writing::Days { first: 0.0 },
+            let few = numbers.len() / 20; // a sentinel or two
+            match SPREADSHEET.contains(&numbers[few])
+                && SPREADSHEET.contains(&numbers[numbers.len() - 1 - few])
+            {
+                true => Writing::Spreadsheet,
+                false => Writing::Epoch { unit_ms, typical_ms: typical * unit_ms },
             }
         } else {
             Writing::Marked { day_first: order.day_first() }
@@ -78,7 +77,9 @@ impl Clock {
     pub fn read(&self, text: &[u8]) -> Option<Timestamp> {
         match self.writing {
             Writing::Epoch { unit_ms, typical_ms } => epoch(number(text)?, unit_ms, typical_ms),
-            Writing::Days { first } => at_ms(((number(text)? - first) * DAY_MS as f64).round()),
+            Writing::Spreadsheet => {
+                at_ms(((number(text)? - SPREADSHEET_1970) * DAY_MS as f64).round())
+            }
             Writing::Compact => self.place(compact(text)?),
             Writing::Marked { day_first } => self.place(marked(text, day_first)?),
         }
@@ -100,7 +101,7 @@ impl Clock {
     /// What is written where no time of day is, or midnight.
     fn day(&self, text: &[u8]) -> Option<Moment> {
         let moment = match self.writing {
-            Writing::Epoch { .. } | Writing::Days { .. } => None,
+            Writing::Epoch { .. } | Writing::Spreadsheet => None,
             Writing::Compact => compact(text),
             Writing::Marked { day_first } => marked(text, day_first),
         };
@@ -504,13 +505,13 @@ mod tests {
     }
 
     #[test]
-    fn small_numbers_are_days_of_a_spreadsheet_or_since_some_day() {
+    fn numbers_of_our_time_are_days_of_a_spreadsheet_and_others_are_none() {
         let read = read_in("UTC", &["45657", "45658.25"]);
         assert_eq!(read[0].as_deref(), Some("2024-12-31T00:00:00Z"));
         assert_eq!(read[1].as_deref(), Some("2025-01-01T06:00:00Z"));
-        let read = read_in("UTC", &["1", "711", "0"]);
-        assert_eq!(read[1].as_deref(), Some("1971-12-13T00:00:00Z"));
-        assert_eq!(read[2].as_deref(), Some("1970-01-01T00:00:00Z"));
+        // Steps of a sequence, or seconds of a day, may be anything: as days they would lie in the future.
+        let read = read_in("UTC", &["1", "45657", "90000"]);
+        assert_eq!(read[1].as_deref(), Some("1970-01-01T12:40:57Z"));
     }
 
     #[test]

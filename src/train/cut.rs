@@ -170,8 +170,8 @@ fn orders(log: &EventLog, zone: &TimeZone) -> FxHashMap<CustomerId, Vec<(u64, us
     orders
 }
 
-/// The log without the `nth` to the last order of each customer and what came after it, and that order. Of more
-/// than twice `enough` customers who came back, others take turns and the rest keep all that they did: where nobody had
+/// The log without the `nth` to the last order of each customer and what came after it, and that order. Of at least
+/// twice `enough` customers who came back, others take turns and the rest keep all that they did: where nobody had
 /// their last order any more, the past would say little of how they come back.
 pub(super) fn by_orders(
     log: &EventLog,
@@ -182,14 +182,10 @@ pub(super) fn by_orders(
     let orders = orders(log, zone);
     let come_back = orders.values().filter(|orders| orders.len() > 1).count();
     let turns = (come_back / enough).clamp(1, MOST_TURNS) as u64;
-    let is_turn = |customer: Option<CustomerId>| {
-        let drawn = customer.map(|customer| scrambled(1, customer.index()) % turns);
-        drawn.is_none_or(|drawn| drawn == nth % turns)
-    };
     let back = 1 + (nth / turns) as usize;
     let part = |(place, event): (usize, &Event)| {
-        let of_customer = event.customer.and_then(|customer| orders.get(&customer));
-        let Some(of_customer) = of_customer.filter(|orders| orders.len() > 1) else {
+        let of_customer = event.customer.and_then(|who| Some((who, orders.get(&who)?)));
+        let Some((who, of_customer)) = of_customer.filter(|(_, orders)| orders.len() > 1) else {
             let is_held = match (event.group, event.customer) {
                 (Some(group), _) => is_drawn(0, group.index(), nth),
                 (None, Some(customer)) => is_drawn(1, customer.index(), nth),
@@ -199,7 +195,7 @@ pub(super) fn by_orders(
         };
         // The first order stays: nobody is asked who was never seen before.
         let held = of_customer.len().checked_sub(back).filter(|held| *held > 0);
-        let held = held.filter(|_| is_turn(event.customer));
+        let held = held.filter(|_| scrambled(1, who.index()) % turns == nth % turns);
         match held.map(|held| of_customer[held]) {
             Some((order, start)) if place >= start => {
                 let is_held = event.kind == EventKind::Purchase && order_of(event, zone) == order;
