@@ -5,7 +5,7 @@ const SEPARATORS: [char; 3] = ['>', '|', '/'];
 
 /// How the category columns of a file become a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Levels {
+pub enum Levels {
     /// One column per level: "ICE - CRUSHED/CUBED" is one name.
     ByColumn,
     /// One column with a whole path.
@@ -16,7 +16,7 @@ impl Levels {
     /// Values with `>` are paths. Else several columns are levels; a single one holds paths if some value
     /// has `|`, or if half of
     /// them have `/` (which also stands in names) or, in words without spaces, `.`.
-    pub(super) fn of<'a>(columns: usize, values: impl Iterator<Item = &'a str>) -> Self {
+    pub fn of<'a>(columns: usize, values: impl Iterator<Item = &'a str>) -> Self {
         let values: Vec<&str> = values.collect();
         let with = |mark: char| values.iter().filter(|value| value.contains(mark)).count();
         let half = values.len().div_ceil(2);
@@ -33,7 +33,7 @@ impl Levels {
 
     /// The path that the values of the category columns say, widest first; a level that repeats the one
     /// above is left out.
-    pub(super) fn path<'a>(self, values: impl Iterator<Item = &'a str>) -> Vec<String> {
+    pub fn path<'a>(self, values: impl Iterator<Item = &'a str>) -> Vec<String> {
         let mut path: Vec<String> = Vec::new();
         for value in values {
             match self {

@@ -10,6 +10,7 @@ mod read;
 mod shelf;
 mod tree;
 
+pub use category::Levels;
 pub use read::{CatalogAccount, CatalogOptions, CatalogReading, read};
 
 use std::collections::BTreeMap;

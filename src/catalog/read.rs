@@ -119,7 +119,11 @@ const ROLES: [Role; 10] = [
         content: Content::Text,
         several: true,
     },
-    one("brand", Content::Text, &[&["brand_name", "maker", "label", "vendor"], &["manufacturer"]]),
+    one(
+        "brand",
+        Content::Text,
+        &[&["brand_name", "product_brand", "maker", "label", "vendor"], &["manufacturer"]],
+    ),
     one(
         "price",
         Content::Number,
@@ -130,9 +134,14 @@ const ROLES: [Role; 10] = [
             "item_price",
             "product_price",
             "retail_price",
+            "product_retail_price",
         ]],
     ),
-    one("cost", Content::Number, &[&["unit_cost", "cost_price", "purchase_price", "item_cost"]]),
+    one(
+        "cost",
+        Content::Number,
+        &[&["unit_cost", "cost_price", "purchase_price", "item_cost", "product_cost"]],
+    ),
     one(
         "in_stock",
         Content::Text,

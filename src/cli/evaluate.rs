@@ -8,7 +8,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 
 use super::evaluate_hot::{show_again, show_rising};
-use super::output::{Steps, align_right, print, table};
+use super::output::{Steps, align_right, print, say, table};
 use super::train::role_and_column;
 use crate::catalog::{self, Catalog};
 use crate::config::Config;
@@ -112,7 +112,7 @@ impl Evaluate {
         if let Some(path) = &self.report {
             write(path, &report.html())?;
         }
-        eprintln!("done in {seconds:.1} s");
+        say(format_args!("done in {seconds:.1} s"));
         Ok(())
     }
 
@@ -158,8 +158,7 @@ impl Evaluate {
         let items = stock(&mut before, &catalog);
         let held_out = HeldOut::new(&before, &whole, &groups, cut, &zone, gap);
         let wants_it = |what| self.tasks.is_empty() || self.tasks.contains(&what);
-        let sold: Vec<catalog::Item> =
-            whole.items.keys().map(|key| catalog.get(key).cloned().unwrap_or_default()).collect();
+        let sold = stock(&mut whole.clone(), &catalog);
         let rising = wants_it(Judged::Rising).then(|| {
             steps.step("asking week by week what rises");
             rising_over_weeks(&whole, &sold, &zone)
@@ -343,6 +342,6 @@ fn show_task(report: &Report, task: &TaskReport) -> anyhow::Result<()> {
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).map_err(Error::io("write", path))?;
-    eprintln!("wrote {}", path.display());
+    say(format_args!("wrote {}", path.display()));
     Ok(())
 }

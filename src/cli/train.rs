@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
-use super::output::{Steps, align_right, print, table, thousands};
+use super::output::{Steps, align_right, print, say, table};
 use crate::catalog::{self, CatalogReading};
 use crate::config::Config;
+use crate::error::thousands;
 use crate::events::{self, Account, AttributesReading};
 use crate::index::{Index, Manifest};
 use crate::tables::FileColumns;
@@ -81,6 +82,10 @@ pub(super) fn read_and_train(
     let steps = Steps::new();
     steps.step("reading the events");
     let mut reading = events::read(events, &config.events)?;
+    if !reading.log.timed {
+        let lost = "what sells of late, who is due or lost, and what came first is not told";
+        reading.notes.push(format!("no column holds times: {lost}"));
+    }
     let catalog = match catalog {
         [] => CatalogReading::default(),
         paths => {
@@ -96,8 +101,9 @@ pub(super) fn read_and_train(
         }
     };
     reading.notes.extend(people.notes);
-    let columns = reading.columns.iter().chain(&catalog.columns).chain(&people.columns);
-    let columns = columns_table(columns);
+    let of_events = reading.columns.iter().map(|file| (file, "nothing"));
+    let others = catalog.columns.iter().chain(&people.columns);
+    let columns = columns_table(of_events.chain(others.map(|file| (file, "attributes"))));
     let account = account_table(&reading.account);
     let input = Input {
         reading,
@@ -123,7 +129,7 @@ pub(super) fn read_and_train(
     for note in &manifest.notes {
         print(format!("note: {note}"))?;
     }
-    eprintln!("done in {seconds:.1} s");
+    say(format_args!("done in {seconds:.1} s"));
     Ok(manifest)
 }
 
@@ -175,9 +181,12 @@ fn objectives_table(learnt: &serde_json::Value) -> Option<comfy_table::Table> {
     Some(rows)
 }
 
-fn columns_table<'a>(files: impl Iterator<Item = &'a FileColumns>) -> comfy_table::Table {
+/// What each column was taken for, and what those were that have no role.
+fn columns_table<'a>(
+    files: impl Iterator<Item = (&'a FileColumns, &'static str)>,
+) -> comfy_table::Table {
     let mut columns = table(&["file", "column", "taken for", "because of", "for example"]);
-    for file in files {
+    for (file, others) in files {
         let name = file.path.file_name().unwrap_or(file.path.as_os_str()).display().to_string();
         for role in &file.roles {
             columns.add_row([
@@ -187,6 +196,9 @@ fn columns_table<'a>(files: impl Iterator<Item = &'a FileColumns>) -> comfy_tabl
                 role.why.to_string(),
                 role.samples.join(", "),
             ]);
+        }
+        if !file.unused.is_empty() {
+            columns.add_row([&name, &file.unused.join(", "), others, "", ""]);
         }
     }
     columns

@@ -50,9 +50,7 @@ impl Cut {
         let spanned = last.at.days_since(first.at).ceil().min(f64::from(u32::MAX)) as u32;
         let most = (spanned / LEAST_DAYS_PER_WINDOW_DAY).max(1);
         let days = test_days.clamp(1, most);
-        let at = midnight_after(last.at, zone).plus_days(-i64::from(days));
-        // Clocks may have changed since: the window begins at that day's own midnight.
-        let at = midnight_after(Timestamp(at.0 - DAY_MS / 2), zone);
+        let at = last_days(last.at, days, zone);
         (first.at < at).then_some(Self::At { at, days })
     }
 
@@ -87,7 +85,7 @@ pub fn past(log: &EventLog, groups: &GroupKeys, cut: Cut) -> EventLog {
         events,
         items: log.items.first(items).into(),
         customers: log.customers.first(customers).into(),
-        titles: Arc::new(log.titles.iter().take(items).cloned().collect()),
+        said: Arc::new(log.said.iter().take(items).cloned().collect()),
         timed: log.timed,
     }
 }
@@ -120,6 +118,13 @@ fn unit<'a>(event: &Event, log: &'a EventLog, groups: &'a GroupKeys) -> Cow<'a, 
 
 fn bucket(unit: &str) -> u64 {
     stable_hash(&[BUCKET_WORD, unit]) % 100
+}
+
+/// When the last so many calendar days of the shop begin, up to that of `last`.
+pub fn last_days(last: Timestamp, days: u32, zone: &TimeZone) -> Timestamp {
+    let at = midnight_after(last, zone).plus_days(-i64::from(days));
+    // Clocks may have changed since: it is that day's own midnight.
+    midnight_after(Timestamp(at.0 - DAY_MS / 2), zone)
 }
 
 /// The first midnight of the shop after `moment`.

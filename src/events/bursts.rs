@@ -17,9 +17,17 @@ const LEAST: usize = 20;
 /// … nor are so many times those of the day that has most beside this one: a lunch deal sells every day.
 const TIMES_OTHERS: usize = 3;
 
+/// A log of fewer days has no others to tell a burst by.
+const LEAST_DAYS: i64 = 7;
+
 /// Sets aside the orders without a customer that are, on one day, beyond what equal baskets of two items or
 /// more may be; the first of the day stay. `rows` are in order of time.
 pub(super) fn bursts(rows: &mut [Row], notes: &mut Vec<String>) {
+    let mut live = rows.iter().filter(|row| row.is_live());
+    let ends = live.next().zip(rows.iter().rfind(|row| row.is_live()));
+    if ends.is_none_or(|(first, last)| last.at.0 - first.at.0 < (LEAST_DAYS - 1) * DAY_MS) {
+        return;
+    }
     let mut days: FxHashMap<u64, Vec<(i64, Vec<GroupId>)>> = FxHashMap::default();
     for (order, day, basket) in nameless(rows) {
         let of_basket = days.entry(basket).or_default();

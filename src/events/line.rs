@@ -1,28 +1,33 @@
 //! One line of a file, understood.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use rustc_hash::FxHashSet;
 
+use super::goods::Goods;
 use super::keys::{Group, Keys, Known, Look, Named};
 use super::kinds::{Meaning, Words};
 use super::roles::{
-    CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES, SESSION, STATUS,
-    TIME_OF_DAY, TIMESTAMP, TITLE, UNIT_PRICE, roles,
+    BRAND, CATEGORY, CUSTOMER, DISCOUNT, EVENT_TYPE, ITEM, LINE_TOTAL, ORDER, QUANTITY, ROLES,
+    SESSION, STATUS, TIME_OF_DAY, TIMESTAMP, TITLE, UNIT_PRICE, roles,
 };
 use super::row::Row;
 use super::{Cause, EventKind, ReadOptions};
-use crate::Result;
 use crate::ids::{MAX_AMOUNT, MAX_KEY_BYTES};
 use crate::tables::{
     Batch, Clock, DateOrder, Decoder, FileColumns, NESTED, NumberStyle, Table, are_whole_floats,
     detect, is_absent, quoted,
 };
 use crate::time::Timestamp;
+use crate::{Error, Result};
 
 /// Events are of no more kinds than this: a column of more words holds something else, names perhaps.
 const MOST_KINDS: usize = 20;
+
+/// Of what costs this much nobody takes less than 1 off, in the shop's currency.
+const DEAR: f64 = 20.0;
 
 /// Of a purchase that was none in the end.
 const UNDONE: [&str; 11] = [
@@ -86,6 +91,7 @@ pub(super) struct FileReader<'a> {
     slots: [Vec<usize>; ROLES.len()], // where in a batch each role stands
     whole_floats: [bool; ROLES.len()],
     styles: [NumberStyle; ROLES.len()],
+    discounts_are_shares: bool,
     clock: Clock,
     words: &'a Words,
     pub(super) texts: Decoder,
@@ -105,6 +111,9 @@ impl<'a> FileReader<'a> {
         detected.require(table, &roles, &["customer_id", "order_id", "session_id"])?;
         table.see_more(&detected.columns.concat())?;
         let table = &*table;
+        if let Some(&item) = detected.columns[ITEM].first() {
+            refuse_lists(table, item)?;
+        }
         let silent = detected.silent(table);
         let mut columns = detected.columns;
         let mut notes = detected.notes;
@@ -114,10 +123,20 @@ impl<'a> FileReader<'a> {
         });
         let clock = clock(table, &columns[TIMESTAMP], zone, &mut notes)?;
         let mut report = detected.report;
-        if columns[TIMESTAMP].is_empty() || !clock.are_days(present(table, &columns[TIMESTAMP])) {
-            let spare = columns[TIME_OF_DAY].drain(..).map(|column| table.names[column].clone());
+        let is_untimed = columns[TIMESTAMP].is_empty();
+        let are_days = clock.are_days(present(table, &columns[TIMESTAMP]));
+        let other_type = other_type(table, &columns[EVENT_TYPE], &options.map, words);
+        let mut free = |role: usize| {
+            let spare = columns[role].drain(..).map(|column| table.names[column].clone());
             report.unused.extend(spare);
-            report.roles.retain(|column| column.role != ROLES[TIME_OF_DAY].name);
+            report.roles.retain(|column| column.role != ROLES[role].name);
+        };
+        if is_untimed || !are_days {
+            free(TIME_OF_DAY);
+        }
+        if let Some(note) = other_type {
+            free(EVENT_TYPE);
+            notes.push(note);
         }
         let mut selected: Vec<usize> = columns.concat();
         selected.sort_unstable();
@@ -131,6 +150,7 @@ impl<'a> FileReader<'a> {
                 role <= SESSION && are_whole_floats(present(table, &columns[role]))
             }),
             styles: std::array::from_fn(|role| NumberStyle::of(present(table, &columns[role]))),
+            discounts_are_shares: are_shares(table, &columns),
             has_event_type: !columns[EVENT_TYPE].is_empty(),
             has_customer: !columns[CUSTOMER].is_empty(),
             is_timed: !columns[TIMESTAMP].is_empty(),
@@ -143,6 +163,15 @@ impl<'a> FileReader<'a> {
             words,
             texts: Decoder::default(),
         })
+    }
+
+    /// For what the lines say of their items.
+    pub(super) fn goods(&self) -> Goods {
+        let named = |role: usize| {
+            let slots = self.slots[role].iter();
+            slots.map(|&slot| (slot, self.names[slot].as_str()))
+        };
+        Goods::new(named(CATEGORY), named(BRAND))
     }
 
     /// What each line of `batch` says, in their order.
@@ -320,6 +349,9 @@ impl<'a> Line<'a> {
             if text.ends_with(b"%") {
                 return Ok((unit_price, amount.abs().round().min(100.0) as u8));
             }
+            if self.reader.discounts_are_shares {
+                return Ok((unit_price, (100.0 * amount.abs()).round().min(100.0) as u8));
+            }
             off += amount.abs();
         }
         let before = paid.unwrap_or(0.0).abs() + off;
@@ -340,6 +372,29 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Whether the one column of discounts holds shares of the price, 0.15 for 15 %, and not money: it never holds more than
+/// 1, though most that is sold for less costs far more.
+fn are_shares(table: &Table, columns: &[Vec<usize>]) -> bool {
+    let &[discount] = columns[DISCOUNT].as_slice() else { return false };
+    let style = |column: usize| NumberStyle::of(present(table, &[column]));
+    let number = |column: usize| {
+        let style = style(column);
+        move |row: usize| style.read(table.sample.field(row, column))
+    };
+    let off = number(discount);
+    let price = [UNIT_PRICE, LINE_TOTAL].into_iter().find_map(|role| columns[role].first());
+    let Some(price) = price.map(|&column| number(column)) else { return false };
+    let rows = (0..table.sample.len()).filter_map(|row| Some((off(row)?.abs(), price(row)?.abs())));
+    let (mut dear, mut cheap) = (0, 0);
+    for (off, price) in rows.filter(|(off, _)| *off > 0.0) {
+        if off > 1.0 {
+            return false;
+        }
+        if price >= DEAR { dear += 1 } else { cheap += 1 }
+    }
+    dear > cheap
+}
+
 /// Whether an order of this status came to nothing: `Cancelled`, `Shipped - Returned to Seller`.
 fn is_undone(status: &[u8]) -> bool {
     let words = || status.split(|byte| !byte.is_ascii_alphabetic());
@@ -347,6 +402,41 @@ fn is_undone(status: &[u8]) -> bool {
         words().any(|word| of.iter().any(|one| word.eq_ignore_ascii_case(one.as_bytes())))
     };
     says(&UNDONE) && !says(&["partially", "partly", "not", "never"])
+}
+
+/// Errors: most items are written as lists, `['tea', 'cup']`: a whole order to a row.
+fn refuse_lists(table: &Table, item: usize) -> Result<()> {
+    let is_list = |text: &&[u8]| text.starts_with(b"[") && text.ends_with(b"]");
+    let (lists, all) = (present(table, &[item]).filter(is_list).count(), table.sample.len());
+    if lists == 0 || 2 * lists < all {
+        return Ok(());
+    }
+    Err(Error::Input(format!(
+        "{}: column {:?} holds lists of items: expected a row for each item, with the same order_id for those of one order",
+        table.path.display(),
+        table.names[item]
+    )))
+}
+
+/// A word on a column that is called `type` or `kind`, where these are types of something else: none of its words is
+/// known.
+fn other_type(
+    table: &Table,
+    column: &[usize],
+    map: &BTreeMap<String, String>,
+    words: &Words,
+) -> Option<String> {
+    let name = &table.names[*column.first()?];
+    let is_vague = ["type", "kind"].iter().any(|vague| name.eq_ignore_ascii_case(vague));
+    let is_known = present(table, column).any(|word| words.meaning(word).is_some());
+    if !is_vague || is_known || map.contains_key(ROLES[EVENT_TYPE].name) {
+        return None;
+    }
+    Some(format!(
+        "{}: column {name:?} holds no words for events that are known, and is not taken for their type (own words: \
+         event_types)",
+        table.path.display()
+    ))
 }
 
 /// Whether these are so few different words that they may be kinds of events.
@@ -376,6 +466,13 @@ fn clock(
     if order.is_unclear() {
         notes.push(format!(
             "{}: dates like 1/2/2024 are read as month/day/year: none of them says otherwise",
+            table.path.display()
+        ));
+    }
+    if order.is_mixed() {
+        notes.push(format!(
+            "{}: dates are written in two ways, like 2024-01-31 and 1/31/2024: where a spreadsheet has swapped day and \
+             month in some of them, these are read as they stand",
             table.path.display()
         ));
     }

@@ -3,7 +3,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use super::Event;
+use super::{Event, Said};
 use crate::ids::{CustomerId, Interner, ItemId};
 use crate::lists::Lists;
 
@@ -17,8 +17,8 @@ pub struct EventLog {
     pub items: Arc<Interner<ItemId>>,
     /// Keys of the customers.
     pub customers: Arc<Interner<CustomerId>>,
-    /// The most frequent title of each item, where the log carries titles; may be shorter than `items`.
-    pub titles: Arc<Vec<Option<String>>>,
+    /// What the log says of its items, by item; may be shorter than `items`.
+    pub said: Arc<Vec<Said>>,
     /// False if the log carries no time: order of rows is then all there is.
     pub timed: bool,
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::account::FileAccount;
 use super::check;
 use super::delivered::Delivered;
+use super::goods::Said;
 use super::keys::Keys;
 use super::kinds::Words;
 use super::line::{Aside, FileReader, Offence};
@@ -70,6 +71,8 @@ struct Intake<'a> {
     zone: jiff::tz::TimeZone,
     words: Words,
     keys: Keys,
+    /// By item; shorter than the items if nothing is said of the last.
+    said: Vec<Said>,
     rows: Vec<Row>,
     /// Where the rows of each file end.
     ends: Vec<usize>,
@@ -89,6 +92,7 @@ impl<'a> Intake<'a> {
             zone: options.zone()?,
             words: Words::with(&options.event_types)?,
             keys: Keys::default(),
+            said: Vec::new(),
             rows: Vec::new(),
             ends: Vec::new(),
             delivered: Delivered::default(),
@@ -106,10 +110,11 @@ impl<'a> Intake<'a> {
         self.notes.extend(reader.notes.iter().cloned());
         self.columns.push(reader.report.clone());
         let first = self.rows.len();
-        // Untouched memory costs nothing, and growing needs old and new at once.
-        self.rows.reserve(table.about_rows());
+        // Untouched memory costs nothing, and growing needs old and new at once. It is a guess: no harm if it is too much.
+        let _ = self.rows.try_reserve(table.about_rows());
         let mut file = FileAccount { path: path.to_path_buf(), ..FileAccount::default() };
         let mut offences = Vec::new();
+        let mut goods = reader.goods();
         table.read(&reader.selected, |batch| {
             for broken in &batch.broken {
                 file.read += broken.rows;
@@ -121,10 +126,13 @@ impl<'a> Intake<'a> {
                     problem: broken.problem.clone(),
                 });
             }
-            for row in reader.rows(batch, &mut self.keys) {
+            for (line, row) in reader.rows(batch, &mut self.keys).enumerate() {
                 file.read += 1;
                 match row {
-                    Ok(row) => self.rows.push(row),
+                    Ok(row) => {
+                        goods.hear(batch, line, row.item);
+                        self.rows.push(row);
+                    }
                     Err(Aside { cause, offence }) => {
                         self.account.set_aside(cause, 1);
                         file.unreadable += u64::from(offence.is_some());
@@ -142,6 +150,7 @@ impl<'a> Intake<'a> {
             rows.iter_mut().for_each(|row| row.kind = EventKind::View);
         }
         self.refuse_if_unreadable(&file, &offences)?;
+        self.notes.extend(goods.tell(&mut self.said, &reader.texts, path));
         self.notes.extend(reader.texts.note(path));
         if let Some(first) = offences.first() {
             self.notes.push(left_out(path, file.unreadable, first));
@@ -230,14 +239,14 @@ impl<'a> Intake<'a> {
             &mut self.notes,
         )?;
         self.account.used = rows.len() as u64;
-        let log = log(rows, &self.keys, timed);
+        let log = log(rows, &self.keys, self.said, timed);
         let Self { account, columns, notes, keys, .. } = self;
         Ok((Reading { log, account, columns, notes }, GroupKeys(keys.groups)))
     }
 }
 
 /// The rows as a log of their own ids, given out in the order of first sight.
-fn log(rows: Vec<Row>, keys: &Keys, timed: bool) -> EventLog {
+fn log(rows: Vec<Row>, keys: &Keys, mut said: Vec<Said>, timed: bool) -> EventLog {
     let mut items = Renumbered::new(&keys.items);
     let mut customers = Renumbered::new(&keys.customers);
     let titles = keys.titles.most_frequent(&rows, keys.items.len());
@@ -255,18 +264,21 @@ fn log(rows: Vec<Row>, keys: &Keys, timed: bool) -> EventLog {
             discount_percent: row.discount_percent,
         })
         .collect();
-    let mut named = vec![None; items.new.len()];
-    for (old, new) in items.ids.iter().enumerate() {
-        if let (Some(new), Some(title)) = (new, titles[old]) {
-            named[new.index()] = Some(title.to_string());
+    said.resize(keys.items.len(), Said::default());
+    let mut of_items = vec![Said::default(); items.new.len()];
+    for ((new, title), said) in items.ids.iter().zip(titles).zip(said) {
+        if let Some(new) = new {
+            of_items[new.index()] = Said { title: title.map(str::to_owned), ..said };
         }
     }
-    let titles = if named.iter().any(Option::is_some) { named } else { Vec::new() };
+    if of_items.iter().all(|said| *said == Said::default()) {
+        of_items = Vec::new();
+    }
     EventLog {
         events,
         items: items.new.into(),
         customers: customers.new.into(),
-        titles: titles.into(),
+        said: of_items.into(),
         timed,
     }
 }

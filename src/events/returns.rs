@@ -10,7 +10,8 @@ use crate::ids::{CustomerId, ItemId};
 const NOTHING: f32 = 1e-4;
 
 /// Each return takes units from the same customer's purchases of the item, the latest earlier one first.
-/// A purchase of which nothing is left is set aside, and so is a return that found nothing to take.
+/// A purchase of which nothing is left is set aside, and so is a return that found nothing to take; one that found
+/// less than it says is of what it found.
 ///
 /// `rows` are in order of time. One pass: purchases wait on a stack per customer and item.
 pub(super) fn take_back(rows: &mut [Row]) {
@@ -31,10 +32,10 @@ pub(super) fn take_back(rows: &mut [Row]) {
             }
             (EventKind::Return, owner) => {
                 let purchases = owner.and_then(|owner| bought.get_mut(&owner));
-                let found =
-                    purchases.is_some_and(|purchases| take(rows, purchases, rows[index].quantity));
-                if !found {
-                    rows[index].fate = Some(Cause::ReturnWithoutPurchase);
+                let units = rows[index].quantity;
+                match purchases.filter(|purchases| !purchases.is_empty()) {
+                    Some(purchases) => rows[index].quantity = take(rows, purchases, units),
+                    None => rows[index].fate = Some(Cause::ReturnWithoutPurchase),
                 }
             }
             _ => {}
@@ -42,18 +43,18 @@ pub(super) fn take_back(rows: &mut [Row]) {
     }
 }
 
-/// Takes `units` from the top of the stack; true if there was something to take.
-fn take(rows: &mut [Row], purchases: &mut Vec<usize>, mut units: f32) -> bool {
-    let found = !purchases.is_empty();
-    while units > NOTHING {
+/// Takes `units` from the top of the stack; gives back how many were there.
+fn take(rows: &mut [Row], purchases: &mut Vec<usize>, units: f32) -> f32 {
+    let mut wanted = units;
+    while wanted > NOTHING {
         let Some(&last) = purchases.last() else { break };
-        let taken = units.min(rows[last].quantity);
+        let taken = wanted.min(rows[last].quantity);
         rows[last].quantity -= taken;
-        units -= taken;
+        wanted -= taken;
         if rows[last].quantity <= NOTHING {
             rows[last].fate = Some(Cause::Returned);
             purchases.pop();
         }
     }
-    found
+    if wanted > NOTHING { units - wanted } else { units }
 }

@@ -15,9 +15,11 @@ pub(super) const DISCOUNT: usize = 9;
 pub(super) const TITLE: usize = 10;
 pub(super) const TIME_OF_DAY: usize = 11;
 pub(super) const STATUS: usize = 12;
+pub(super) const CATEGORY: usize = 13;
+pub(super) const BRAND: usize = 14;
 
 /// In the order of the constants above.
-pub(super) const ROLES: [Role; 13] = [
+pub(super) const ROLES: [Role; 15] = [
     one(
         "item_id",
         Content::Text,
@@ -50,6 +52,7 @@ pub(super) const ROLES: [Role; 13] = [
             &["product", "stockcode", "aid", "pid"],
             // Where a till knows its goods by name only.
             &["item_name", "product_name", "item_description", "item_title", "product_title"],
+            &["description"],
         ],
     ),
     one(
@@ -192,6 +195,10 @@ pub(super) const ROLES: [Role; 13] = [
                 "num_units",
                 "units_sold",
                 "unit_quantity",
+                "quantity_ordered",
+                "ordered_quantity",
+                "order_qty",
+                "units_ordered",
                 "pcs",
             ],
             &["count"],
@@ -209,6 +216,7 @@ pub(super) const ROLES: [Role; 13] = [
             "selling_price",
             "price_each",
             "product_price",
+            "unit_spend",
         ]],
     ),
     one(
@@ -224,6 +232,9 @@ pub(super) const ROLES: [Role; 13] = [
                 "item_total",
                 "sales_price",
                 "extended_price",
+                "line_total_price",
+                "spend",
+                "amount_spent",
             ],
             &["sales", "revenue", "total", "amount"],
         ],
@@ -286,6 +297,41 @@ pub(super) const ROLES: [Role; 13] = [
             &["fulfillment_status"],
         ],
     ),
+    // Levels, the widest first.
+    Role {
+        name: "category",
+        aliases: &[&[
+            "department",
+            "department_name",
+            "main_category",
+            "level1",
+            "category1",
+            "category_1",
+            "category",
+            "category_name",
+            "category_path",
+            "category_code",
+            "categories",
+            "item_category",
+            "product_category",
+            "product_category_name",
+            "product_line",
+            "level2",
+            "category2",
+            "category_2",
+            "sub_category",
+            "product_sub_category",
+            "aisle",
+            "level3",
+            "category3",
+            "category_3",
+            "product_type",
+            "product_type_name",
+        ]],
+        content: Content::Text,
+        several: true,
+    },
+    one("brand", Content::Text, &[&["brand_name", "item_brand", "vendor"], &["manufacturer"]]),
 ];
 
 /// The roles in a file with such columns: where lines are `Lineitem …`, in Shopify's export, the order is `Name`.

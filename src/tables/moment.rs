@@ -130,6 +130,7 @@ pub struct DateOrder {
     either: u64,
     day_first: u64,
     month_first: u64,
+    year_first: u64,
 }
 
 impl DateOrder {
@@ -144,7 +145,11 @@ impl DateOrder {
     pub fn see(&mut self, text: &[u8]) {
         let mut cursor = Cursor(text);
         let Some((first, digits)) = cursor.number() else { return };
-        if digits > 2 || !cursor.take(b'/') && !cursor.take(b'-') {
+        if !cursor.take(b'/') && !cursor.take(b'-') {
+            return;
+        }
+        if digits > 2 {
+            self.year_first += u64::from(digits == 4);
             return;
         }
         let Some((second, _)) = cursor.number() else { return };
@@ -158,6 +163,11 @@ impl DateOrder {
     /// True if there are such dates, and none says which number is the month.
     pub fn is_unclear(self) -> bool {
         self.either > 0 && self.day_first == 0 && self.month_first == 0
+    }
+
+    /// True if some have the year first and others last.
+    pub fn is_mixed(self) -> bool {
+        self.year_first > 0 && self.either + self.day_first + self.month_first > 0
     }
 
     /// Where nothing says so, the month comes first.
@@ -229,7 +239,10 @@ fn marked(text: &[u8], day_first: bool) -> Option<Moment> {
     let (year, month, day) = cursor.date(day_first)?;
     let mut moment = Moment { year, month, day, ..Moment::default() };
     if cursor.take(b'T') || cursor.take(b't') || cursor.spaces() {
-        cursor.time(&mut moment)?;
+        match cursor.0 {
+            [_, _] => moment.hour = cursor.number().filter(|(_, digits)| *digits == 2)?.0,
+            _ => cursor.time(&mut moment)?,
+        }
         cursor.spaces();
         moment.offset_minutes = cursor.offset()?;
     }
@@ -338,8 +351,13 @@ impl Cursor<'_> {
 
     fn time(&mut self, moment: &mut Moment) -> Option<()> {
         moment.hour = self.number()?.0;
-        moment.minute = self.take(b':').then(|| self.number())??.0;
-        if self.take(b':') {
+        let mark = *self.0.first().filter(|mark| b":.".contains(mark))?;
+        moment.minute = self.take(mark).then(|| self.number())??.0;
+        // Two numbers with a point between them may be anything.
+        if mark == b'.' && self.0.first() != Some(&mark) {
+            return None;
+        }
+        if self.take(mark) {
             moment.second = self.number()?.0;
             if self.take(b'.') || self.take(b',') {
                 let (fraction, digits) = self.number()?;
@@ -421,12 +439,14 @@ mod tests {
             "2010/12/01 8:26",
             "12/1/2010 8:26",
             "12/1/10 8:26 AM",
+            "12/1/10 8.26.00 AM",
             "01.12.2010 08:26",
             "20101201082600",
         ] {
             assert_eq!(read(text).as_deref(), Some("2010-12-01T08:26:00Z"), "{text}");
         }
         assert_eq!(read("2010-12-01").as_deref(), Some("2010-12-01T00:00:00Z"));
+        assert_eq!(read("2010-12-01 08").as_deref(), Some("2010-12-01T08:00:00Z"));
         assert_eq!(read("20101201").as_deref(), Some("2010-12-01T00:00:00Z"));
         assert_eq!(read("12/1/2010 12:05 pm").as_deref(), Some("2010-12-01T12:05:00Z"));
     }
@@ -447,6 +467,9 @@ mod tests {
             "2010-",
             "2010-12",
             "2010-12-01T",
+            "2010-12-01 8",
+            "2010-12-01 25",
+            "2010-12-01 8.26",
             "1/2",
             "2010-12-01 08:26 +99:00",
             "99999999999999999999-01-01",
@@ -501,7 +524,10 @@ mod tests {
             Some("2024-01-02T00:00:00Z")
         );
         assert!(DateOrder::of([b"1/2/2024".as_slice()].into_iter()).is_unclear());
-        assert!(!DateOrder::of([b"2024-01-02".as_slice()].into_iter()).is_unclear());
+        let order = |values: &[&'static str]| DateOrder::of(values.iter().map(|v| v.as_bytes()));
+        assert!(!order(&["2024-01-02"]).is_unclear());
+        assert!(order(&["2024-01-02", "1/13/2024"]).is_mixed());
+        assert!(!order(&["2024-01-02"]).is_mixed() && !order(&["1/13/2024"]).is_mixed());
     }
 
     #[test]

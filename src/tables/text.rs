@@ -74,7 +74,8 @@ pub(super) struct TextRows {
 impl TextRows {
     pub(super) fn open(path: &Path, mark: u8, columns: &[usize], width: usize) -> Result<Self> {
         let tail = Arc::new(Tail::default());
-        let counting = Watched { inner: unpacked(path)?, tail: tail.clone() };
+        let counting =
+            Watched { inner: unpacked(path)?, begun: false, last: 0, tail: tail.clone() };
         let mut reader = reader(mark, counting);
         let record = header(path, &mut reader)?;
         Ok(Self {
@@ -108,6 +109,8 @@ impl TextRows {
         let record = &self.record;
         let line = record.position().map_or(0, csv::Position::line);
         let lines = self.reader.position().line() - line;
+        // Between two rows the reader stands behind `\r`, and before `\n`.
+        let line = line + u64::from(self.tail.ends_with_both.load(Ordering::Relaxed));
         let spare = record.iter().skip(self.width);
         if record.len() < self.width
             || spare.into_iter().any(|field| !field.trim_ascii().is_empty())
@@ -160,21 +163,33 @@ fn reader<R: Read>(mark: u8, bytes: R) -> csv::Reader<R> {
         .from_reader(bytes)
 }
 
-/// What tells, at the end of a file, that a quote was left open: an odd number of them.
+/// What is seen of a file before it is split into rows.
 #[derive(Default)]
 struct Tail {
+    /// An odd number of them, at the end, tells that one was left open.
     quotes: AtomicU64,
     ended: AtomicBool,
+    /// Whether the first line ends with `\r\n`.
+    ends_with_both: AtomicBool,
 }
 
 struct Watched {
     inner: Box<dyn Read + Send>,
+    /// Whether the end of the first line was seen, and the last byte before it so far.
+    begun: bool,
+    last: u8,
     tail: Arc<Tail>,
 }
 
 impl Read for Watched {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.inner.read(buffer)?;
+        if !self.begun {
+            let end = buffer[..read].iter().position(|&byte| byte == b'\n');
+            let before = end.unwrap_or(read).checked_sub(1).map_or(self.last, |at| buffer[at]);
+            (self.begun, self.last) = (end.is_some(), before);
+            self.tail.ends_with_both.store(end.is_some() && before == b'\r', Ordering::Relaxed);
+        }
         let quotes = buffer[..read].iter().filter(|&&byte| byte == b'"').count();
         self.tail.quotes.fetch_add(quotes as u64, Ordering::Relaxed);
         self.tail.ended.fetch_or(read == 0, Ordering::Relaxed);

@@ -85,7 +85,7 @@ fn words_in_the_encoding_of_western_excel_are_read_and_said_and_keys_in_it_stay_
     let rows = "c,tea,Tee\n".repeat(20);
     let text = [b"customer_id,item_id,title\nc,p1,K\xe4se\n".as_slice(), rows.as_bytes()].concat();
     let reading = events(&[("events.csv", &text)]);
-    assert_eq!(reading.log.titles[0].as_deref(), Some("Käse"));
+    assert_eq!(reading.log.said[0].title.as_deref(), Some("Käse"));
     assert_eq!(reading.notes.iter().filter(|note| note.contains(told)).count(), 1);
 
     let reading = goods(

@@ -318,7 +318,7 @@ fn odd_bytes_break_a_key_but_not_a_title() {
     let reading = read_bytes("a.csv", text, &lenient()).unwrap();
     assert_eq!(set_aside(&reading), [(Cause::Unreadable, 2)]);
     assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["a", "d", "e"]);
-    assert_eq!(reading.log.titles[0].as_deref(), Some("Café"));
+    assert_eq!(reading.log.said[0].title.as_deref(), Some("Café"));
 }
 
 /// The sample of a file was filled until it had a thousand rows; a batch that one huge field had filled
@@ -420,7 +420,86 @@ fn titles_go_along_when_spellings_are_joined() {
     let rows = "c,A1,1,tea\nc,A1,2,mug\nc,A1,3,jar\nc,a1,4,cup\nc,a1,5,cup\n";
     let reading = read_csv(&format!("customer_id,item_id,order_id,title\n{rows}")).unwrap();
     assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["A1"]);
-    assert_eq!(reading.log.titles[0].as_deref(), Some("cup"));
+    assert_eq!(reading.log.said[0].title.as_deref(), Some("cup"));
+}
+
+#[test]
+fn what_the_log_says_of_its_items_is_what_the_catalogue_leaves_out() {
+    let rows = "1,A1,tea,Food,Hot drinks,Assam\n1,b2,mug,Kitchen,,\n2,a1,tea,Food,Hot drinks,\n\
+                2,c3,tin,Food,Cans,Zinc\n2,A1,tea,Food,Hot drinks,Assam\n";
+    let mut reading =
+        read_csv(&format!("customer_id,item_id,title,category,sub-category,vendor\n{rows}"))
+            .unwrap();
+    assert_eq!(reading.log.items.keys().collect::<Vec<_>>(), ["A1", "b2", "c3"]);
+    let own = |title: &str| cartwright::catalog::Item {
+        title: Some(title.into()),
+        category: vec!["Own".into()],
+        ..Default::default()
+    };
+    let catalog = [("c3".to_owned(), own("a tin")), ("d4".to_owned(), own("a jar"))];
+    let items = cartwright::train::stock(&mut reading.log, &catalog.into_iter().collect());
+    let told: Vec<_> = items
+        .iter()
+        .map(|item| (item.title.as_deref().unwrap(), item.path().unwrap(), item.brand.as_deref()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("tea", "Food > Hot drinks".to_owned(), Some("Assam")),
+            ("mug", "Kitchen".to_owned(), None),
+            ("a tin", "Own".to_owned(), Some("Zinc")),
+            ("a jar", "Own".to_owned(), None),
+        ]
+    );
+}
+
+#[test]
+fn a_column_called_brand_that_changes_from_row_to_row_is_no_brand() {
+    let rows: String = (0..40).map(|row| format!("{row},a,{}\n", row % 2)).collect();
+    let reading = read_csv(&format!("customer_id,item_id,brand\n{rows}")).unwrap();
+    assert!(reading.log.said.is_empty());
+    let note = reading.notes.iter().find(|note| note.contains("\"brand\""));
+    assert!(note.is_some_and(|note| note.contains("different things of one item")), "{note:?}");
+}
+
+/// As shares of the price, in Superstore's and Northwind's manner.
+#[test]
+fn a_discount_of_at_most_one_is_a_share_where_things_are_dear() {
+    let percent = |price: f64, discounts: [&str; 3]| {
+        let rows = discounts.map(|off| format!("c,i{off},{price},{off}\n")).concat();
+        let log = read_csv(&format!("customer_id,item_id,price,discount\n{rows}")).unwrap().log;
+        log.events.iter().map(|event| event.discount_percent).collect::<Vec<_>>()
+    };
+    assert_eq!(percent(50.0, ["0", "0.2", "0.15"]), [0, 20, 15]);
+    assert_eq!(percent(1.8, ["0", "0.2", "0.9"]), [0, 10, 33]);
+    assert_eq!(percent(50.0, ["0", "0.2", "12.5"]), [0, 0, 20], "one of them is money");
+}
+
+/// Pizzas have a type too.
+#[test]
+fn types_of_something_else_are_no_kinds_of_events() {
+    let rows = "1,a,classic\n1,b,veggie\n2,a,classic\n";
+    let reading = read_csv(&format!("order_id,item_id,type\n{rows}")).unwrap();
+    assert!(reading.log.events.iter().all(|event| event.kind == EventKind::Purchase));
+    assert!(reading.columns[0].roles.iter().all(|role| role.role != "event_type"));
+    assert_eq!(reading.columns[0].unused, ["type"]);
+    assert!(reading.notes.iter().any(|note| note.contains("\"type\"")), "{:?}", reading.notes);
+    // Where the name says what they are, words that are not known stay an error.
+    assert!(read_csv(&format!("order_id,item_id,event_type\n{rows}")).is_err());
+    let known = read_csv("order_id,item_id,type\n1,a,view\n1,b,veggie\n1,c,view\n");
+    assert!(known.is_err(), "a third of the rows can't be read");
+}
+
+#[test]
+fn lines_are_counted_from_one_whatever_ends_them() {
+    for end in ["\n", "\r\n"] {
+        let rows: Vec<String> = (0..40).map(|row| format!("c,i{row},{row}")).collect();
+        let mut rows = rows.join(end);
+        rows = rows.replace("c,i3,3", "c,i3,three");
+        let reading = read_csv(&format!("customer_id,item_id,quantity{end}{rows}{end}")).unwrap();
+        let note = reading.notes.iter().find(|note| note.contains("can't be read"));
+        assert!(note.is_some_and(|note| note.contains("line 5,")), "{:?}", reading.notes);
+    }
 }
 
 /// Orders that were called off counted as sold.

@@ -244,6 +244,12 @@ fn a_burst_of_equal_baskets_of_nobody_counts_no_more_than_a_busy_day() {
         (0..days).flat_map(|day| (0..60).flat_map(move |nth| basket(nth, day))).collect();
     let daily = reading(&[SHOP.clone(), deal].concat());
     assert_eq!(set_aside(&daily, Cause::Burst), 0, "{:?}", daily.notes);
+    // A log of one day does not say what others are like.
+    let on = |last: i64| -> Vec<Row> {
+        (0..500).flat_map(|nth| basket(nth, if nth < 490 { 0 } else { last })).collect()
+    };
+    is_told_nothing(&reading(&on(0)));
+    assert_eq!(set_aside(&reading(&on(7)), Cause::Burst), 2 * (490 - 3 * 10));
 }
 
 /// How many accounts there are, and the shop that they are one per cent of.

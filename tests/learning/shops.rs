@@ -29,7 +29,7 @@ fn online_retail_is_read_as_it_is() {
     assert_eq!(reading.account.read, 461_207);
     assert!(reading.account.used > 440_000, "{:?}", reading.account);
     let log = &reading.log;
-    let title = |key: &str| log.titles[log.items.get(key).unwrap().index()].as_deref();
+    let title = |key: &str| log.said[log.items.get(key).unwrap().index()].title.as_deref();
     assert_eq!(title("22697"), Some("GREEN REGENCY TEACUP AND SAUCER"));
     for bookkeeping in [
         "POST",
