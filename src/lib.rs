@@ -23,9 +23,8 @@
 //! | [`trends`] | what sells, and what sells better than it used to |
 //! | [`customers`] | who buys: pasts, and how soon people come back |
 //! | [`index`] | the book on disk: generations, written once, read by many |
-//! | [`filter`] | a small language of conditions, over any rows that have fields |
+//! | [`filter`] | conditions in words, over any rows that have fields: `price < current.price and brand = "Acme"` |
 //! | [`rank`] | learning an order from rows of numbers: boosted trees |
-//! | [`filter`] | conditions in words: `price < current.price and brand = "Acme"` |
 //! | [`live`] | what changed since last night: stock, prices, hidden and new items; durable |
 //! | [`merchandising`] | the shop's own rules: pin, boost, bury, hide, promote |
 //! | [`recommend`] | question → candidates → ranking → answer; pure |
@@ -40,8 +39,8 @@
 //! | [`mod@bench`] | how fast it is here: shops of any size, load for the counter, and servers to hold it against |
 //! | [`config`], [`cli`] | every knob; one file per command |
 //!
-//! Beside them stand [`ids`], [`lists`], [`time`], [`fault`] and [`error`], which every room may use. Who else may
-//! import whom is written down, and checked, in `tests/house.rs`.
+//! Beside them stand [`ids`], [`lists`], [`time`], [`fault`], [`error`] and special functions, which every room may
+//! use. Who else may import whom is written down, and checked, in `tests/house.rs`.
 
 pub mod audiences;
 pub mod bench;
@@ -68,6 +67,7 @@ pub mod rank;
 pub mod recommend;
 pub mod report;
 pub mod rules;
+mod special;
 pub mod tables;
 pub mod time;
 #[cfg(test)]

@@ -10,6 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("fault", &[]),
     ("ids", &[]),
     ("lists", &[]),
+    ("special", &[]),
     ("time", &[]),
     ("torment", &[]), // of the tests
     ("config", &["*"]),
@@ -103,7 +104,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Every room may import these. (`EventKind`, a word like an id, is let through by name above.)
-const COMMON: &[&str] = &["error", "fault", "ids", "lists", "time", "torment", "Error", "Result"];
+const COMMON: &[&str] =
+    &["error", "fault", "ids", "lists", "special", "time", "torment", "Error", "Result"];
 
 /// A crate or name that only these rooms or files may say.
 const ONLY: &[(&str, &[&str])] = &[

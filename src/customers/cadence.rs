@@ -83,7 +83,7 @@ impl Cadence {
     }
 
     /// Days that one customer usually lets pass, from their own `times` purchases between `first` and
-    /// `last`, shrunk to the item's; 0 if neither says anything.
+    /// `last`, shrunk to the item's; 0 if nothing is known of that.
     pub fn usual_days_of_pair(
         &self,
         item: ItemId,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::Ledger;
 use super::lifecycle::Rhythm;
+use super::logistic::Logistic;
 use super::value::{Models, Timing};
 
 /// The window that a churn probability is about, days.
@@ -21,8 +22,6 @@ const LEAST_EACH: usize = 30;
 const FEATURES: usize = 13;
 /// Strength of the pull of every weight towards 0.
 const RIDGE: f64 = 1.0;
-const STEPS: usize = 25;
-const CHUNK: usize = 1024;
 
 type Row = [f64; FEATURES];
 
@@ -57,7 +56,7 @@ impl ChurnModel {
         Some(Self::fit(&rows))
     }
 
-    /// By iteratively reweighted least squares (Newton's method) with a ridge.
+    /// By logistic regression with a ridge.
     fn fit(rows: &[(Row, bool)]) -> Self {
         let count = rows.len() as f64;
         let mean =
@@ -68,54 +67,23 @@ impl ChurnModel {
             .map(|deviation| if deviation > 1e-9 { deviation } else { 1.0 })
             .collect();
         let mut model = Self { weights: vec![0.0; FEATURES], means, deviations };
-        for _ in 0..STEPS {
-            let step = model.newton_step(rows);
-            let largest = step.iter().fold(0.0, |most: f64, s| most.max(s.abs()));
-            model.weights.iter_mut().zip(step).for_each(|(weight, step)| *weight += step);
-            if largest < 1e-8 {
-                break;
-            }
-        }
+        let standardised: Vec<([f32; FEATURES], bool)> =
+            rows.par_iter().map(|(row, left)| (model.standardised(row), *left)).collect();
+        model.weights = Logistic::fit_pulled(&standardised, RIDGE).0.to_vec();
         model
     }
 
-    fn newton_step(&self, rows: &[(Row, bool)]) -> Row {
-        let parts: Vec<(Row, [Row; FEATURES])> =
-            rows.par_chunks(CHUNK).map(|rows| self.slope(rows)).collect();
-        let mut slope: Row = std::array::from_fn(|at| -RIDGE * self.weights[at]);
-        let mut bend = [[0.0; FEATURES]; FEATURES];
-        for (part, part_bend) in parts {
-            add(&mut slope, &part);
-            bend.iter_mut().zip(&part_bend).for_each(|(row, more)| add(row, more));
-        }
-        bend.iter_mut().enumerate().for_each(|(at, row)| row[at] += RIDGE);
-        solve(bend, slope)
-    }
-
-    fn slope(&self, rows: &[(Row, bool)]) -> (Row, [Row; FEATURES]) {
-        let (mut slope, mut bend) = ([0.0; FEATURES], [[0.0; FEATURES]; FEATURES]);
-        for (row, left) in rows {
-            let x = self.standardised(row);
-            let p = self.probability(row);
-            let (miss, weight) = (f64::from(u8::from(*left)) - p, (p * (1.0 - p)).max(1e-9));
-            add(&mut slope, &x.map(|value| miss * value));
-            let products = bend.iter_mut().zip(x);
-            products.for_each(|(row, value)| add(row, &x.map(|other| weight * value * other)));
-        }
-        (slope, bend)
-    }
-
-    fn standardised(&self, row: &Row) -> Row {
+    fn standardised(&self, row: &Row) -> [f32; FEATURES] {
         let value = |at| match at {
             0 => 1.0,
             at => ((row[at] - self.means[at]) / self.deviations[at]).clamp(-6.0, 6.0),
         };
-        std::array::from_fn(value)
+        std::array::from_fn(|at| value(at) as f32)
     }
 
     fn probability(&self, row: &Row) -> f64 {
         let x = self.standardised(row);
-        let sum: f64 = x.iter().zip(&self.weights).map(|(x, w)| x * w).sum();
+        let sum: f64 = x.iter().zip(&self.weights).map(|(x, w)| f64::from(*x) * w).sum();
         1.0 / (1.0 + (-sum).exp())
     }
 
@@ -164,10 +132,6 @@ impl LostBy {
     }
 }
 
-fn add(sum: &mut Row, more: &Row) {
-    sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-}
-
 /// What tells who stays, as of the day `today`.
 fn features(days: &[i32], today: i32, rhythm: &Rhythm, models: &Models) -> Option<Row> {
     let timing = Timing::of(days, today)?;
@@ -196,22 +160,6 @@ fn features(days: &[i32], today: i32, rhythm: &Rhythm, models: &Models) -> Optio
         f64::from(u8::from(days.len() == 1)),
         (days.len() as f64 / (known + 14.0)).ln(),
     ])
-}
-
-/// x of A x = b, for A symmetric and positive definite: by Gauss' elimination.
-fn solve(mut a: [Row; FEATURES], mut b: Row) -> Row {
-    for pivot in 0..FEATURES {
-        for row in pivot + 1..FEATURES {
-            let factor = a[row][pivot] / a[pivot][pivot];
-            (pivot..FEATURES).for_each(|at| a[row][at] -= factor * a[pivot][at]);
-            b[row] -= factor * b[pivot];
-        }
-    }
-    for row in (0..FEATURES).rev() {
-        let known: f64 = (row + 1..FEATURES).map(|at| a[row][at] * b[at]).sum();
-        b[row] = (b[row] - known) / a[row][row];
-    }
-    b
 }
 
 #[cfg(test)]
@@ -249,20 +197,5 @@ mod tests {
         let alive = |sure: f32| LostBy::of([sure, 1.0, 1.0].into_iter(), Some(&model));
         assert_eq!((alive(0.2), alive(0.99)), (LostBy::Alive, LostBy::Return));
         assert_eq!(LostBy::of([1.0].into_iter(), None), LostBy::Alive);
-    }
-
-    #[test]
-    fn elimination_solves() {
-        let mut a = [[0.0; FEATURES]; FEATURES];
-        for (at, row) in a.iter_mut().enumerate() {
-            row[at] = 2.0 + at as f64;
-            row[(at + 1) % FEATURES] += 0.5;
-            row[(at + FEATURES - 1) % FEATURES] += 0.5;
-        }
-        let x = solve(a, [1.0; FEATURES]);
-        for row in a {
-            let sum: f64 = row.iter().zip(x).map(|(a, x)| a * x).sum();
-            assert!((sum - 1.0).abs() < 1e-9);
-        }
     }
 }

@@ -9,14 +9,15 @@ use super::value::Worth;
 /// What a customer is worth to the shop, seen from five sides; each 0 to 100, 100 = best.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Aspects {
-    /// Share of customers who paid less in the last 365 days.
+    /// Share of customers who paid less in the last 365 days, and half of those who paid as much.
     pub contribution: f32,
     /// Share of customers of whom less is expected in the time ahead (lifetime value).
     pub future: f32,
     /// 100 × (1 − share of money sent back), shrunk to the shop's as by one order of average value.
     pub credit: f32,
     /// Half for coming every month: share of the 28-day months known, the latest 13 at most, with an
-    /// order. Half for the time between first and latest order: share of customers with a shorter one.
+    /// order. Half for the time between first and latest order: share of customers with a shorter one, and half
+    /// of those with one as long.
     pub loyalty: f32,
     /// 50 × (1 + (now − before)/(now + before + average order of the shop)), with the money of the last 90
     /// days, and of the 90 before: 50 = as before.

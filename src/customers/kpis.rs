@@ -82,8 +82,8 @@ pub struct Kpis {
     pub months: Vec<Period>,
     /// Share of all buyers with a second order, 0 to 1.
     pub repeat_share: f64,
-    /// Days from first to second order: for a quarter, a half, three quarters of those who got so far it
-    /// was at most this.
+    /// Days from the first day with an order to the second: for a quarter, a half, three quarters of those who
+    /// got so far it was at most this.
     pub days_to_second: [f64; 3],
     /// Bought once, twice, three, five and ten times.
     pub funnel: Vec<Step>,

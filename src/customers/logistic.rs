@@ -133,4 +133,20 @@ mod tests {
         assert!(model.chance(&[1.0, 2.0]) > 0.9);
         assert_eq!(Logistic::<2>::fit(&[]).0, [0.0; 2]);
     }
+
+    #[test]
+    fn elimination_solves() {
+        const SIZE: usize = 13;
+        let mut a = [[0.0; SIZE]; SIZE];
+        for (at, row) in a.iter_mut().enumerate() {
+            row[at] = 2.0 + at as f64;
+            row[(at + 1) % SIZE] += 0.5;
+            row[(at + SIZE - 1) % SIZE] += 0.5;
+        }
+        let x = solved(a, [1.0; SIZE]);
+        for row in a {
+            let sum: f64 = row.iter().zip(x).map(|(a, x)| a * x).sum();
+            assert!((sum - 1.0).abs() < 1e-9);
+        }
+    }
 }

@@ -39,9 +39,9 @@ pub fn llr(n_ab: u32, n_a: u32, n_b: u32, n: u32) -> f64 {
 }
 
 /// Probability of a log-likelihood ratio at least this large between independent items: the upper
-/// tail of χ² with one degree of freedom, erfc(√(llr/2)); relative error below 1.2e-7.
+/// tail of χ² with one degree of freedom, erfc(√(llr/2)).
 pub fn p_value(llr: f64) -> f64 {
-    erfc((llr.max(0.0) / 2.0).sqrt())
+    libm::erfc((llr.max(0.0) / 2.0).sqrt())
 }
 
 /// h(n_a) + h(N − n_a) of [`llr`].
@@ -56,25 +56,6 @@ pub(super) fn x_ln_x(x: u64) -> f64 {
 
 fn ratio(above: f64, below: f64) -> f64 {
     if below > 0.0 { above / below } else { 0.0 }
-}
-
-/// Complementary error function for x ≥ 0. Source: Numerical Recipes, `erfcc` (Chebyshev).
-fn erfc(x: f64) -> f64 {
-    const POLYNOMIAL: [f64; 10] = [
-        -1.265_512_23,
-        1.000_023_68,
-        0.374_091_96,
-        0.096_784_18,
-        -0.186_288_06,
-        0.278_868_07,
-        -1.135_203_98,
-        1.488_515_87,
-        -0.822_152_23,
-        0.170_872_77,
-    ];
-    let t = 1.0 / (1.0 + 0.5 * x);
-    let sum = POLYNOMIAL.iter().rev().fold(0.0, |sum, coefficient| sum * t + coefficient);
-    (t * (sum - x * x).exp()).min(1.0)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! This room counts events over time. It refuses to know who the customers are beyond telling them
 //! apart.
 
-mod bounds;
 mod days;
 mod hot;
 mod rising;

@@ -9,10 +9,10 @@
 //! Rates are per unit of what the shop sells, so that a busy week lifts nothing; a category's own weekdays are
 //! corrected for. Counts are of distinct customers, each once a day.
 
-use super::bounds::{beta_quantile, incomplete_beta};
 use super::days::Days;
 use crate::catalog::CategoryTree;
 use crate::ids::ItemId;
+use crate::special::{beta_quantile, beta_share};
 
 /// An item that sells better than it used to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -235,12 +235,12 @@ impl Case {
         // r ÷ u = scale × x ÷ (1 − x), where x is Beta(n + 2, a).
         let scale = a / (expected + SAME_PRIOR);
         let shape = n + SAME_PRIOR;
-        if incomplete_beta(shape, a, 1.0 / (1.0 + scale)) >= BOUND {
+        if beta_share(shape, a, 1.0 / (1.0 + scale)) >= BOUND {
             return None;
         }
         let x = beta_quantile(shape, a, BOUND);
         let at_least = (scale * x / (1.0 - x)) as f32;
-        let chance = incomplete_beta(n, a, expected / (expected + a));
+        let chance = beta_share(n, a, expected / (expected + a));
         let expected = expected as f32;
         Some((chance, Riser { item, count: recent, expected, at_least, sure: false }))
     }

@@ -6,6 +6,7 @@ use super::SOON_DAYS;
 use crate::customers::history::{lately, orders_by_customer};
 use crate::events::Baskets;
 use crate::ids::ItemId;
+use crate::special::normal;
 use crate::time::Timestamp;
 
 /// Gaps shorter than this are one purchase in two steps, days.
@@ -152,26 +153,4 @@ pub(super) fn soon(mean: f64, spread: f64, again: f64, days_since: f64) -> f64 {
 pub(super) fn log_odds(chance: f64) -> f64 {
     let chance = chance.clamp(1e-4, 1.0 - 1e-4);
     (chance / (1.0 - chance)).ln()
-}
-
-/// The standard normal distribution function, to 1e-7. Source: Abramowitz & Stegun 1964, 26.2.17.
-fn normal(z: f64) -> f64 {
-    const TERMS: [f64; 5] =
-        [0.319_381_530, -0.356_563_782, 1.781_477_937, -1.821_255_978, 1.330_274_429];
-    let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
-    let sum = TERMS.iter().rev().fold(0.0, |sum, term| (sum + term) * t);
-    let above = sum * (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt();
-    if z > 0.0 { 1.0 - above } else { above }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_normal_distribution_is_what_tables_say() {
-        for (z, chance) in [(0.0, 0.5), (1.96, 0.975), (-1.644_853_6, 0.05), (3.0, 0.998_650_1)] {
-            assert!((normal(z) - chance).abs() < 1e-5, "{z}: {}", normal(z));
-        }
-    }
 }

@@ -72,7 +72,7 @@ impl<'a> Likeness<'a> {
             let title = title.unwrap_or_default().to_lowercase();
             let all = title.split(|c: char| !c.is_alphanumeric());
             let mut own: Vec<u32> = all
-                .filter(|word| word.len() >= LEAST_LETTERS)
+                .filter(|word| word.chars().count() >= LEAST_LETTERS)
                 .map(|word| {
                     let next = numbers.len() as u32;
                     *numbers.entry(word.to_owned()).or_insert(next)

@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::special::{hyp2f1, ln_add, ln_beta, ln_gamma};
 use super::{Summary, Timing, simplex::maximise};
+use crate::special::{hyp2f1, ln_add, ln_beta, ln_gamma};
 
 /// Rates of purchase are gamma(r, α) over customers, in purchases per week; the chance of being lost after
 /// a purchase is beta(a, b).

@@ -6,14 +6,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::simplex::maximise;
-use super::special::ln_gamma;
+use crate::special::ln_gamma;
 
 /// An order is gamma(p, ν) with ν ~ gamma(q, γ) over customers; money in the shop's currency.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GammaGamma {
     /// Shape within a customer, > 0.
     pub p: f64,
-    /// Shape over customers, > 0.
+    /// Shape over customers, > 1.
     pub q: f64,
     /// Money, > 0.
     pub gamma: f64,
@@ -31,18 +31,22 @@ pub struct Spend {
 /// With more customers than this, means are rounded to 2 %.
 const MOST_EXACT: usize = 50_000;
 const CHUNK: usize = 512;
+/// With a smaller q, what customers' orders are worth has no variance, and below 1 no mean: some pay so much more than
+/// most that the mean of the fitted curve is far beyond all that was seen, or infinite.
+const LEAST_SHAPE: f64 = 2.0;
 
 impl GammaGamma {
     /// By maximum likelihood, with the log-likelihood reached.
     ///
-    /// ln L = ln Γ(px+q) − ln Γ(px) − ln Γ(q) + q ln γ + (px−1) ln z̄ + px ln x − (px+q) ln(γ + x z̄), eq. 1a.
+    /// ln L = ln Γ(px+q) − ln Γ(px) − ln Γ(q) + q ln γ + (px−1) ln z̄ + px ln x − (px+q) ln(γ + x z̄), eq. 1a. Where
+    /// that gives a q below 2, the shop's mean pγ/(q − 1) is held at what customers' means are on average.
     pub fn fit(spends: &[Spend]) -> (Self, f64) {
         let rows = summary(spends);
         // Found in units of the mean: the start then suits any currency.
         let customers: f64 = rows.iter().map(|row| row.1).sum();
         let unit = rows.iter().map(|(s, n)| n * s.mean).sum::<f64>() / customers.max(1.0);
         let unit = if unit > 0.0 { unit } else { 1.0 };
-        let log_likelihood = |&[p, q, gamma]: &[f64; 3]| {
+        let log_likelihood = |p: f64, q: f64, gamma: f64| {
             let constant = q * gamma.ln() - ln_gamma(q);
             let term = |(Spend { orders: x, mean }, count): &(Spend, f64)| {
                 let z = mean / unit;
@@ -57,7 +61,15 @@ impl GammaGamma {
                 rows.par_chunks(CHUNK).map(|rows| rows.iter().map(term).sum()).collect();
             parts.into_iter().sum::<f64>()
         };
-        let ([p, q, gamma], reached) = maximise(log_likelihood, [5.0, 3.0, 0.5]);
+        let free = |&[p, q, gamma]: &[f64; 3]| log_likelihood(p, q, gamma);
+        let ([mut p, mut q, mut gamma], mut reached) = maximise(free, [5.0, 3.0, 0.5]);
+        if q < LEAST_SHAPE {
+            // The mean is one unit.
+            let held =
+                |&[p, above_one]: &[f64; 2]| log_likelihood(p, 1.0 + above_one, above_one / p);
+            let ([shape, above_one], likelihood) = maximise(held, [5.0, 1.0]);
+            (p, q, gamma, reached) = (shape, 1.0 + above_one, above_one / shape, likelihood);
+        }
         (Self { p, q, gamma: gamma * unit }, reached - customers * unit.ln())
     }
 
@@ -65,9 +77,7 @@ impl GammaGamma {
     /// (γ + x z̄) p/(px + q − 1), eq. 5; with no repeat order that is the shop's mean pγ/(q − 1).
     pub fn expected(&self, spend: Option<Spend>) -> f64 {
         let (x, money) = spend.map_or((0.0, 0.0), |s| (s.orders, s.orders * s.mean));
-        // q ≤ 1 has no mean: then only what was seen speaks.
-        let weight = (self.p * x + self.q - 1.0).max(self.p * x).max(f64::MIN_POSITIVE);
-        self.p * (self.gamma + money) / weight
+        self.p * (self.gamma + money) / (self.p * x + self.q - 1.0)
     }
 }
 
@@ -99,6 +109,27 @@ mod tests {
         let one = model.expected(Some(Spend { orders: 1.0, mean: 100.0 }));
         let many = model.expected(Some(Spend { orders: 200.0, mean: 100.0 }));
         assert!(shop < one && one < many && (many - 100.0).abs() < 1.0, "{one} {many}");
+    }
+
+    #[test]
+    fn where_a_few_pay_a_hundred_times_as_much_the_shops_mean_is_what_was_seen() {
+        for spread in [1.2, 1.35, 1.5, 2.5f64] {
+            // Means that are log-normal: Φ⁻¹ of evenly spaced shares, by its logistic stand-in.
+            let spends: Vec<Spend> = (1..2_000u32)
+                .map(|n| {
+                    let share = f64::from(n) / 2_000.0;
+                    let deviate = (share / (1.0 - share)).ln() / 1.702;
+                    Spend { orders: f64::from(1 + n % 3), mean: 60.0 * (spread * deviate).exp() }
+                })
+                .collect();
+            let seen = spends.iter().map(|spend| spend.mean).sum::<f64>() / spends.len() as f64;
+            let (model, reached) = GammaGamma::fit(&spends);
+            let shop = model.expected(None);
+            assert!(reached.is_finite() && model.q > 1.0, "{model:?}");
+            assert!((0.6..1.4).contains(&(shop / seen)), "{spread}: {shop} for {seen}, {model:?}");
+            let one = model.expected(Some(Spend { orders: 1.0, mean: 10.0 * seen }));
+            assert!(shop < one && one < 10.0 * seen, "{spread}: {one} of {seen}, {model:?}");
+        }
     }
 
     #[test]

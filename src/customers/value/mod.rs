@@ -4,7 +4,6 @@ mod bgnbd;
 mod gamma_gamma;
 mod pareto;
 mod simplex;
-mod special;
 mod timing;
 mod total;
 mod worth;

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::special::{ln_add, ln_gamma, ln_hyp2f1};
 use super::{Summary, Timing, simplex::maximise};
+use crate::special::{ln_add, ln_gamma, ln_hyp2f1};
 
 /// Rates of purchase are gamma(r, α) over customers, rates of loss gamma(s, β), per week.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

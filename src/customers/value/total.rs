@@ -1,7 +1,7 @@
 //! What a customer pays in all, when neither the number of orders nor what one is worth is certain.
 
-use super::special::beta_share;
 use super::{GammaGamma, Spend};
+use crate::special::beta_share;
 
 /// Numbers of orders are gathered into so many groups of about the same chance.
 const GROUPS: f64 = 16.0;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::total::Total;
 use super::{BgNbd, GammaGamma, Spend, Summary, Timing};
 use crate::customers::ledger::{Ledger, Order};
+use crate::error::{Error, Result};
 
 /// Customers who came back, at least, for a model to be fitted.
 const LEAST_REPEATERS: f64 = 30.0;
@@ -14,6 +15,8 @@ const INTERVAL: [f64; 2] = [0.1, 0.9];
 /// Steps in which a lifetime's orders are discounted.
 const STEPS: u32 = 12;
 const DAYS_PER_YEAR: f64 = 365.0;
+/// A century.
+const MOST_DAYS: u32 = 36_500;
 
 /// How far ahead, and at what interest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,25 @@ pub struct WorthOptions {
 impl Default for WorthOptions {
     fn default() -> Self {
         Self { lifetime_days: 365, discount_rate: 0.10 }
+    }
+}
+
+impl WorthOptions {
+    /// Errors: a value out of its range.
+    pub fn check(&self) -> Result<()> {
+        if !(1..=MOST_DAYS).contains(&self.lifetime_days) {
+            return Err(Error::Config(format!(
+                "customers.worth.lifetime_days must be from 1 to {MOST_DAYS}, not {}",
+                self.lifetime_days
+            )));
+        }
+        if !(0.0..=10.0).contains(&self.discount_rate) {
+            return Err(Error::Config(format!(
+                "customers.worth.discount_rate must be from 0 to 10 a year, not {}",
+                self.discount_rate
+            )));
+        }
+        Ok(())
     }
 }
 

@@ -1,14 +1,19 @@
-//! Special functions, as far as the models of value need them. Γ comes from libm.
+//! Special functions, and the distributions that they are. Γ and the error function come from libm.
 
-pub(super) use libm::lgamma as ln_gamma;
+pub(crate) use libm::lgamma as ln_gamma;
 
 /// ln B(a, b) = ln Γ(a) + ln Γ(b) − ln Γ(a + b), for a, b > 0.
-pub(super) fn ln_beta(a: f64, b: f64) -> f64 {
+pub(crate) fn ln_beta(a: f64, b: f64) -> f64 {
     ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
 }
 
+/// The standard normal distribution function.
+pub(crate) fn normal(z: f64) -> f64 {
+    0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
+}
+
 /// ln(eᵃ + eᵇ) without overflow; either may be −∞.
-pub(super) fn ln_add(a: f64, b: f64) -> f64 {
+pub(crate) fn ln_add(a: f64, b: f64) -> f64 {
     let (high, low) = if a > b { (a, b) } else { (b, a) };
     if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
 }
@@ -22,7 +27,7 @@ const MOST_TERMS: usize = 2_000;
 /// (1 − z)^(c−a−b) ₂F₁(c − a, c − b; c; z) where that converges faster.
 ///
 /// Source: Abramowitz & Stegun 15.1.1 and 15.3.3.
-pub(super) fn hyp2f1(a: f64, b: f64, c: f64, z: f64) -> f64 {
+pub(crate) fn hyp2f1(a: f64, b: f64, c: f64, z: f64) -> f64 {
     if c - a - b < 0.0 {
         (1.0 - z).powf(c - a - b) * series(c - a, c - b, c, z)
     } else {
@@ -31,7 +36,7 @@ pub(super) fn hyp2f1(a: f64, b: f64, c: f64, z: f64) -> f64 {
 }
 
 /// ln ₂F₁(a, b; c; z) for 0 ≤ z < 1 and a, b, c > 0 with a ≤ c, where the function itself would overflow.
-pub(super) fn ln_hyp2f1(a: f64, b: f64, c: f64, z: f64) -> f64 {
+pub(crate) fn ln_hyp2f1(a: f64, b: f64, c: f64, z: f64) -> f64 {
     if c - a - b < 0.0 {
         (c - a - b) * (-z).ln_1p() + series(c - a, c - b, c, z).ln()
     } else {
@@ -56,7 +61,7 @@ fn series(a: f64, b: f64, c: f64, z: f64) -> f64 {
 /// most x. By its continued fraction, evaluated after Lentz, on the side of the mean where it converges fast.
 ///
 /// Source: Abramowitz & Stegun 26.5.8 and 26.5.2.
-pub(super) fn beta_share(a: f64, b: f64, x: f64) -> f64 {
+pub(crate) fn beta_share(a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return if x > 0.0 { 1.0 } else { 0.0 };
     }
@@ -90,6 +95,16 @@ fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     fraction
 }
 
+/// The x below which a beta(a, b) variable lies with this chance, to 1e-9.
+pub(crate) fn beta_quantile(a: f64, b: f64, chance: f64) -> f64 {
+    let (mut low, mut high) = (0.0, 1.0);
+    while high - low > 1e-9 {
+        let middle = 0.5 * (low + high);
+        if beta_share(a, b, middle) < chance { low = middle } else { high = middle }
+    }
+    0.5 * (low + high)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +134,23 @@ mod tests {
             }
         }
         assert!((beta_share(2.0, 3.0, 0.4) - 0.5248).abs() < 1e-12); // a polynomial
+    }
+
+    #[test]
+    fn a_quantile_is_where_the_chance_is_reached() {
+        for (a, b) in [(0.5, 2.0), (3.0, 0.7), (200.0, 40.0), (2.0, 5_000.0)] {
+            for chance in [0.01, 0.05, 0.5, 0.95] {
+                let found = beta_share(a, b, beta_quantile(a, b, chance));
+                assert!((found - chance).abs() < 1e-4, "{a} {b} {chance}: {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_normal_distribution_is_what_tables_say() {
+        for (z, chance) in [(0.0, 0.5), (1.96, 0.975), (-1.644_853_6, 0.05), (3.0, 0.998_650_1)] {
+            assert!((normal(z) - chance).abs() < 1e-5, "{z}: {}", normal(z));
+        }
     }
 
     #[test]
