@@ -99,7 +99,7 @@ mod tests {
             let figment = Figment::from(Serialized::defaults(Config::default()));
             match figment.merge(Toml::string(text)).extract::<Config>() {
                 Ok(config) => {
-                    let checked = config.train.check();
+                    let checked = config.train.check().and(config.customers.worth.check());
                     assert!(checked.map_or_else(|error| !error.to_string().is_empty(), |()| true));
                     true
                 }

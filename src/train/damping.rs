@@ -1,4 +1,5 @@
-//! How far large orders and popular items are damped in the rules: tried on what was held back.
+//! How far large orders and popular items are damped in the rules, and whether what may be chance counts too: tried on
+//! what was held back.
 
 use super::trials::Metric;
 use super::tune::{A_LITTLE, figure};
@@ -16,6 +17,9 @@ const TRIED: [(f64, f64, f64); 6] = [
     (1.0, 0.5, 0.5),
     (0.0, 0.8, 0.1),
 ];
+
+/// What may be chance counts too if that raises the product of the figures by this factor.
+const WORTH_CHANCE: f64 = 1.02;
 
 /// The damping of rules over baskets that completes baskets and relates items best; `orders` are those of the
 /// rehearsals, which are left with rules so damped.
@@ -59,8 +63,8 @@ fn choose(
     let counted = counted.map(|(r, groups)| GroupIndex::new(groups, r.learnt.contents.len(), most));
     let indices: Vec<GroupIndex<'_>> = counted.collect();
     let mut best: Option<(f64, RuleOptions, Vec<Rules<RuleLists>>)> = None;
-    for (size, source, target) in TRIED {
-        let tried = RuleOptions { size, source, target, ..options.clone() };
+    // Whether it is better, by that factor.
+    let mut is_better = |tried: RuleOptions, least: f64| {
         for (rehearsal, index) in rehearsals.iter_mut().zip(&indices) {
             *place(&mut rehearsal.learnt.contents) = index.rules(&tried).kept();
         }
@@ -69,10 +73,26 @@ fn choose(
             .iter()
             .map(|(kind, metric)| figure(rehearsals, *kind, weights, *metric).max(1e-9));
         let found: f64 = figures.product();
-        if best.as_ref().is_none_or(|(most, ..)| found > *most) {
+        let is_better = best.as_ref().is_none_or(|(most, ..)| found > least * most);
+        if is_better {
             let rules =
                 rehearsals.iter_mut().map(|r| std::mem::take(place(&mut r.learnt.contents)));
             best = Some((found, tried, rules.collect()));
+        }
+        is_better
+    };
+    let mut chosen = options.clone();
+    for (size, source, target) in TRIED {
+        let tried = RuleOptions { size, source, target, ..options.clone() };
+        if is_better(tried.clone(), 1.0) {
+            chosen = tried;
+        }
+    }
+    // With all that is above chance reasons are worse: it must be worth it. Then other damping may suit.
+    let all = RuleOptions { false_discovery_rate: 1.0, ..chosen };
+    if is_better(all.clone(), WORTH_CHANCE) {
+        for (size, source, target) in TRIED {
+            is_better(RuleOptions { size, source, target, ..all.clone() }, 1.0);
         }
     }
     let (_, options, rules) = best.expect("at least one was tried");

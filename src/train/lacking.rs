@@ -84,9 +84,11 @@ fn no_rules(orders: &Groups) -> String {
             "related items from rules: no two items were ever bought in one order ({} orders so far)",
             orders.len()
         ),
-        often if often >= TELLING_PAIR => "related items from rules: all orders are alike, so no \
-             item says more of another than chance does; different orders would"
-            .into(),
+        often if often >= TELLING_PAIR => {
+            "related items from rules: nothing is bought together more often than \
+             chance would have it; other orders may tell"
+                .into()
+        }
         often => {
             let needed = (orders.len() as u64 * TELLING_PAIR).div_ceil(often);
             let more = rounded(needed - orders.len() as u64);

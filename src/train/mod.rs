@@ -52,7 +52,7 @@ use self::cut::HeldBack;
 use self::gate::{Arrival, InputFigures};
 use self::lacking::Cases;
 use self::share::Share;
-use crate::catalog::{Catalog, CatalogReading, Item};
+use crate::catalog::{Catalog, CatalogReading, Item, Levels};
 use crate::customers::{ProfileOptions, Profiler, Source};
 use crate::error::{Error, Result, counted};
 use crate::events::{CustomerAttributes, EventKind, EventLog, Reading, baskets};
@@ -123,6 +123,7 @@ pub fn train(
     mut watch: impl FnMut(&str),
 ) -> Result<Manifest> {
     options.check()?;
+    input.customers.worth.check()?;
     let lock = TrainingLock::take(index)?;
     let Input { reading, catalog, time_zone, attributes, customers, config } = input;
     let called = CustomerKeys::from_environment(customers.hash_keys)?;
@@ -334,7 +335,7 @@ fn catalog_of_strangers(log: &EventLog, catalog: &Catalog) -> Option<String> {
 }
 
 /// What the catalogue says of every item of the log, in the order of their ids. Items of the catalogue
-/// that nobody has touched yet follow behind; titles come from the log where the catalogue has none.
+/// that nobody has touched yet follow behind; what the catalogue does not say, the log may.
 pub fn stock(log: &mut EventLog, catalog: &Catalog) -> Vec<Item> {
     let sold: FxHashSet<*const Item> =
         log.items.keys().filter_map(|key| catalog.get(key)).map(std::ptr::from_ref).collect();
@@ -345,9 +346,18 @@ pub fn stock(log: &mut EventLog, catalog: &Catalog) -> Vec<Item> {
     let keys: &Interner<ItemId> = &log.items;
     let mut items: Vec<Item> =
         keys.keys().map(|key| catalog.get(key).cloned().unwrap_or_default()).collect();
-    for (item, title) in items.iter_mut().zip(log.titles.iter()) {
+    let columns = log.said.iter().map(|said| said.category.len()).max().unwrap_or(0);
+    let levels = log.said.iter().flat_map(|said| &said.category).map(String::as_str);
+    let levels = Levels::of(columns, levels);
+    for (item, said) in items.iter_mut().zip(log.said.iter()) {
         if item.title.is_none() {
-            item.title.clone_from(title);
+            item.title.clone_from(&said.title);
+        }
+        if item.category.is_empty() {
+            item.category = levels.path(said.category.iter().map(String::as_str));
+        }
+        if item.brand.is_none() {
+            item.brand.clone_from(&said.brand);
         }
     }
     for (item, price) in items.iter_mut().zip(prices) {

@@ -18,6 +18,8 @@ const POWERS: [f32; 5] = [0.1, 0.2, 0.35, 0.6, 1.0];
 const CASES: usize = 300;
 /// So many places are looked at.
 const PLACES: usize = 10;
+/// Fewer right items than this among them say nothing of what is lost, or gained.
+const LEAST_HITS: usize = 20;
 /// The chance of being taken is learnt for so many places.
 const ACCEPTED_PLACES: usize = 20;
 
@@ -83,6 +85,9 @@ fn bent(
     let every_other = |first: usize| cases.iter().skip(first).step_by(2).copied().collect();
     let (choosing, telling): (Vec<&Case>, Vec<&Case>) = (every_other(0), every_other(1));
     let plain = reached(0.0, &choosing);
+    if plain.hits < LEAST_HITS {
+        return Bent::default();
+    }
     let tried = POWERS.map(|power| reached(power, &choosing).beside(plain, power));
     let tell = |power| reached(power, &telling).beside(reached(0.0, &telling), power);
     chosen(&tried, most_loss, tell)
@@ -102,6 +107,7 @@ fn chosen(tried: &[Bent], most_loss: f64, tell: impl FnOnce(f32) -> Bent) -> Ben
 struct Worth {
     relevance: f64,
     value: f64,
+    hits: usize,
 }
 
 impl Worth {
@@ -131,14 +137,16 @@ fn worth(
         answers(rehearsal, blend, kind, objective, PLACES, cases, |case, answer| {
             let items: Vec<ItemId> = answer.recommendations.iter().map(|r| r.item).collect();
             let hits: Vec<bool> = items.iter().map(|item| case.is_right(*item)).collect();
-            let right = items.iter().zip(&hits).filter(|(_, hit)| **hit);
+            let right = || items.iter().zip(&hits).filter(|(_, hit)| **hit);
             Worth {
                 relevance: AtCutoff::of(&hits, case.truth.len(), PLACES).ndcg,
-                value: right.map(|(item, _)| value(*item)).sum(),
+                value: right().map(|(item, _)| value(*item)).sum(),
+                hits: right().count(),
             }
         });
     let sum = |of: fn(&Worth) -> f64| each.iter().map(of).sum();
-    Worth { relevance: sum(|w| w.relevance), value: sum(|w| w.value) }
+    let hits = each.iter().map(|worth| worth.hits).sum();
+    Worth { relevance: sum(|w| w.relevance), value: sum(|w| w.value), hits }
 }
 
 /// The chance that an item of a basket's answer is in the rest of the order, by its place: never rising down

@@ -128,11 +128,15 @@ impl TrainOptions {
             within(&format!("{name}.shrink"), rules.shrink, 0.0, 1e9)?;
             within(&format!("{name}.false_discovery_rate"), rules.false_discovery_rate, 0.0, 1.0)?;
             within(&format!("{name}.min_count"), f64::from(rules.min_count), 1.0, 1e9)?;
-            if rules.votes_per_customer == Some(0) {
-                return Err(Error::Config(format!(
-                    "train.{name}.votes_per_customer must be at least 1"
-                )));
-            }
+        }
+        for (name, votes) in [
+            ("bought", self.bought.votes_per_customer),
+            ("collected", self.collected.votes_per_customer),
+            ("viewed", self.viewed.votes_per_customer),
+            ("next", self.next.votes_per_customer),
+        ] {
+            let votes = votes.map_or(1.0, f64::from);
+            within(&format!("{name}.votes_per_customer"), votes, 1.0, f64::from(u32::MAX))?;
         }
         for (name, pulls) in [("called", &self.called), ("drawn", &self.drawn)] {
             within(&format!("{name}.regularization"), f64::from(pulls.regularization), 1e-9, 1e9)?;
@@ -154,6 +158,7 @@ impl TrainOptions {
         within("content.buckets", self.content.buckets as f64, 1.0, f64::from(1 << 20))?;
         within("objective_loss", self.objective_loss, 0.0, 1.0)?;
         within("content.enough", f64::from(self.content.enough), 1.0, 1e9)?;
+        within("keep_days", f64::from(self.keep_days), 0.0, 36_500.0)?;
         within("keep_generations", self.keep_generations as f64, 2.0, 1e6)
     }
 }

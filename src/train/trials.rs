@@ -104,6 +104,23 @@ impl Trials {
         &self.each
     }
 
+    /// Every other one, and the rest.
+    pub(super) fn halves(self) -> [Self; 2] {
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        for (trial, nth) in self.each.into_iter().zip(0..) {
+            if nth % 2 == 0 { one.push(trial) } else { other.push(trial) }
+        }
+        [one, other].map(Self::new)
+    }
+
+    /// The whole of two such halves, in the order that it had.
+    pub(super) fn of_halves([one, other]: [Self; 2]) -> Self {
+        let mut other = other.each.into_iter();
+        Self::new(
+            one.each.into_iter().flat_map(|one| std::iter::once(one).chain(other.next())).collect(),
+        )
+    }
+
     fn raise(&mut self, power: f32) {
         if power != self.power {
             let raise = |Trial { raised, momentum, .. }: &mut Trial| {
@@ -295,8 +312,33 @@ fn kept(says: &[[f32; SOURCES]], blend: &[f32]) -> Vec<bool> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Cases in which what sells best is right most often, and no other source says anything but noise.
+    pub(in crate::train) fn of_noise(cases: usize, seed: u64) -> Trials {
+        let popular = Weights::NAMES.iter().position(|name| *name == "popular").expect("a source");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut trial = |_| {
+            let mut truth = Vec::new();
+            let says: Vec<[f32; SOURCES]> = (0..60)
+                .map(|item| {
+                    let share = 1.0 / (item + 1) as f32;
+                    if random.f32() < 0.3 * share {
+                        truth.push(ItemId::new(item));
+                    }
+                    std::array::from_fn(|source| match source == popular {
+                        true => share,
+                        false if random.u8(..4) == 0 => random.f32(),
+                        false => 0.0,
+                    })
+                })
+                .collect();
+            truth.push(ItemId::new(60));
+            Trial::of((0..).map(ItemId::new).zip(&says).collect(), |_| 1.0, &truth)
+        };
+        Trials::new((0..cases).map(&mut trial).collect())
+    }
 
     /// Items from 0, and what is known of each.
     struct Shop {
@@ -367,6 +409,19 @@ mod tests {
         assert_eq!(Metric::Ndcg10.fading(&all_right, 40), 1.0, "nothing is better than the best");
         assert_eq!(Metric::Mrr20.fading(&only(19), 1), 0.525 / 20.0);
         assert_eq!(Metric::Recall10.of(&only(10), 1), 0.0);
+    }
+
+    #[test]
+    fn halves_are_every_other_case_and_make_up_the_whole_again() {
+        for cases in [0, 1, 6, 7] {
+            let whole = trials(&random(cases, 9));
+            let right = |of: &Trials| of.each.iter().map(|t| t.right.clone()).collect::<Vec<_>>();
+            let before = right(&whole);
+            let halves = whole.halves();
+            let odd = right(&halves[1]);
+            assert!(odd.iter().eq(before.iter().skip(1).step_by(2)), "{cases}");
+            assert_eq!(right(&Trials::of_halves(halves)), before);
+        }
     }
 
     #[test]

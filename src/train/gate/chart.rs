@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use jiff::civil::{Date, Weekday};
 
 use super::measured::InputFigures;
-use crate::error::counted;
+use crate::error::{counted, thousands};
 
 /// Days on the chart, the last ones.
 const SHOWN: usize = 21;
@@ -180,22 +180,9 @@ pub(super) fn chart(new: &InputFigures, old: &InputFigures) -> String {
         let length = now.unwrap_or(0) * WIDTH / most.unwrap_or(0).max(1);
         let bar = "#".repeat(length as usize);
         let mark = if odd.iter().any(|odd| odd.day == day) { "  <- odd" } else { "" };
-        let counted = |rows: Option<u64>| rows.map_or("-".into(), |rows| thousands(rows as f64));
+        let counted = |rows: Option<u64>| rows.map_or("-".into(), thousands);
         let (now, before) = (counted(now), counted(before));
         let _ = writeln!(text, "    {day} {now:>10} {before:>10}  {bar}{mark}");
-    }
-    text
-}
-
-/// `1234567` as `1,234,567`.
-pub(super) fn thousands(number: f64) -> String {
-    let digits = format!("{:.0}", number.abs());
-    let mut text = String::from(if number < 0.0 { "-" } else { "" });
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
     }
     text
 }

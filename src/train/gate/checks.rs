@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::measured::{Accuracy, Measured};
 use super::options::GateOptions;
+use crate::error::thousands;
 
 /// With fewer rows than this in the current generation, doubling or halving overnight means nothing.
 const LEAST_ROWS: u64 = 1_000;
@@ -95,7 +96,7 @@ impl std::fmt::Display for Check {
 /// Counts whole, shares to four places.
 fn figure(value: f64) -> String {
     if value.fract() == 0.0 || value.abs() >= 1_000.0 {
-        super::chart::thousands(value)
+        thousands(value)
     } else {
         format!("{value:.4}")
     }
@@ -187,7 +188,8 @@ fn of_counts(new: &Measured, old: &Measured, options: &GateOptions) -> Vec<Check
     }
     for rules in ["bought_together", "same_customers", "viewed_together"] {
         let (found, before) = figure(rules);
-        if before >= LEAST_THINGS as f64 && old.input.used >= LEAST_ROWS {
+        let is_known = new.has_rules_as(old, rules) && old.input.used >= LEAST_ROWS;
+        if before >= LEAST_THINGS as f64 && is_known {
             let name = format!("rules of {rules}");
             checks.push(dropped(&name, "rules_drop", found, before, options.rules_drop));
             checks.push(risen(&name, "rules_rise", found, before, options.rules_rise));
@@ -205,6 +207,7 @@ fn of_answers(new: &Measured, old: &Measured, options: &GateOptions) -> Vec<Chec
     }
     if let (Some(now), Some(before)) = (new.coverage, old.coverage)
         && count(&old.counts, "items") >= LEAST_THINGS as f64
+        && new.false_discovery_rates == old.false_discovery_rates
     {
         let least = (1.0 - options.coverage_drop) * before;
         let check = Check::new("share of items answered from evidence", "coverage_drop", now);
@@ -297,6 +300,21 @@ mod tests {
             new.held_back = "the last order of each customer".into();
         });
         assert_eq!(names, [] as [&str; 0]);
+    }
+
+    #[test]
+    fn rules_are_compared_only_where_as_much_may_be_chance() {
+        let many = |rules: &'static str| {
+            move |new: &mut Measured| {
+                new.counts.insert("bought_together".into(), 900_000);
+                new.false_discovery_rates = [(rules, 1.0)].into();
+            }
+        };
+        assert_eq!(failing(many("same_customers")), ["rules of bought_together"]);
+        assert_eq!(failing(many("bought_together")), [] as [&str; 0]);
+        let learnt = serde_json::json!({ "rules": { "bought": { "false_discovery_rate": 0.05 } } });
+        let rates = super::super::measured::false_discovery_rates(&learnt);
+        assert_eq!(rates, [("bought_together", 0.05)].into());
     }
 
     #[test]

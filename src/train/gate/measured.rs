@@ -33,6 +33,9 @@ pub struct Measured {
     /// What was held back to ask about, in words; as in the manifest, where it stands beside these figures.
     #[serde(skip)]
     pub held_back: String,
+    /// The rates of false discoveries that were chosen, by the rules' name in `counts`; as in the manifest.
+    #[serde(skip)]
+    pub false_discovery_rates: BTreeMap<&'static str, f64>,
     /// How well each question was answered on what was held back.
     pub accuracy: BTreeMap<String, Accuracy>,
     /// Share of items whose related items have evidence, 0 to 1; absent if there is no item.
@@ -93,6 +96,11 @@ impl Measured {
     pub(super) fn is_asked_as(&self, other: &Self) -> bool {
         self.held_back == other.held_back
     }
+
+    /// True if these rules can be compared: where chance may count too, there are many times as many.
+    pub(super) fn has_rules_as(&self, other: &Self, rules: &str) -> bool {
+        self.false_discovery_rates.get(rules) == other.false_discovery_rates.get(rules)
+    }
 }
 
 impl InputFigures {
@@ -144,8 +152,7 @@ fn roles(files: &[FileColumns]) -> BTreeMap<String, BTreeSet<String>> {
     roles
 }
 
-/// Rows on each of the last days, those without any among them. The first may be cut by the limit, and is
-/// left out.
+/// Rows on each of the last days, those without any among them. The first is left out where the limit cuts the log.
 fn days(log: &EventLog, until: Timestamp, zone: &TimeZone) -> BTreeMap<String, u64> {
     let from = until.plus_days(-DAYS);
     let mut days: BTreeMap<jiff::civil::Date, u64> = BTreeMap::new();
@@ -158,13 +165,21 @@ fn days(log: &EventLog, until: Timestamp, zone: &TimeZone) -> BTreeMap<String, u
     let span = first.zip(last).map(|(first, last)| {
         first.series(jiff::Span::new().days(1)).take_while(move |&day| day <= last)
     });
-    let all = span.into_iter().flatten().skip(usize::from(days.len() as i64 > DAYS));
+    let is_cut = log.events.first().is_some_and(|event| event.at < from);
+    let all = span.into_iter().flatten().skip(usize::from(is_cut));
     all.map(|day| (day.to_string(), days.get(&day).copied().unwrap_or(0))).collect()
 }
 
 /// What was held back, from what the manifest says of tuning.
 pub(super) fn held_back(learnt: &serde_json::Value) -> String {
     learnt["held_back"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The rates of false discoveries, from what the manifest says of tuning.
+pub(super) fn false_discovery_rates(learnt: &serde_json::Value) -> BTreeMap<&'static str, f64> {
+    let rate = |rules: &str| learnt["rules"][rules]["false_discovery_rate"].as_f64();
+    let named = [("bought_together", "bought"), ("same_customers", "collected")];
+    named.into_iter().filter_map(|(name, rules)| Some((name, rate(rules)?))).collect()
 }
 
 impl Accuracy {
@@ -255,5 +270,37 @@ impl<'a> Asker<'a> {
         let shelf = &self.contents.shelf;
         let sold = (0..shelf.len()).filter(|&item| shelf.absence(ItemId::new(item)).is_none());
         sold.take(2).count() > 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::DAY_MS;
+
+    /// The first of the days of a log of so many, closed every seventh day.
+    fn first_of(count: i64) -> (String, usize) {
+        let event = |day: i64| crate::events::Event {
+            at: Timestamp(day * DAY_MS + DAY_MS / 2),
+            customer: None,
+            item: ItemId::new(0),
+            group: None,
+            quantity: 1.0,
+            unit_price: 1.0,
+            kind: EventKind::Purchase,
+            discount_percent: 0,
+        };
+        let open = (0..count).filter(|day| day % 7 != 3).map(event);
+        let log = EventLog { events: open.collect(), timed: true, ..EventLog::default() };
+        let until = log.events.last().expect("some").at;
+        let days = days(&log, until, &TimeZone::UTC);
+        (days.keys().next().expect("some").clone(), days.len())
+    }
+
+    #[test]
+    fn a_day_that_the_limit_cuts_is_left_out_though_the_shop_is_closed_on_others() {
+        assert_eq!(first_of(30), ("1970-01-01".into(), 30), "nothing is cut");
+        // Of the day that begins the 56 before the last one's noon, half is cut.
+        assert_eq!(first_of(101), ("1970-02-15".into(), 56));
     }
 }

@@ -95,8 +95,16 @@ fn current(index: &Index) -> Option<(u64, Measured)> {
             return None;
         }
     };
-    let measured = serde_json::from_value(manifest.gate["measured"].clone()).ok()?;
-    Some((number, Measured { held_back: measured::held_back(&manifest.learnt), ..measured }))
+    let measured: Measured = match serde_json::from_value(manifest.gate["measured"].clone()) {
+        Ok(measured) => measured,
+        Err(error) => {
+            tracing::warn!(%error, "the current generation's figures can't be compared with");
+            return None;
+        }
+    };
+    let held_back = measured::held_back(&manifest.learnt);
+    let false_discovery_rates = measured::false_discovery_rates(&manifest.learnt);
+    Some((number, Measured { held_back, false_discovery_rates, ..measured }))
 }
 
 /// What stands out beside the current generation, a line each.
@@ -108,6 +116,13 @@ fn odd(new: &Measured, old: &Measured) -> Vec<String> {
             old.held_back, new.held_back
         ));
     }
+    for (rules, rate) in &new.false_discovery_rates {
+        if !new.has_rules_as(old, rules) {
+            odd.push(format!(
+                "rules of {rules} are not compared: their rate of false discoveries is {rate}, and was another"
+            ));
+        }
+    }
     odd
 }
 
@@ -118,6 +133,7 @@ fn measure(arrival: &Arrival<'_>, asker: &mut Asker<'_>) -> Measured {
         input: arrival.input.clone(),
         counts: arrival.counts.clone(),
         held_back: measured::held_back(arrival.how),
+        false_discovery_rates: measured::false_discovery_rates(arrival.how),
         accuracy: Accuracy::all(arrival.how),
         coverage,
         unanswered: unanswered.unwrap_or(0.0),
