@@ -4,7 +4,7 @@
 //! order is a small number that indexes flat arrays. Dense ids belong to one training run: they are
 //! never stored outside a generation, and the shop's own key goes back at the edge.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
@@ -148,13 +148,15 @@ impl Strings {
 pub struct Interner<Id> {
     keys: Strings,
     table: HashTable<u32>,
+    /// By keys without case, the first of those that are alike, and whether there are more.
+    alike: Option<HashTable<(u32, bool)>>,
     id: std::marker::PhantomData<Id>,
 }
 
 impl<Id> Default for Interner<Id> {
     fn default() -> Self {
         let (keys, table) = (Strings::default(), HashTable::new());
-        Self { keys, table, id: std::marker::PhantomData }
+        Self { keys, table, alike: None, id: std::marker::PhantomData }
     }
 }
 
@@ -164,7 +166,23 @@ impl<Id: DenseId> Interner<Id> {
         Self::default()
     }
 
-    /// The id of `key`, made now if it is new.
+    /// The same keys, from now on found in any case, where only one is written so.
+    pub fn in_any_case(mut self) -> Self {
+        let keys = &self.keys;
+        let mut alike: HashTable<(u32, bool)> = HashTable::with_capacity(keys.len());
+        for (key, index) in keys.iter().zip(0..) {
+            let same = |&(known, _): &(u32, bool)| is_alike(keys.get(known as usize), key);
+            let hash_of = |&(known, _): &(u32, bool)| caseless_hash(keys.get(known as usize));
+            match alike.entry(caseless_hash(key), same, hash_of) {
+                Entry::Occupied(mut known) => known.get_mut().1 = true,
+                Entry::Vacant(vacant) => _ = vacant.insert((index, false)),
+            }
+        }
+        self.alike = Some(alike);
+        self
+    }
+
+    /// The id of `key` as it is written, made now if it is new.
     pub fn intern(&mut self, key: &str) -> Id {
         let Self { keys, table, .. } = self;
         let same = |&index: &u32| keys.get(index as usize) == key;
@@ -182,7 +200,14 @@ impl<Id: DenseId> Interner<Id> {
     /// The id of a key seen before.
     pub fn get(&self, key: &str) -> Option<Id> {
         let same = |&index: &u32| self.keys.get(index as usize) == key;
-        self.table.find(hash(key), same).map(|&index| Id::new(index as usize))
+        let exactly = self.table.find(hash(key), same).copied();
+        exactly.or_else(|| self.only_alike(key)).map(|index| Id::new(index as usize))
+    }
+
+    fn only_alike(&self, key: &str) -> Option<u32> {
+        let alike = |&(index, _): &(u32, bool)| is_alike(self.keys.get(index as usize), key);
+        let found = self.alike.as_ref()?.find(caseless_hash(key), alike);
+        found.filter(|(_, more)| !more).map(|(index, _)| *index)
     }
 
     /// The shop's key of `id`.
@@ -219,6 +244,16 @@ fn hash(key: &str) -> u64 {
     FxBuildHasher.hash_one(key)
 }
 
+fn is_alike(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+fn caseless_hash(key: &str) -> u64 {
+    let mut hasher = FxBuildHasher.build_hasher();
+    key.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+    hasher.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,6 +283,22 @@ mod tests {
         assert_eq!(items.key(cup), "cup");
         assert_eq!(items.get("pot"), None);
         assert_eq!(items.keys().collect::<Vec<_>>(), ["tea", "cup"]);
+    }
+
+    #[test]
+    fn a_key_is_found_in_any_case_if_that_is_wanted_and_only_one_is_meant() {
+        let mut items = Interner::<ItemId>::new();
+        let [code, small, large] = ["85123A", "x", "X"].map(|key| items.intern(key));
+        assert_eq!(items.get("85123a"), None);
+        let items = items.in_any_case();
+        assert_eq!(items.get("85123a"), Some(code));
+        assert_eq!([items.get("x"), items.get("X")], [Some(small), Some(large)]);
+        assert_eq!(items.get("y"), None);
+        let mut items = Interner::<ItemId>::new();
+        for key in ["Tea-1", "TEA-1"] {
+            items.intern(key);
+        }
+        assert_eq!(items.in_any_case().get("tea-1"), None, "which of the two?");
     }
 
     #[test]

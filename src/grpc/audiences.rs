@@ -18,7 +18,8 @@ use crate::campaigns::{
     Assigned, Assignment, Comparison, Group, Interval, Judgement, Verdict, Window, distinct, judge,
     subject,
 };
-use crate::error::{Error, Result};
+use crate::customers::KEPT_ORDERS;
+use crate::error::{Error, Result, counted};
 use crate::ids::ItemId;
 use crate::index::{Contents, Snapshot};
 use crate::time::Timestamp;
@@ -106,6 +107,8 @@ fn checked(
     if limit.is_err() {
         check.fail("limit", "must not be negative");
     }
+    check.key_length("campaign", &request.campaign);
+    check.key_length("salt", &request.salt);
     let selection = Selection {
         limit: limit.ok().filter(|&limit| limit > 0),
         holdout: request.holdout,
@@ -182,13 +185,14 @@ fn campaign(
     if request.assignments.is_empty() {
         check.fail("assignments", "must name at least one customer");
     }
-    let mut day = |field: &str, text: &str| match text.parse::<jiff::civil::Date>() {
-        Ok(date) => {
-            date.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |day| day.timestamp().as_millisecond())
-        }
-        Err(_) => {
-            check.fail(field, "must be a day like 2026-11-22");
-            0
+    let mut day = |field: &str, text: &str| {
+        let date = text.parse::<jiff::civil::Date>();
+        match date.and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC)) {
+            Ok(day) => day.timestamp().as_millisecond(),
+            Err(_) => {
+                check.fail(field, "must be a day like 2026-11-22");
+                0
+            }
         }
     };
     let start = Timestamp(day("first_day", &request.first_day));
@@ -221,12 +225,14 @@ fn judged(
 ) -> Result<Judgement, Error> {
     let Snapshot { customers, .. } = &served.snapshot();
     let mut subjects = Vec::with_capacity(assignments.len());
-    let mut is_known = false;
+    let (mut is_known, mut cut_short) = (false, 0);
+    let earliest = window.start.plus_days(-i64::from(window.before_days));
     for assignment in assignments {
         let profile = customers.named_profile(&assignment.customer)?;
         is_known |= profile.is_some();
         let buyer = profile.and_then(|profile| profile.buyer);
         let orders = buyer.map(|buyer| buyer.latest_orders).unwrap_or_default();
+        cut_short += u64::from(orders.len() == KEPT_ORDERS && orders[0].at > earliest);
         subjects.push(subject(assignment, &orders, window));
     }
     let mut check = Check::default();
@@ -236,7 +242,15 @@ fn judged(
             "must name customers of the events; none of these has ever been in them",
         );
     }
-    check.passed(judge(&subjects, randomised))
+    let mut judged = judge(&subjects, randomised);
+    if cut_short > 0 {
+        judged.words += &format!(
+            " Of {} only the latest {KEPT_ORDERS} orders are counted: they had more than that in these days. \
+             `cartwright campaign` counts all.",
+            counted(cut_short, "customer")
+        );
+    }
+    check.passed(judged)
 }
 
 fn judgement(judged: Judgement, generation: u64) -> pb::EvaluateCampaignResponse {

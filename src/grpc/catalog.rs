@@ -107,9 +107,11 @@ impl CatalogService for Catalogue {
     ) -> Result<Response<pb::CatalogItem>, Status> {
         let key = Checked::key(&request.get_ref().item_id)?;
         let served = self.counter.served_or_not_yet()?;
-        let item = served.shelf.get(key).map(|item| served.shelf.listing(item));
-        match item.filter(|listing| !listing.deleted) {
-            Some(listing) => Ok(Response::new(item_message(key, &listing))),
+        let item = served.shelf.get(key).map(|item| (item, served.shelf.listing(item)));
+        match item.filter(|(_, listing)| !listing.deleted) {
+            Some((item, listing)) => {
+                Ok(Response::new(item_message(served.shelf.key(item), &listing)))
+            }
             None => Err(Status::not_found("the shop has no item of this key")),
         }
     }

@@ -184,6 +184,10 @@ fn item(check: &mut Check, at: &str, message: &pb::CatalogItem) -> Item {
     check.count(&format!("{at}.attributes"), message.attributes.len(), 0, MAX_ATTRIBUTES);
     check.amount(&format!("{at}.price"), message.price.unwrap_or(0.0));
     check.amount(&format!("{at}.cost"), message.cost.unwrap_or(0.0));
+    let moments = FIRST_SECOND..=LAST_SECOND;
+    if message.launched_at.as_ref().is_some_and(|launch| !moments.contains(&launch.seconds)) {
+        check.fail(&format!("{at}.launched_at"), "must be a moment of the years 1 to 9999");
+    }
     let finite = |amount: &f64| amount.is_finite();
     Item {
         title,
@@ -203,6 +207,10 @@ fn levels(path: &str) -> Vec<String> {
     let levels = path.split('>').map(str::trim).filter(|level| !level.is_empty());
     levels.map(str::to_owned).collect()
 }
+
+/// Of a [`prost_types::Timestamp`]: 0001-01-01 and the end of 9999.
+const FIRST_SECOND: i64 = -62_135_596_800;
+const LAST_SECOND: i64 = 253_402_300_799;
 
 fn moment(at: &prost_types::Timestamp) -> Timestamp {
     let millis = i64::from(at.nanos) / 1_000_000;

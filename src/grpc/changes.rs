@@ -35,7 +35,7 @@ impl Changing {
     /// What is kept in the index at `root`; where another server has it, no changes can be taken here, but those
     /// taken there count here too.
     pub(super) fn new(root: &Path, zone: TimeZone) -> Self {
-        let live = Live::open(root).map_err(|error| {
+        let live = opened(root).map_err(|error| {
             warn!(%error, "changes of the catalogue can't be taken");
             Beside::new(root, error.to_string())
         });
@@ -47,7 +47,7 @@ impl Changing {
     /// Where another server takes the changes: takes its place if it has gone, else looks at what it has taken.
     pub(super) fn look(&mut self) {
         let Err(beside) = &mut self.live else { return };
-        if let Ok(live) = Live::open(beside.root()) {
+        if let Ok(live) = opened(beside.root()) {
             info!("changes of the catalogue can be taken from now on");
             self.laid.get_or_insert_with(|| beside.kept().clone());
             self.live = Ok(live);
@@ -136,6 +136,19 @@ impl Changing {
     }
 }
 
+/// The changes that are kept; says if some are missing that were acknowledged.
+fn opened(root: &Path) -> Result<Live> {
+    let live = Live::open(root)?;
+    if live.missing() > 0 {
+        error!(
+            missing = live.missing(),
+            "changes of the catalogue that were acknowledged are gone: their files were damaged, or copied while they \
+             were written; send stock, prices, hidden items and rules again"
+        );
+    }
+    Ok(live)
+}
+
 impl Counter {
     /// Keeps changes of items and lets them count; the keys of those that the shop does not have come back.
     ///
@@ -144,6 +157,12 @@ impl Counter {
         let changing = self.changing();
         let live = changing.live()?;
         let served = self.served().ok_or_else(loading)?;
+        // Under the key that the shelf has it by, whatever its case here.
+        let known = |key: String| match served.shelf.get(&key) {
+            Some(item) => served.shelf.key(item).to_owned(),
+            None => key,
+        };
+        let wanted = wanted.into_iter().map(|(key, overlay)| (known(key), overlay)).collect();
         let overlays = live.laid_over(wanted)?;
         // Before they are kept: what can't be laid over an item must not be found in the store tomorrow.
         let changes = changes(&served.snapshot().contents, &served.shelf, &overlays)?;

@@ -36,8 +36,14 @@ const SWITCH: Duration = Duration::from_secs(60);
 /// up on it sooner would not even help: what has begun is done, and kept.
 const WHOLE: Duration = Duration::from_secs(300);
 /// What such calls begin with.
-const OF_WHOLE: [&str; 2] =
-    ["/cartwright.v1.CatalogService/UpsertItems", "/cartwright.v1.AudienceService/"];
+const OF_WHOLE: [&str; 6] = [
+    "/cartwright.v1.CatalogService/UpsertItems",
+    "/cartwright.v1.CatalogService/SetInventory",
+    "/cartwright.v1.CatalogService/HideItems",
+    "/cartwright.v1.CatalogService/UnhideItems",
+    "/cartwright.v1.CatalogService/DeleteItems",
+    "/cartwright.v1.AudienceService/",
+];
 
 /// So often it is said that there was too much to do.
 const SAID_EVERY: Duration = Duration::from_secs(10);
@@ -208,7 +214,9 @@ mod tests {
         };
         for (path, seconds) in [
             ("/cartwright.v1.RecommendationService/RelatedItems", 2.0),
-            ("/cartwright.v1.CatalogService/SetInventory", 2.0),
+            ("/cartwright.v1.CatalogService/GetItem", 2.0),
+            ("/cartwright.v1.CatalogService/SetInventory", 300.0),
+            ("/cartwright.v1.CatalogService/HideItems", 300.0),
             ("/cartwright.v1.CatalogService/UpsertItems", 300.0),
             ("/cartwright.v1.AudienceService/StreamAudience", 300.0),
             ("/cartwright.v1.IndexService/ActivateGeneration", 60.0),

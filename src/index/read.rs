@@ -365,7 +365,8 @@ impl Loader<'_> {
                 is_next.then(|| shelf.push(item))
             })
         })?;
-        contents.keys = Arc::new(keys);
+        let is_exact = self.manifest.config["events"]["match_case"] == true;
+        contents.keys = Arc::new(if is_exact { keys } else { keys.in_any_case() });
         contents.shelf = shelf.build(contents.keys.clone());
         Ok(())
     }

@@ -68,6 +68,9 @@ impl Overlay {
         if later.fields.contains_key(ATTRIBUTES) {
             self.fields.retain(|field, _| !field.starts_with(ATTRIBUTES));
         }
+        if later.fields.get("in_stock") == Some(&Value::Bool(false)) {
+            self.fields.remove("stock"); // a count of before it was sold out
+        }
         self.fields.extend(later.fields);
         self
     }
@@ -137,6 +140,9 @@ mod tests {
         assert_eq!(stock(&Overlay::whole(&tea())), (None, None));
         assert_eq!(stock(&Overlay::of("hidden", true)), (Some(0), Some(false)));
         assert_eq!(stock(&back.and(Overlay::of("stock", 0))), (Some(0), Some(false)));
+        let gone = Overlay::of("stock", 5).and(Overlay::of("in_stock", false));
+        assert_eq!(stock(&gone), (None, Some(false)));
+        assert_eq!(stock(&gone.and(Overlay::of("stock", 2))), (Some(2), Some(true)));
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Where changes are kept.
 
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Overlay;
 use crate::error::{Error, Result};
@@ -8,17 +12,65 @@ use crate::index::Opened;
 
 /// Name of the database in the index directory.
 pub(super) const DIRECTORY: &str = "live";
+/// Beside it: how many writes are on disk. A database that was damaged opens as if there had been fewer.
+const WRITES: &str = "writes";
 const ITEMS: &str = "items";
 const RULES: &str = "rules";
 const CACHE_BYTES: u64 = 16 << 20;
 
 /// The changes of one index, open to take more.
+///
+/// Once the disk has failed, the database answers nobody any more: not even to be closed. Nothing is asked of it from
+/// then on; what was kept is read beside it, and changes are refused.
 #[derive(Debug)]
 pub struct Live {
+    /// Until it is dropped.
+    store: Option<Store>,
+    place: PathBuf,
+    /// What the disk said.
+    failure: OnceLock<String>,
+    missing: u64,
+}
+
+#[derive(Debug)]
+struct Store {
     db: sled::Db,
     items: sled::Tree,
     rules: sled::Tree,
-    place: PathBuf,
+    writes: sled::Tree,
+    /// Of writes.
+    count: AtomicU64,
+}
+
+/// Where the count stands.
+const COUNT: &str = "count";
+
+impl Store {
+    /// Does something, and counts it once it is on disk: in the database, and then in the file beside it.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&Self) -> sled::Result<T>,
+        beside: &Path,
+    ) -> sled::Result<T> {
+        let done = work(self)?;
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        self.writes.insert(COUNT, &count.to_be_bytes())?;
+        self.db.flush()?;
+        let mut file = File::options().write(true).create(true).truncate(false).open(beside)?;
+        file.write_all(&count.to_be_bytes())?;
+        file.sync_data()?;
+        Ok(done)
+    }
+}
+
+/// How many writes were on disk when the last was acknowledged.
+fn acknowledged(place: &Path) -> Result<u64> {
+    let path = place.join(WRITES);
+    match std::fs::read(&path) {
+        Ok(bytes) => Ok(bytes.try_into().map_or(0, u64::from_be_bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(Error::io("read", &path)(error)),
+    }
 }
 
 impl Live {
@@ -33,6 +85,7 @@ impl Live {
             ));
         }
         let place = root.join(DIRECTORY);
+        let least = acknowledged(&place)?;
         let db = config(&place).open().map_err(|error| {
             Error::index(
                 &place,
@@ -41,13 +94,52 @@ impl Live {
                 ),
             )
         })?;
-        Self::in_db(db, place)
+        let mut live = Self::in_db(db, place)?;
+        live.missing = least.saturating_sub(live.count());
+        Ok(live)
     }
 
     fn in_db(db: sled::Db, place: PathBuf) -> Result<Self> {
         let tree = |name: &str| db.open_tree(name).map_err(|error| failed(&place, &error));
-        let (items, rules) = (tree(ITEMS)?, tree(RULES)?);
-        Ok(Self { db, items, rules, place })
+        let (items, rules, writes) = (tree(ITEMS)?, tree(RULES)?, tree(WRITES)?);
+        let count = writes.get(COUNT).map_err(|error| failed(&place, &error))?;
+        let count =
+            count.and_then(|bytes| bytes.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes);
+        let store = Some(Store { db, items, rules, writes, count: AtomicU64::new(count) });
+        Ok(Self { store, place, failure: OnceLock::new(), missing: 0 })
+    }
+
+    /// The database, as long as it answers.
+    fn store(&self) -> Option<&Store> {
+        self.store.as_ref().filter(|_| self.failure.get().is_none())
+    }
+
+    /// Has the database do something, all of it on disk.
+    ///
+    /// Errors: the disk, now or earlier.
+    fn write<T>(&self, work: impl FnOnce(&Store) -> sled::Result<T>) -> Result<T> {
+        let Some(store) = self.store() else {
+            return Err(Error::Unavailable(format!(
+                "changes can't be kept since the disk failed ({}): once it has room again, restart the server; what was \
+                 acknowledged is kept",
+                self.failure.get().map_or("", String::as_str)
+            )));
+        };
+        let done = store.write(work, &self.place.join(WRITES));
+        done.map_err(|error| {
+            _ = self.failure.set(error.to_string());
+            failed(&self.place, &error)
+        })
+    }
+
+    /// How many times changes were acknowledged that are no longer there: the database was damaged, or copied while it
+    /// was written to.
+    pub fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    fn count(&self) -> u64 {
+        self.store.as_ref().map_or(0, |store| store.count.load(Ordering::Relaxed))
     }
 
     /// The index whose changes these are.
@@ -69,7 +161,10 @@ impl Live {
                 }
                 None => {
                     places.insert(key.clone(), kept.len());
-                    let before = self.of(&key)?.unwrap_or_default();
+                    let before = self.store().map(|store| store.items.get(&key)).transpose();
+                    let before = before.map_err(|error| failed(&self.place, &error))?.flatten();
+                    let before = before.map(|value| self.parsed(&value)).transpose()?;
+                    let before = before.unwrap_or_default();
                     kept.push((key, before.and(change)));
                 }
             }
@@ -79,51 +174,46 @@ impl Live {
 
     /// Keeps what was laid over. When it returns, it is on disk, all of it.
     ///
-    /// Errors: the disk. Then none is kept.
+    /// Errors: the disk. Then none counts for now, and nothing more is taken; a later start may find it written after all.
     pub fn keep(&self, overlays: &[(String, Overlay)]) -> Result<()> {
         let mut batch = sled::Batch::default();
         for (key, overlay) in overlays {
             let value = serde_json::to_vec(overlay).expect("an overlay is JSON already");
             batch.insert(key.as_bytes(), value);
         }
-        self.items.apply_batch(batch).map_err(|error| failed(&self.place, &error))?;
-        self.flush()
-    }
-
-    fn of(&self, key: &str) -> Result<Option<Overlay>> {
-        let value = self.items.get(key).map_err(|error| failed(&self.place, &error))?;
-        value.map(|value| self.parsed(&value)).transpose()
+        self.write(|store| store.items.apply_batch(batch))
     }
 
     /// All that was changed, in the order of the keys.
     ///
     /// Errors: the disk, or what is there makes no sense.
     pub fn items(&self) -> Result<Vec<(String, Overlay)>> {
-        self.entries(&self.items)?.into_iter().map(|(key, v)| Ok((key, self.parsed(&v)?))).collect()
+        let Some(store) = self.store() else { return Ok(read(self.root())?.items) };
+        let entries = self.entries(&store.items)?.into_iter();
+        entries.map(|(key, value)| Ok((key, self.parsed(&value)?))).collect()
     }
 
     /// Keeps a rule, or replaces the one of this id. When it returns, it is on disk.
     ///
     /// Errors: the disk.
     pub fn put_rule(&self, id: &str, rule: &[u8]) -> Result<()> {
-        self.rules.insert(id, rule).map_err(|error| failed(&self.place, &error))?;
-        self.flush()
+        self.write(|store| store.rules.insert(id, rule)).map(|_| ())
     }
 
     /// Forgets a rule; false if there was none of this id.
     ///
     /// Errors: the disk.
     pub fn remove_rule(&self, id: &str) -> Result<bool> {
-        let before = self.rules.remove(id).map_err(|error| failed(&self.place, &error))?;
-        self.flush()?;
-        Ok(before.is_some())
+        Ok(self.write(|store| store.rules.remove(id))?.is_some())
     }
 
     /// All rules that are kept, by id, as they were given.
     ///
     /// Errors: the disk.
     pub fn rules(&self) -> Result<Vec<(String, Vec<u8>)>> {
-        Ok(self.entries(&self.rules)?.into_iter().map(|(id, rule)| (id, rule.to_vec())).collect())
+        let Some(store) = self.store() else { return Ok(read(self.root())?.rules) };
+        let entries = self.entries(&store.rules)?.into_iter();
+        Ok(entries.map(|(id, rule)| (id, rule.to_vec())).collect())
     }
 
     /// Both of them.
@@ -137,25 +227,29 @@ impl Live {
         tree.iter()
             .map(|entry| {
                 let (key, value) = entry.map_err(|error| failed(&self.place, &error))?;
-                let key = String::from_utf8(key.to_vec()).map_err(|_| self.damaged())?;
+                let key = String::from_utf8(key.to_vec()).map_err(|_| damaged(&self.place))?;
                 Ok((key, value))
             })
             .collect()
     }
 
     fn parsed(&self, value: &[u8]) -> Result<Overlay> {
-        serde_json::from_slice(value).map_err(|_| self.damaged())
+        serde_json::from_slice(value).map_err(|_| damaged(&self.place))
     }
+}
 
-    fn flush(&self) -> Result<()> {
-        self.db.flush().map(|_| ()).map_err(|error| failed(&self.place, &error))
-    }
+fn damaged(place: &Path) -> Error {
+    Error::index(
+        place,
+        "the changes since last night are damaged: move the directory away, and send the changes again",
+    )
+}
 
-    fn damaged(&self) -> Error {
-        Error::index(
-            &self.place,
-            "the changes since last night are damaged: move the directory away, and send the changes again",
-        )
+impl Drop for Live {
+    fn drop(&mut self) {
+        if self.failure.get().is_some() {
+            std::mem::forget(self.store.take()); // it would wait for ever to write what it can't
+        }
     }
 }
 
@@ -211,16 +305,58 @@ mod tests {
             live.put_rule("spring", b"{}").expect("kept");
             assert!(!live.remove_rule("autumn").expect("readable"));
         }
-        // sled lets go of its lock a moment after it is dropped, when its threads have.
-        let again = || {
-            Live::open(root.path()).inspect_err(|_| std::thread::sleep(Duration::from_millis(20)))
-        };
-        let live = (0..100).find_map(|_| again().ok()).expect("it can be opened again");
+        let live = opened(root.path());
         let expected = Overlay::of("price", 2).and(Overlay::of("stock", 0));
         assert_eq!(live.items().expect("readable"), [("tea".to_owned(), expected)]);
         assert_eq!(live.rules().expect("readable"), [("spring".to_owned(), b"{}".to_vec())]);
         let Kept { items, rules } = read(root.path()).expect("readable beside whoever holds it");
         assert_eq!((items.len(), rules.len()), (1, 1));
+    }
+
+    /// Opens it again: sled lets go of its lock a moment after it is dropped, when its threads have.
+    fn opened(root: &Path) -> Live {
+        let again =
+            || Live::open(root).inspect_err(|_| std::thread::sleep(Duration::from_millis(20)));
+        (0..100).find_map(|_| again().ok()).expect("it can be opened again")
+    }
+
+    #[test]
+    fn a_database_with_fewer_writes_than_were_acknowledged_says_how_many_are_missing() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let keep =
+            |live: &Live, stock: i64| live.keep(&[("tea".to_owned(), Overlay::of("stock", stock))]);
+        {
+            let live = Live::open(root.path()).expect("it can be opened");
+            (0..3).for_each(|stock| keep(&live, stock).expect("kept"));
+        }
+        assert_eq!(opened(root.path()).missing(), 0);
+        // As a damaged database is: sled leaves out what it can't read, and all after it.
+        let file = root.path().join(DIRECTORY).join(WRITES);
+        assert_eq!(std::fs::read(&file).expect("it is there"), 3u64.to_be_bytes());
+        std::fs::write(&file, 5u64.to_be_bytes()).expect("it can be written");
+        let live = opened(root.path());
+        assert_eq!(live.missing(), 2);
+        keep(&live, 9).expect("changes are taken again");
+        drop(live);
+        assert_eq!(opened(root.path()).missing(), 0, "it is said once");
+    }
+
+    #[test]
+    fn what_the_disk_did_not_take_stops_all_changes_and_nothing_else() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let live = Live::open(root.path()).expect("it can be opened");
+        live.keep(&[("tea".to_owned(), Overlay::of("hidden", true))]).expect("kept");
+        let full = || sled::Error::Io(std::io::Error::other("no room"));
+        let failed = live.write(|_| Err::<(), _>(full())).expect_err("it fails");
+        assert!(failed.to_string().contains("no room"), "{failed}");
+        for refused in
+            [live.keep(&[]), live.put_rule("a", b"{}"), live.remove_rule("a").map(|_| ())]
+        {
+            let refused = refused.expect_err("nothing is taken any more");
+            assert!(matches!(refused, Error::Unavailable(_)), "{refused}");
+            assert!(refused.to_string().contains("no room"), "{refused}");
+        }
+        assert_eq!(live.kept().expect("readable").items.len(), 1, "what was kept can be read");
     }
 
     #[test]

@@ -167,6 +167,32 @@ async fn a_change_counts_at_once_and_outlives_the_server_and_the_next_generation
     server.stop().await;
 }
 
+/// The log's spelling was the only one: what the catalogue's system sent was taken, and counted for nothing.
+#[tokio::test]
+async fn an_item_is_known_in_any_case_and_never_becomes_two() {
+    let place = shop();
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let item = asked(&place);
+    let first = keys(&clients.related(&item).await)[0].clone();
+    let other = first.to_lowercase();
+    assert_ne!(first, other, "the shop's keys have capitals");
+    assert_eq!(keys(&clients.related(&item.to_lowercase()).await)[0], first);
+    assert_eq!(clients.hide(&[&other]).await, [""; 0]);
+    assert!(!keys(&clients.related(&item).await).contains(&first));
+    let cheaper =
+        pb::CatalogItem { item_id: other.clone(), price: Some(0.5), ..Default::default() };
+    assert_eq!(clients.upsert(vec![cheaper], &["price"]).await.expect("kept"), 1);
+    let known = clients.get(&first).await.expect("it is known");
+    assert_eq!((known.price, known.hidden), (Some(0.5), true));
+    assert_eq!(clients.get(&other).await.expect("the same").item_id, first);
+    let request = pb::UnhideItemsRequest { item_ids: vec![other.clone()] };
+    clients.catalog.unhide_items(request).await.expect("kept");
+    let found = keys(&clients.related(&item).await);
+    assert!(found.contains(&first) && !found.contains(&other), "{found:?}");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_part_of_an_item_can_be_changed_and_the_rest_stays() {
     let place = shop();
