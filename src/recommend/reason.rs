@@ -369,8 +369,10 @@ fn category_of(row: u32) -> Option<CategoryId> {
     (row as usize).checked_sub(1).map(CategoryId::new)
 }
 
-/// Where the two are known to go together, how often they do says more than a weight.
+/// Where the two are known to go together, how often they do says more than a weight. A shop that knows no customer
+/// has orders only.
 fn called(contents: &Contents, item: ItemId, by: ItemId, weight: f32, in_orders: bool) -> Reason {
+    let in_orders = in_orders || contents.collected.groups == 0;
     let known = match in_orders {
         true => bought_together(contents, by, item),
         false => {

@@ -155,17 +155,18 @@ impl<'s, 'a> Seating<'s, 'a> {
             return;
         }
         let room = self.room.div_ceil(10);
-        let mut welcomed: Vec<Place> = Vec::with_capacity(room);
+        let mut welcomed = Vec::with_capacity(room);
         for (item, reason) in self.close_arrivals() {
             if welcomed.len() == room {
                 break;
             }
             if !self.seen.contains(&item) && self.admit(item) {
-                welcomed.push(Place { item, score: f32::MAX, put: Some(Put::Arrival(reason)) });
+                welcomed.push((item, Some(Put::Arrival(reason))));
             }
         }
         places.truncate(self.room - welcomed.len());
-        places.extend(welcomed);
+        let score = places.last().map_or(0.0, |place| place.score);
+        places.extend(welcomed.into_iter().map(|(item, put)| Place { item, score, put }));
     }
 
     /// Arrivals that are like what is asked about, the likest first; then those of its category, the latest
@@ -219,7 +220,7 @@ impl<'s, 'a> Seating<'s, 'a> {
         }
         more.truncate(self.room - places.len());
         places.extend(more);
-        places.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item)));
+        places.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
 
     /// Places that the promotion is to have.

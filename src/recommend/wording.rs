@@ -15,7 +15,7 @@ impl Reason {
         match self {
             Self::BoughtTogether { with, counted } => format!(
                 "bought with {} in {}: {:.0}% of its orders, {:.1}× chance",
-                with.iter().map(title).collect::<Vec<_>>().join(" and "),
+                Titles(with, shelf),
                 number(counted.together, "order"),
                 100.0 * counted.confidence,
                 counted.lift,
@@ -166,6 +166,19 @@ impl std::fmt::Display for Short {
         let zeros =
             if self.0 > 0.0 { (-self.0.log10()).floor().clamp(0.0, 6.0) as usize } else { 0 };
         write!(f, "{:.*}", 2 + zeros, self.0)
+    }
+}
+
+/// Of some items, with `and` between them.
+struct Titles<'a>(&'a [ItemId], &'a Shelf);
+
+impl std::fmt::Display for Titles<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, &item) in self.0.iter().enumerate() {
+            f.write_str(if place == 0 { "" } else { " and " })?;
+            f.write_str(self.1.title(item))?;
+        }
+        Ok(())
     }
 }
 

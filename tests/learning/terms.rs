@@ -375,6 +375,21 @@ fn promoted_items_get_their_share_of_the_places() {
     assert_eq!(found.recommendations.len(), 10);
 }
 
+/// It jumped to the top, above all that was bought with the item.
+#[test]
+fn a_promotion_leaves_an_arrival_its_place_at_the_end() {
+    let shelf = changed(&shop().1.contents.shelf, &[], 1);
+    for share in [0.1, 0.5] {
+        let rules = rules(&format!(
+            "[[rule]]\nid = \"own\"\npromote = {{ filter = 'brand = \"B3\"', share = {share} }}\n"
+        ));
+        let terms = Terms { shelf: Some(&shelf), rules: Some(&rules), ..Terms::default() };
+        let found = keys(&shelf, &page(10, terms));
+        assert!(found[..5].iter().all(|key| key != "new0"), "{share}: {found:?}");
+        assert!(found[5..].contains(&"new0".to_owned()), "{share}: {found:?}");
+    }
+}
+
 /// The second took the places that the first counted on, though others were nobody's.
 #[test]
 fn a_promotion_takes_no_place_that_another_needs() {
