@@ -1,6 +1,6 @@
 //! The binary: parses, logs, exit codes.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use cartwright::cli::Cli;
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .log_internal_errors(false) // where nobody reads the log, that can't be said either
         .with_ansi(std::io::stderr().is_terminal())
         .init();
     match Cli::parse().run() {
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
     }
 }
 
-#[allow(clippy::print_stderr)] // the last word to the user
+/// The last word to the user.
 fn report(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    _ = writeln!(std::io::stderr(), "error: {error:#}");
 }

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 /// | `orders`, `total`, `average_order`, `returned` | numbers; money of the shop |
 /// | `recency`, `frequency`, `monetary` | scores, 1 to 5 |
 /// | `days_since_last_order`, `stage_days`, `cadence_days` | days |
-/// | `first_order`, `last_order` | days of the calendar |
+/// | `first_order`, `last_order` | days of the calendar, in UTC |
 /// | `alive`, `churn` | probabilities, 0 to 1 |
 /// | `expected_orders_28`, `expected_orders_90`, `expected_orders_365` | orders |
 /// | `order_value`, `value`, `value_at_risk` | money; `value` is the expected lifetime value |

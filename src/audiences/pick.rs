@@ -50,7 +50,7 @@ enum Rule {
 
 /// Shown to one customer, at most.
 const ITEMS: usize = 5;
-/// An item is due from this part of its usual time on.
+/// Many come back sooner than usual: an item may be due from this part of its usual time on.
 const DUE_FROM: f32 = 0.5;
 /// Who buys with money off so many times as often as the shop's customers is after discounts …
 const DISCOUNT_TIMES: f32 = 1.5;
@@ -60,7 +60,7 @@ const DISCOUNT_MORE: f32 = 0.15;
 impl<'a> Picker<'a> {
     /// A picker for `audience`, which shows nothing that is not on the shelf.
     ///
-    /// Errors: there is no such segment; the condition makes no sense ([`Error::InvalidRequest`]).
+    /// Errors: none of the new items can be offered; there is no such segment; the condition makes no sense ([`Error::InvalidRequest`]).
     pub fn new(
         contents: &'a Contents,
         shelf: &'a Shelf,
@@ -72,6 +72,11 @@ impl<'a> Picker<'a> {
                 let items = items.iter().copied();
                 let items: Vec<ItemId> =
                     items.filter(|item| shelf.absence(*item).is_none()).collect();
+                if items.is_empty() {
+                    let wrong =
+                        "none of these can be offered: they are sold out, hidden or withdrawn";
+                    return Err(invalid("new_arrival.item_ids", wrong.into()));
+                }
                 Rule::Arrival(Newcomers::of(contents, clientele, &items), items)
             }
             Audience::Interest { from_days, to_days } if from_days > to_days => {
@@ -186,8 +191,8 @@ impl<'a> Picker<'a> {
         Some(Pick { due: Some(at), ..plain(first.chance_within(within), &reason, items) })
     }
 
-    /// What the customer buys again and whose time comes within so many days, the likeliest to be bought first:
-    /// from half of its usual days on, until its rhythm is given up.
+    /// What the customer buys again and of whose usual time half will have passed within so many days, the likeliest to
+    /// be bought first, until its rhythm is given up.
     pub fn due_within(&self, within: u32, history: &History) -> Vec<Due> {
         let mut due = self.contents.recurrence.due(history, self.contents.now);
         due.retain(|due| due.days_since + within as f32 >= DUE_FROM * due.usual_days);
@@ -203,9 +208,9 @@ impl<'a> Picker<'a> {
         let had = buyer.preferences.favourites.first()?.item;
         let goes_with = self.contents.bought.lists.row(had.index());
         let reason = format!(
-            "bought once, {}; second purchases come within {:.0}",
+            "bought on one day, {}; second purchases come within {}",
             latest(buyer),
-            self.clientele.rhythm.second_days
+            counted(self.clientele.rhythm.second_days.round() as u64, "day")
         );
         let items = goes_with.iter().map(|rule| rule.item).filter(|item| self.may_show(*item));
         let items = items.take(ITEMS).collect();
@@ -241,7 +246,7 @@ impl<'a> Picker<'a> {
     fn win_back(&self, profile: &Profile, buyer: &Buyer, least: f32) -> Option<Pick> {
         let total = buyer.rfm.total;
         (profile.lifecycle.stage == Stage::Churned && total >= least)
-            .then(|| plain(total.into(), &bought_so_far(buyer), self.favourites(buyer)))
+            .then(|| plain(value(buyer), &bought_so_far(buyer), self.favourites(buyer)))
     }
 
     fn scored_by_value(
@@ -251,7 +256,7 @@ impl<'a> Picker<'a> {
         name: &str,
     ) -> Option<Pick> {
         let reason = || format!("{name}: {}", bought_so_far(buyer));
-        belongs(buyer).then(|| plain(buyer.rfm.total.into(), &reason(), self.favourites(buyer)))
+        belongs(buyer).then(|| plain(value(buyer), &reason(), self.favourites(buyer)))
     }
 
     /// What the customer likes most, of what can be offered.
@@ -266,9 +271,18 @@ fn comes_back(buyer: &Buyer) -> f64 {
     1.0 - f64::from(buyer.churn.probability)
 }
 
+/// What was paid so far, or where no prices are known, in how many orders something was bought.
+fn value(buyer: &Buyer) -> f64 {
+    if buyer.rfm.total > 0.0 { buyer.rfm.total.into() } else { buyer.rfm.orders.into() }
+}
+
 fn bought_so_far(buyer: &Buyer) -> String {
     let orders = counted(u64::from(buyer.rfm.orders), "order");
-    format!("{orders} for {:.2}, the last {}", buyer.rfm.total, latest(buyer))
+    let paid = match buyer.rfm.total > 0.0 {
+        true => format!(" for {:.2}", buyer.rfm.total),
+        false => String::new(),
+    };
+    format!("{orders}{paid}, the last {}", latest(buyer))
 }
 
 /// When the latest order was.

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::everyone::all_customers;
-use super::output::{answer_table, print, thousands};
+use super::output::{answer_table, print, say};
 use super::placement::{Placement, placement};
 use crate::catalog::Shelf;
 use crate::config::Config;
 use crate::customers::History;
-use crate::error::Error;
+use crate::error::{Error, thousands};
 use crate::filter::Filter;
 use crate::grpc::{self, ServeOptions};
+use crate::ids::MAX_AMOUNT;
 use crate::index::{Index, Snapshot};
 use crate::live;
 use crate::merchandising::Rules;
@@ -51,7 +52,7 @@ enum Asked {
         #[arg(long, value_name = "KEY")]
         customer: Option<String>,
         /// What the order should be worth: free shipping, a coupon
-        #[arg(long, value_name = "AMOUNT")]
+        #[arg(long, value_name = "AMOUNT", value_parser = amount)]
         order_value_target: Option<f64>,
         #[command(flatten)]
         common: Common,
@@ -187,6 +188,12 @@ impl From<Serves> for Objective {
     }
 }
 
+fn amount(text: &str) -> Result<f64, String> {
+    let amount = text.parse().ok().filter(|amount| (0.0..=MAX_AMOUNT).contains(amount));
+    amount
+        .ok_or_else(|| format!("expected an amount of money from 0 to {MAX_AMOUNT}, got {text:?}"))
+}
+
 impl Ask {
     pub(super) fn run(self, config: &Config) -> anyhow::Result<()> {
         let ask = |common: &Common, question: Question<'_>, customer, order_value, up_sell| {
@@ -281,20 +288,23 @@ impl Shop {
             None => None,
         };
         if customer.is_some() && history.is_none() {
-            eprintln!("the shop knows no such customer; answering without a past");
+            say(format_args!("the shop knows no such customer; answering without a past"));
         }
         for key in named(question).into_iter().filter(|key| self.shelf.get(key).is_none()) {
-            eprintln!("the shop knows no item {key:?}; answering without it");
+            say(format_args!("the shop knows no item {key:?}; answering without it"));
         }
         let is_page = matches!(question, Question::Related { .. });
         if self.filter.as_ref().is_some_and(Filter::needs_current) && !is_page {
-            anyhow::bail!("--filter: `current` is the item on a page: only `ask related` has one");
+            let wrong = "--filter: `current` is the item on a page: only `ask related` has one";
+            return Err(Error::Config(wrong.into()).into());
         }
         if let Question::Trending { category, .. } = question
             && !category.is_empty()
             && recommend::known_category(&self.snapshot.contents, category).is_none()
         {
-            eprintln!("the shop knows no category {category:?}; answering for the whole shop");
+            say(format_args!(
+                "the shop knows no category {category:?}; answering for the whole shop"
+            ));
         }
         Ok(history)
     }
@@ -401,7 +411,7 @@ fn ask_all(
         thousands(written.customers),
         out.display()
     ))?;
-    eprintln!("done in {seconds:.1} s");
+    say(format_args!("done in {seconds:.1} s"));
     Ok(())
 }
 

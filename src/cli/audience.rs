@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::output::{align_right, print, table, thousands};
+use super::output::{align_right, print, say, table};
 use crate::audiences::{Audience, Chosen, NAMES, Person, Selection, select};
 use crate::customers::{Clientele, Profile};
-use crate::error::Error;
+use crate::error::{Error, thousands};
 use crate::grpc;
 use crate::ids::ItemId;
 use crate::index::{Contents, Index, Snapshot};
@@ -83,7 +83,14 @@ impl AudienceCommand {
         };
         let chosen = select(&snapshot, &shelf, &audience, &selection)?;
         match &self.out {
-            None => show(&snapshot.contents, &chosen),
+            None => {
+                show(&snapshot.contents, &chosen)?;
+                if chosen.is_empty() {
+                    let clientele = snapshot.customers.clientele()?;
+                    say(why_nobody(&snapshot.contents, &clientele, &audience));
+                }
+                Ok(())
+            }
             Some(path) => {
                 let clientele = snapshot.customers.clientele()?;
                 let file = Sheet { contents: &snapshot.contents, clientele: &clientele };
@@ -155,6 +162,21 @@ fn show(contents: &Contents, chosen: &[Chosen]) -> anyhow::Result<()> {
     align_right(&mut rows, &[1]);
     print(rows)?;
     print(format!("{} customers chosen; --out FILE writes them", thousands(chosen.len() as u64)))
+}
+
+fn why_nobody(contents: &Contents, clientele: &Clientele, audience: &Audience) -> &'static str {
+    match (&clientele.models, audience) {
+        _ if !contents.timed => {
+            "nobody: the events have no times, so who is due, lost or new is not known"
+        }
+        (None, _) => {
+            "nobody: hardly any customer came back so far, so that little is expected of them"
+        }
+        (Some(models), Audience::AtRisk) if models.money.is_none() => {
+            "nobody: the events have no prices, so what may be lost is not known"
+        }
+        _ => "nobody meets this now",
+    }
 }
 
 /// A customer of the audience, and what is known of them.

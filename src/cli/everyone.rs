@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -19,6 +19,7 @@ use crate::customers::History;
 use crate::error::{Error, Result};
 use crate::index::Snapshot;
 use crate::recommend::{Recommendation, Scratch};
+use crate::tables::Part;
 
 /// Customers that one thread takes at once: memory is that of a few hundred answers, however many there are.
 const AT_ONCE: usize = 256;
@@ -92,7 +93,8 @@ pub(super) fn all_customers(
         for part in parts {
             let rows = part?;
             written.rows += rows.len() as u64;
-            writer.write(&rows)?;
+            let written = writer.write(&rows);
+            written.with_context(|| format!("{} can't be written", out.display()))?;
         }
     }
     writer.finish(out)?;
@@ -102,7 +104,7 @@ pub(super) fn all_customers(
 /// A file of rows, under another name until it is whole.
 struct RowWriter {
     format: Format,
-    part: PathBuf,
+    part: Part,
 }
 
 enum Format {
@@ -119,10 +121,8 @@ impl RowWriter {
             let wanted = "a name that ends on .parquet, .csv or .jsonl";
             return Err(Error::Config(format!("--out: expected {wanted}, not {name}")).into());
         }
-        let mut part = out.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
-        let file = File::create(&part).map_err(Error::io("create", &part))?;
+        let part = Part::of(out)?;
+        let file = File::create(&part.path).map_err(Error::io("create", &part.path))?;
         let format = match ending {
             "parquet" => {
                 let zstd = Compression::ZSTD(Default::default());
@@ -158,9 +158,8 @@ impl RowWriter {
                 writer.into_inner().context("the last rows can't be written")?
             }
         };
-        file.sync_all().map_err(Error::io("sync", &self.part))?;
-        std::fs::rename(&self.part, out).map_err(Error::io("rename", &self.part))?;
-        Ok(())
+        drop(file);
+        Ok(self.part.finish(out)?)
     }
 }
 

@@ -63,17 +63,9 @@ pub(super) fn recommendation_table(rows: impl Iterator<Item = [String; 4]>) -> T
     table
 }
 
-/// `1234567` as `1,234,567`.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+/// Says something beside the results, on stderr; where nobody listens, to nobody.
+pub(super) fn say(line: impl std::fmt::Display) {
+    _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Says on stderr what is being done: a spinner on a terminal, lines elsewhere.
@@ -97,7 +89,7 @@ impl Steps {
     pub(super) fn step(&self, what: &str) {
         match &self.spinner {
             Some(spinner) => spinner.set_message(what.to_owned()),
-            None => eprintln!("{:6.1} s  {what}", self.started.elapsed().as_secs_f64()),
+            None => say(format_args!("{:6.1} s  {what}", self.started.elapsed().as_secs_f64())),
         }
     }
 
@@ -112,16 +104,5 @@ impl Drop for Steps {
         if let Some(spinner) = &self.spinner {
             spinner.finish_and_clear();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn large_numbers_are_grouped_by_three() {
-        let written = [0, 999, 1_000, 461_207, 12_345_678].map(thousands);
-        assert_eq!(written, ["0", "999", "1,000", "461,207", "12,345,678"]);
     }
 }

@@ -30,4 +30,4 @@ pub use moment::{Clock, DateOrder, time_zone};
 pub use number::NumberStyle;
 pub use open::{Format, Table};
 pub use words::{Decoder, decoded};
-pub use write::{Column, write};
+pub use write::{Column, Part, write};

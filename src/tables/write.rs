@@ -9,6 +9,7 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
+use tempfile::TempPath;
 
 use crate::{Error, Result};
 
@@ -62,18 +63,54 @@ impl Column {
 
 /// Writes named columns of equal length to `path`: `.csv`, `.jsonl` or `.parquet`.
 ///
-/// Errors: another ending; the disk.
+/// Errors: another ending; the disk. Then what was there before still is.
 pub fn write(path: &Path, columns: &[(&str, Column)]) -> Result<()> {
     let rows = columns.first().map_or(0, |(_, column)| column.len());
     debug_assert!(columns.iter().all(|(_, column)| column.len() == rows));
+    let part = Part::of(path)?;
     match path.extension().and_then(|ending| ending.to_str()) {
-        Some("csv") => write_csv(path, columns, rows),
-        Some("jsonl" | "ndjson") => write_json_lines(path, columns, rows),
-        Some("parquet") => write_parquet(path, columns),
+        Some("csv") => write_csv(&part.path, columns, rows),
+        Some("jsonl" | "ndjson") => write_json_lines(&part.path, columns, rows),
+        Some("parquet") => write_parquet(&part.path, columns),
         _ => Err(Error::Config(format!(
             "{}: expected a file that ends in .csv, .jsonl or .parquet",
             path.display()
         ))),
+    }?;
+    part.finish(path)
+}
+
+/// A file under another name until it is whole: `FILE.part`, which is taken away again if it never is. Such files hold
+/// customers' keys.
+#[derive(Debug)]
+pub struct Part {
+    /// Where it is written.
+    pub path: TempPath,
+}
+
+impl Part {
+    /// Of the file that is to be at `path`.
+    ///
+    /// Errors: there is no such folder.
+    pub fn of(path: &Path) -> Result<Self> {
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
+        let path = TempPath::try_from_path(part).map_err(Error::io("create", path))?;
+        Ok(Self { path })
+    }
+
+    /// Gives it its name, once it is on disk.
+    ///
+    /// Errors: the disk.
+    pub fn finish(self, path: &Path) -> Result<()> {
+        let file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
+        if let Ok(before) = path.metadata() {
+            // Who kept it to themselves goes on doing so.
+            let kept = file.set_permissions(before.permissions());
+            kept.map_err(Error::io("set the permissions of", path))?;
+        }
+        file.sync_all().map_err(Error::io("sync", path))?;
+        self.path.persist(path).map_err(|kept| Error::io("rename", path)(kept.error))
     }
 }
 

@@ -202,11 +202,23 @@ fn a_demo_whose_server_can_not_start_says_why() {
 fn settings_are_those_of_the_folder_and_not_of_one_above() {
     let desk = Desk::new();
     desk.write("cartwright.toml", "[nonsense]\nx = 1\n");
-    let list = ["index", "list", "--index", "index"];
-    fails(&desk.run(&list), 2, "nonsense");
+    let ask = ["ask", "related", "x", "--index", "index"];
+    fails(&desk.run(&ask), 2, "nonsense");
     std::fs::create_dir(desk.path("below")).expect("the folder can be written");
-    let below = desk.command(&list).current_dir(desk.path("below")).output();
+    let below = desk.command(&ask).current_dir(desk.path("below")).output();
     assert!(!text(&below.expect("the binary can be run").stderr).contains("nonsense"));
+    // Whoever wants to go back to an earlier generation is not stopped by what they don't need.
+    fails(&desk.run(&["index", "rollback", "--index", "index"]), 1, "cartwright train");
+}
+
+/// Whoever read the log had gone: training and serving ended with a panic.
+#[test]
+fn where_nobody_listens_on_stderr_the_work_goes_on() {
+    let (desk, _) = Desk::with_a_shop();
+    let Ok(full) = std::fs::File::options().write(true).open("/dev/full") else { return };
+    let output = desk.command(TRAIN).stderr(full).output().expect("the binary can be run");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("published generation"));
 }
 
 #[test]

@@ -141,13 +141,16 @@ async fn audiences_come_best_first_with_reasons_and_a_part_held_out() {
     assert!(!interest.is_empty());
     assert!(interest.iter().all(|member| member.reason.contains("in the cart")));
     let back = members(&mut client, Audience::WinBack(pb::Plain {}), 0.0).await;
+    assert!(!back.is_empty());
     assert!(
         back.iter()
             .all(|m| m.customer_id[1..].parse::<u32>().expect("c and a number").is_multiple_of(5))
     );
 
     let new = pb::NewArrival { item_ids: vec!["i4".into()] };
-    for member in members(&mut client, Audience::NewArrival(new), 0.0).await {
+    let wanting = members(&mut client, Audience::NewArrival(new), 0.0).await;
+    assert!(!wanting.is_empty());
+    for member in wanting {
         let mut customers = CustomerServiceClient::new(server.channel().await);
         let profile = customers.get_customer(named(&member.customer_id)).await.expect("known");
         let favourites = profile.into_inner().preferences.expect("orders").favourites;
@@ -372,6 +375,43 @@ fn keys_can_be_kept_as_hashes_that_only_the_secret_opens() {
     let other = cartwright(folder.path(), &ask, Some("another secret altogether"));
     assert_eq!(other.status.code(), Some(2), "{}", String::from_utf8_lossy(&other.stderr));
     assert!(!String::from_utf8_lossy(&other.stderr).contains(PERSON));
+}
+
+/// Of who orders every day, the profile keeps the latest 64 only.
+#[tokio::test]
+async fn a_campaign_says_of_how_many_it_does_not_know_all_orders() {
+    let folder = folder();
+    let events = folder.path().join("events.csv");
+    let mut csv = String::from("customer_id,item_id,timestamp,order_id,unit_price\n");
+    for (customer, every) in (0..20).map(|n| (n, if n < 2 { 1 } else { 4 })) {
+        for day in (0..100).step_by(every) {
+            let (at, item) = (1_700_000_000 + day * 86_400, (customer + day) % 9);
+            csv += &format!("c{customer},i{item},{at},o{customer}-{day},5\n");
+        }
+    }
+    std::fs::write(&events, csv).expect("the folder can be written");
+    let index = Index::at(folder.path().join("index"));
+    publish(&index, &events, None).expect("the shop can be learnt");
+    let server = Server::ready(&index).await;
+    let mut client = AudienceServiceClient::new(server.channel().await);
+    let assignment = |n: usize| pb::Assignment {
+        customer_id: format!("c{n}"),
+        held_out: n.is_multiple_of(2),
+        segment: String::new(),
+    };
+    let mut request = pb::EvaluateCampaignRequest {
+        assignments: (0..20).map(assignment).collect(),
+        first_day: "2024-02-01".into(), // day 79 of the log
+        last_day: "2024-02-14".into(),
+        before_days: 30,
+        randomised: true,
+    };
+    let known = client.evaluate_campaign(request.clone()).await.expect("judged").into_inner();
+    assert!(!known.words.contains("are counted"), "{}", known.words);
+    request.before_days = 60;
+    let part = client.evaluate_campaign(request).await.expect("judged").into_inner();
+    assert!(part.words.contains("Of 2 customers only the latest 64 orders"), "{}", part.words);
+    server.stop().await;
 }
 
 #[test]
