@@ -63,6 +63,20 @@ impl std::fmt::Display for Violation {
     }
 }
 
+/// `1234567` as `1,234,567`.
+pub(crate) fn thousands(number: impl std::fmt::Display) -> String {
+    let digits = format!("{number:.0}");
+    let whole = digits.strip_prefix('-').unwrap_or(&digits);
+    let mut text = String::from(if whole.len() < digits.len() { "-" } else { "" });
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// How many of what, for messages: `1 row`, `2 rows`.
 pub(crate) fn counted(count: u64, one: &str) -> String {
     Counted(count, one).to_string()
@@ -114,5 +128,17 @@ impl Error {
             | Self::Unavailable(_)
             | Self::Server(_) => 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_numbers_are_grouped_by_three() {
+        let written = [0, 999, 1_000, 461_207, 12_345_678].map(thousands);
+        assert_eq!(written, ["0", "999", "1,000", "461,207", "12,345,678"]);
+        assert_eq!([-999.4, -1_234.5].map(thousands), ["-999", "-1,234"]);
     }
 }

@@ -9,7 +9,7 @@ pub use bars::{Row, bars};
 pub use columns::{Series, columns};
 
 /// The style of every page.
-pub const STYLE: &str = include_str!("page.css");
+const STYLE: &str = include_str!("page.css");
 
 /// A whole page; `body` is HTML, the title is not.
 pub fn page(title: &str, body: &str) -> String {

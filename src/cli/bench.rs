@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use super::bench_overload::BenchOverload;
 use super::bench_train::BenchTrain;
-use super::output::{Steps, align_right, print, table};
+use super::output::{Steps, align_right, print, say, table};
 use crate::bench::{
     self, Beside, Figures, QueryKind, Questions, RedisServer, Report, Run, Server, Servers, Shape,
 };
@@ -297,12 +297,12 @@ fn show(report: &Report) -> anyhow::Result<()> {
         align_right(&mut open, &[1, 3, 4, 5, 6]);
         print(open)?;
     }
-    eprintln!(
+    say(format_args!(
         "cartwright is as `serve` runs it: what has been asked before is answered from memory, and made-up \
          customers and popular items come again soon; how often they do is a matter of the shop"
-    );
+    ));
     if !report.pinned {
-        eprintln!("servers and load share their cores here: compare ratios, not figures");
+        say(format_args!("servers and load share their cores here: compare ratios, not figures"));
     }
     Ok(())
 }

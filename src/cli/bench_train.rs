@@ -8,11 +8,12 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
-use super::output::{Steps, align_right, print, table, thousands};
+use super::output::{Steps, align_right, print, table};
 use crate::bench::shop::{self, Size};
 use crate::bench::stages::{Stage, Stopwatch, peak_bytes, resident_bytes};
 use crate::catalog::CatalogReading;
 use crate::config::Config;
+use crate::error::thousands;
 use crate::events::{self, baskets};
 use crate::index::Index;
 use crate::train::{Input, train};
@@ -166,8 +167,8 @@ impl Report {
              read {} rows/s, {:.0} MB/s; counted {} pairs/s of {}\n\
              peak {} MB, {:.0} bytes an event; {:.0} an event after reading",
             thousands(self.events),
-            thousands(self.items.into()),
-            thousands(self.customers.into()),
+            thousands(self.items),
+            thousands(self.customers),
             self.seconds,
             thousands(self.rows_per_s as u64),
             self.log_bytes as f64 / 1e6 / reading,

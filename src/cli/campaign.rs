@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::output::{align_right, print, table, thousands};
+use super::output::{align_right, print, say, table};
 use crate::campaigns::{Comparison, Interval, Judgement, Window, judge, read_assignments, subject};
 use crate::config::Config;
 use crate::customers::{Ledger, Paid};
-use crate::error::{Error, counted};
+use crate::error::{Error, counted, thousands};
 use crate::events::{self, EventLog};
 use crate::index::{CustomerKeys, Index};
 use crate::time::Timestamp;
@@ -127,13 +127,16 @@ impl Evaluate {
             .into());
         }
         if last.at.plus_days(1) < window.end {
-            eprintln!("the last event is of {}: the campaign is judged by what there is", last.at);
+            say(format_args!(
+                "the last event is of {}: the campaign is judged by what there is",
+                last.at
+            ));
         }
         if window.start.plus_days(-i64::from(window.before_days)) < first.at {
-            eprintln!(
+            say(format_args!(
                 "the first event is of {}: less is known than {} days before",
                 first.at, self.before
-            );
+            ));
         }
         Ok(())
     }

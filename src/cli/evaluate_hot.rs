@@ -1,6 +1,7 @@
 //! What `evaluate` says of risers and of what is due again.
 
-use super::output::{align_right, print, table, thousands};
+use super::output::{align_right, print, table};
+use crate::error::thousands;
 use crate::evaluate::{AgainReport, RisingReport};
 
 pub(super) fn show_rising(report: &RisingReport) -> anyhow::Result<()> {

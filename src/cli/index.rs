@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use super::output::{align_right, print, table, thousands};
+use super::output::{align_right, print, table};
+use crate::error::thousands;
 use crate::index::Index;
 
 /// An index keeps its latest generations; one of them is served.

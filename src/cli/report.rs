@@ -7,16 +7,16 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 
 use super::evaluate::as_it_was;
-use super::output::{Steps, align_right, print, table, thousands};
+use super::output::{Steps, align_right, print, table};
 use crate::catalog::{self, CatalogReading};
 use crate::config::Config;
 use crate::customers::{Buyer, Pasts, Profiler, RfmSegment, Source};
+use crate::error::{Error, thousands};
 use crate::evaluate::customers::{CustomerCase, CustomerReport, Judging};
+use crate::evaluate::last_days;
 use crate::events::{self, baskets};
 use crate::index::{Index, Snapshot};
 use crate::report::{RfmCounts, customers_page};
-use crate::time::DAY_MS;
-use crate::time::Timestamp;
 use crate::train::{learn, stock};
 
 /// Reports for the shop's owner.
@@ -85,7 +85,8 @@ impl Customers {
             _ => Some(self.judged(&config)?),
         };
         if let Some(path) = &self.html {
-            std::fs::write(path, customers_page(&clientele, &rfm, held_out.as_ref()))?;
+            let page = customers_page(&clientele, &rfm, held_out.as_ref());
+            std::fs::write(path, page).map_err(Error::io("write", path))?;
             print(format!("the page is in {}", path.display()))?;
         }
         if self.json {
@@ -114,11 +115,11 @@ impl Customers {
             bail!("the events have no time: nothing can be held out");
         };
         let zone = config.events.zone()?;
-        let last_day = Timestamp(last.at.day(&zone) * DAY_MS);
+        let end = last.at;
         let known_from = whole.events[0].at.plus_days(LEAST_KNOWN_DAYS);
         let mut judging = Judging::default();
         for window in 1..=self.windows {
-            let cut = last_day.plus_days(1 - i64::from(window) * i64::from(self.held_out_days));
+            let cut = last_days(end, window.saturating_mul(self.held_out_days), &zone);
             if window > 1 && cut < known_from {
                 break;
             }

@@ -231,7 +231,7 @@ mod tests {
         let log = EventLog { events, customers, timed: true, ..EventLog::default() };
         let report = again_over_weeks(&log, &vec![Item::default(); 22], &TimeZone::UTC);
         let report = report.expect("much is due");
-        assert_eq!(report.marks[0].name, "cartwright", "{report:?}");
+        assert_eq!(report.marks.len(), 1 + RULES.len());
         let alike = report.marks.iter().all(|marks| marks.gain == (0.0, 0.0));
         assert!(alike, "of three items to a customer all choose the same: {report:?}");
         assert!((report.due.bought - report.due.stated).abs() < 0.05, "{report:?}");

@@ -8,9 +8,10 @@ mod who;
 
 use std::fmt::Write;
 
-use self::text::{day, grouped, labels, last, month_label, percent, short, two};
+use self::text::{day, labels, last, month_label, percent, short, two};
 use crate::charts::{Row, Series, bars, columns, escape, figure, page};
 use crate::customers::{Clientele, Cohort, Kpis, Period, RfmSegment, Stage};
+use crate::error::thousands;
 use crate::evaluate::customers::CustomerReport;
 
 /// Widths of the charts.
@@ -47,9 +48,12 @@ fn header(clientele: &Clientele) -> String {
     let kpis = &clientele.kpis;
     let [quarter, half, most] = kpis.days_to_second;
     let facts = [
-        (grouped(clientele.buyers as f64), "customers who bought"),
-        (percent(kpis.repeat_share), "of them came back"),
-        (format!("{half:.0} days"), "to the second order, for half of those"),
+        (thousands(clientele.buyers as f64), "customers who bought"),
+        (percent(kpis.repeat_share), "of them ordered again"),
+        (
+            format!("{half:.0} days"),
+            "to the second day with an order, for half of those who had one",
+        ),
         (format!("{quarter:.0} to {most:.0} days"), "for the middle half"),
         (format!("{:.0} days", clientele.rhythm.usual_days), "usually between two orders"),
     ];
@@ -75,9 +79,9 @@ fn lifecycle(kpis: &Kpis) -> String {
             .collect()
     };
     let title = "Customers by stage, at the end of each month";
-    let by_month = columns(title, WIDE, &labels(months), &stages(months), grouped);
+    let by_month = columns(title, WIDE, &labels(months), &stages(months), thousands);
     let week_title = "The same, by week";
-    let by_week = columns(week_title, WIDE, &labels(weeks), &stages(weeks), grouped);
+    let by_week = columns(week_title, WIDE, &labels(weeks), &stages(weeks), thousands);
     section(
         "Where customers are",
         "Stages follow each customer's own rhythm: silent, sleeping and churned begin where a pause is \
@@ -105,7 +109,7 @@ fn flow(months: &[Period]) -> String {
         let name = if *from == Stage::Prospect { "first bought" } else { from.name() };
         let _ = write!(html, "<tr><td>{name}</td>");
         for stage in to() {
-            let _ = write!(html, "<td class=\"n\">{}</td>", grouped(row[*stage as usize].into()));
+            let _ = write!(html, "<td class=\"n\">{}</td>", thousands(row[*stage as usize]));
         }
         html.push_str("</tr>");
     }
@@ -127,7 +131,10 @@ fn business(kpis: &Kpis) -> String {
                 .collect(),
         });
         let title = format!("Customers who bought, by {name}");
-        html.push_str(&figure(&title, &columns(&title, WIDE, &labels(periods), &buyers, grouped)));
+        html.push_str(&figure(
+            &title,
+            &columns(&title, WIDE, &labels(periods), &buyers, thousands),
+        ));
         let one = |title: &str, of: fn(&Period) -> f64, text: fn(f64) -> String| {
             let title = format!("{title}, by {name}");
             let values = periods.iter().map(of).collect();
@@ -164,7 +171,7 @@ fn funnel(kpis: &Kpis) -> String {
             .collect();
         figure(title, &bars(title, NARROW, &rows, text))
     };
-    let body = chart("Customers", |row| row.1, grouped)
+    let body = chart("Customers", |row| row.1, thousands)
         + &chart("What they paid in all", |row| row.2, short);
     section(
         "How far they come",
@@ -185,7 +192,7 @@ fn cohorts(cohorts: &[Cohort]) -> String {
     html.push_str("</tr></thead><tbody>");
     for cohort in shown.iter().filter(|cohort| cohort.customers > 0) {
         let label = month_label(cohort.first_day);
-        let size = grouped(cohort.customers.into());
+        let size = thousands(cohort.customers);
         let _ = write!(html, "<tr><td>{label}</td><td class=\"n\">{size}</td>");
         for back in cohort.came_back.iter().skip(1) {
             let share = f64::from(*back) / f64::from(cohort.customers.max(1));

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use super::text::{grouped, two};
+use super::text::two;
 use super::{NARROW, section};
 use crate::charts::{Row, bars, escape, figure};
+use crate::error::thousands;
 use crate::evaluate::customers::{CustomerReport, Decile};
 
 pub(super) fn quality(report: &CustomerReport) -> String {
@@ -21,7 +22,7 @@ pub(super) fn quality(report: &CustomerReport) -> String {
              class=\"n\">{:.4}</td><td class=\"n\">{:+.4} to {:+.4}</td><td>{}</td><td>{verdict}</td></tr>",
             escape(&figure.what),
             escape(&figure.metric),
-            grouped(figure.cases as f64),
+            thousands(figure.cases as f64),
             figure.ours,
             figure.theirs,
             figure.low,

@@ -34,16 +34,3 @@ pub(super) fn short(value: f64) -> String {
         _ => format!("{value:.0}"),
     }
 }
-
-/// `1234567` as `1,234,567`.
-pub(super) fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use super::text::{grouped, short};
+use super::text::short;
 use super::{NARROW, RfmCounts, section};
 use crate::charts::{Row, bars, escape, figure};
 use crate::customers::{Clientele, LostBy, RfmSegment};
+use crate::error::thousands;
 
 pub(super) fn segments(clientele: &Clientele, rfm: &RfmCounts) -> String {
     let names: Vec<String> = rfm.iter().map(|(name, ..)| name.name().replace('_', " ")).collect();
@@ -25,7 +26,7 @@ pub(super) fn segments(clientele: &Clientele, rfm: &RfmCounts) -> String {
     };
     let mut html = format!(
         "<div class=\"pair\">{}{}</div>",
-        chart("Customers by RFM", |entry| entry.1 as f64, grouped),
+        chart("Customers by RFM", |entry| entry.1 as f64, thousands),
         chart("What they paid in all", |entry| entry.2, short)
     );
     let found = &clientele.segments;
@@ -55,7 +56,7 @@ fn portraits(clientele: &Clientele) -> String {
     }
     html.push_str("</tr></thead><tbody>");
     for group in &found.groups {
-        let size = grouped(group.customers.into());
+        let size = thousands(group.customers);
         let _ = write!(html, "<tr><td>{}</td><td class=\"n\">{size}</td>", escape(&group.name));
         for &value in &group.centre {
             let _ = write!(html, "<td>{}</td>", deviation(value));

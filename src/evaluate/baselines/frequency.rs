@@ -14,15 +14,9 @@ pub(super) struct Frequency<'a> {
 }
 
 impl<'a> Frequency<'a> {
-    pub(super) fn new(
-        training: &'a Training,
-        decay: f64,
-        prior: f64,
-        fill: bool,
-        prior_days: Option<u32>,
-    ) -> Self {
+    pub(super) fn new(training: &'a Training, decay: f64, prior: f64, fill: bool) -> Self {
         let weight = prior + if fill { FILL } else { 0.0 };
-        let shares = Popularity::new(training, prior_days);
+        let shares = Popularity::new(training, None);
         let base = shares.shares().map(|share| (weight * f64::from(share)) as f32).collect();
         Self { training, decay, base }
     }

@@ -43,8 +43,6 @@ pub enum Baseline {
         prior: f64,
         /// Whether the rest of the list is what is popular.
         fill: bool,
-        /// The prior's popularity over the last days only.
-        prior_days: Option<u32>,
     },
     /// Σ over the basket of P(item | basket item), from pairs in at least `support` baskets.
     Confidence {
@@ -123,7 +121,7 @@ const BOUGHT: &[Task] = &[
 const SESSION: &[Task] = &[Task::Session];
 
 const fn frequency(decay: f64, prior: f64, fill: bool) -> Baseline {
-    Baseline::Frequency { decay, prior, fill, prior_days: None }
+    Baseline::Frequency { decay, prior, fill }
 }
 
 const fn entry(name: &'static str, baseline: Baseline, tasks: &'static [Task]) -> Entry {
@@ -206,8 +204,8 @@ impl<'a> Hall<'a> {
         let by_customer = task.is_for_customer();
         let scorer: Box<dyn Score + '_> = match *baseline {
             Baseline::Popularity { days } => Box::new(popularity::Popularity::new(training, days)),
-            Baseline::Frequency { decay, prior, fill, prior_days } => {
-                Box::new(frequency::Frequency::new(training, decay, prior, fill, prior_days))
+            Baseline::Frequency { decay, prior, fill } => {
+                Box::new(frequency::Frequency::new(training, decay, prior, fill))
             }
             Baseline::Confidence { support } => {
                 Box::new(item_item::Confidence::new(training, support))

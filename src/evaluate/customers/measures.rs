@@ -17,15 +17,24 @@ pub(super) fn auc(cases: &[(f64, bool)]) -> f64 {
     if hits > 0.0 && below > 0.0 { sum / (hits * below) } else { 0.5 }
 }
 
-/// How much more often the tenth with the highest scores did than all did; 1 = as often.
+/// How much more often the tenth with the highest scores did than all did; 1 = as often. Of those that tie for its
+/// last places, as many did as of all that tie.
 pub(super) fn lift_at_tenth(cases: &[(f64, bool)]) -> f64 {
     let mut sorted: Vec<(f64, bool)> = cases.to_vec();
     sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let top = &sorted[..cases.len().div_ceil(10)];
-    let rate = |cases: &[(f64, bool)]| {
-        cases.iter().filter(|(_, did)| *did).count() as f64 / cases.len().max(1) as f64
-    };
-    rate(top) / rate(cases).max(f64::MIN_POSITIVE)
+    let places = cases.len().div_ceil(10);
+    let (mut left, mut hits) = (places, 0.0);
+    for ties in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let taken = left.min(ties.len());
+        hits += did(ties) * taken as f64 / ties.len() as f64;
+        left -= taken;
+    }
+    let (top, all) = (hits / places.max(1) as f64, did(cases) / cases.len().max(1) as f64);
+    top / all.max(f64::MIN_POSITIVE)
+}
+
+fn did(cases: &[(f64, bool)]) -> f64 {
+    cases.iter().filter(|(_, did)| *did).count() as f64
 }
 
 /// Rows by customer: what is drawn anew is customers, each with all that is theirs.
@@ -86,6 +95,17 @@ mod tests {
     fn the_lift_is_that_of_the_best_tenth() {
         let cases: Vec<(f64, bool)> = (0..100).map(|n| (f64::from(n), n >= 80)).collect();
         assert_eq!(lift_at_tenth(&cases), 5.0);
+    }
+
+    #[test]
+    fn of_those_that_tie_for_the_last_places_of_a_tenth_it_is_chance_who_is_in() {
+        // One is ahead of nine that tie for the second of two places, the last three of which did.
+        let score = |n: usize| if n == 0 { 2.0 } else { f64::from(u8::from(n < 10)) };
+        let cases: Vec<(f64, bool)> =
+            (0..20).map(|n| (score(n), n == 0 || (7..10).contains(&n))).collect();
+        let expected = (1.0 + 3.0 / 9.0) / 2.0 / (4.0 / 20.0);
+        assert!((lift_at_tenth(&cases) - expected).abs() < 1e-12);
+        assert_eq!(lift_at_tenth(&[]), 0.0);
     }
 
     #[test]

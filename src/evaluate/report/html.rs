@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::{Report, TaskReport, hot};
-use crate::charts::{Row, STYLE, bars, escape};
+use crate::charts::{self, Row, bars, escape, figure};
+use crate::error::thousands;
 use crate::evaluate::Marks;
 
 /// Bars of one row: lengths with their classes.
@@ -14,24 +15,16 @@ const WIDE: f64 = 880.0;
 const NARROW: f64 = 430.0;
 
 pub(super) fn page(report: &Report) -> String {
-    let mut page = String::from(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>How good are the answers?</title><style>",
-    );
-    page.push_str(STYLE);
-    page.push_str("</style></head><body><main>");
-    page.push_str(&header(report));
-    page.push_str(&overview(report));
+    let mut body = header(report);
+    body.push_str(&overview(report));
     for task in &report.tasks {
-        page.push_str(&section(report, task));
+        body.push_str(&section(report, task));
     }
-    page.extend(report.rising.iter().map(hot::rising));
-    page.extend(report.again.iter().map(hot::again));
-    page.push_str(&tuned(&report.learnt));
-    page.push_str(&footer());
-    page.push_str("</main></body></html>\n");
-    page
+    body.extend(report.rising.iter().map(hot::rising));
+    body.extend(report.again.iter().map(hot::again));
+    body.push_str(&tuned(&report.learnt));
+    body.push_str(&footer());
+    charts::page("How good are the answers?", &body)
 }
 
 fn header(report: &Report) -> String {
@@ -56,7 +49,7 @@ fn header(report: &Report) -> String {
         escape(&held_out)
     );
     for (number, what) in facts {
-        let _ = write!(html, "<li><b>{}</b> {what}</li>", grouped(number));
+        let _ = write!(html, "<li><b>{}</b> {what}</li>", thousands(number));
     }
     html.push_str("</ul>");
     for note in &report.notes {
@@ -165,7 +158,7 @@ fn section<'a>(report: &Report, task: &'a TaskReport) -> String {
     let _ = write!(
         html,
         ". {} cases, {:.1} right items each.</p>",
-        grouped(task.cases),
+        thousands(task.cases),
         task.mean_truth
     );
     let class = |marks: &Marks| if report.subjects.contains(&marks.name) { "own" } else { "peer" };
@@ -201,10 +194,6 @@ fn section<'a>(report: &Report, task: &'a TaskReport) -> String {
     html.push_str("</div>");
     html.push_str(&details(report, task));
     html + "</section>"
-}
-
-fn figure(title: &str, svg: &str) -> String {
-    format!("<figure><figcaption>{}</figcaption>{svg}</figure>", escape(title))
 }
 
 fn details(report: &Report, task: &TaskReport) -> String {
@@ -280,17 +269,4 @@ fn three(value: f64) -> String {
 
 fn percent(value: f64) -> String {
     format!("{:.0} %", 100.0 * value)
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
