@@ -74,12 +74,15 @@ pub(super) fn tune(
         let weights = blend.of_mut(kind);
         let found = starts(kind, weights).into_iter().map(|start| {
             let heard = start.with_sources([1.0; SOURCES]);
-            climb_from_all(trials(&heard, &start), start, metric)
+            let mut trials = trials(&heard, &start);
+            let climb = Climb::on(&mut trials, &start, metric);
+            (start, trials, climb)
         });
-        let best = found.reduce(|a, b| if b.climbed > a.climbed { b } else { a });
-        if let Some(best) = best {
-            *weights = best.weights;
-            scores.insert(kind.name(), best.score);
+        let best = found.reduce(|a, b| if b.2.climbed > a.2.climbed { b } else { a });
+        if let Some((start, trials, climb)) = best {
+            let (chosen, score) = told_by_others(trials, start, climb, metric);
+            *weights = chosen;
+            scores.insert(kind.name(), score);
         }
     }
     (blend, scores)
@@ -121,77 +124,60 @@ pub(super) fn figure(
     Trials::new(trials.collect()).fading(weights, metric)
 }
 
-/// Where a climb ended.
-struct Summit {
-    weights: Weights,
-    /// The fading figure.
-    climbed: f64,
-    score: Score,
-}
+/// With more cases than this, those that half of them were climbed for tell well enough.
+const MANY_CASES: usize = 1_000;
 
-/// The better of two climbs: from what the blend was, and, where it does better, from the best source alone. How good
-/// that is is told by cases that were not climbed on; where those say that it is no better than where it began, or than
-/// what sells, that is left as it is.
-fn climb_from_all(trials: Trials, start: Weights, metric: Metric) -> Summit {
-    let (unseen, mut trials) = Unseen::of(trials.halves(), &start, metric);
-    let climb = Climb::on(&mut trials, &start, metric);
-    let mut summit = Summit {
-        weights: climb.weights,
-        climbed: unseen.climbed,
-        score: Score {
-            metric: metric.name(),
-            cases: trials.each().len(),
-            popularity: trials.mean(&Weights::only_popular(), metric),
-            best_source: Weights::NAMES[climb.source],
-            single: unseen.single,
-            before: trials.mean(&start, metric),
-            after: unseen.after,
-        },
+/// How good a climb is, told by cases that were not climbed on: what is found on half of them, by the other half. Where
+/// these say that it is no better than where it began, or than what sells, that is left as it is.
+fn told_by_others(
+    trials: Trials,
+    start: Weights,
+    climb: Climb,
+    metric: Metric,
+) -> (Weights, Score) {
+    let halves = if trials.each().len() < MANY_CASES { 2 } else { 1 };
+    let mut parts = trials.halves();
+    let (mut sums, mut cases) = ([0.0; 3], 0.0);
+    for (here, there) in [(0, 1), (1, 0)].into_iter().take(halves) {
+        let found = Climb::on(&mut parts[here], &start, metric);
+        let others = &mut parts[there];
+        let count = others.each().len() as f64;
+        let figures = [
+            others.fading(&found.weights, metric),
+            others.mean(&found.weights, metric),
+            others.mean(&found.single, metric),
+        ];
+        sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += count * figure);
+        cases += count;
+    }
+    let [mut most, after, single] = sums.map(|sum| sum / cases);
+    let mut trials = Trials::of_halves(parts);
+    let mut score = Score {
+        metric: metric.name(),
+        cases: trials.each().len(),
+        popularity: trials.mean(&Weights::only_popular(), metric),
+        best_source: Weights::NAMES[climb.source],
+        single,
+        before: trials.mean(&start, metric),
+        after,
     };
+    let mut weights = climb.weights;
     let popular = start.with_sources(Weights::only_popular().by_source());
     let popular = Weights { momentum: 0.0, ..popular };
-    let Score { popularity, before, .. } = summit.score;
-    for (simple, figure) in [(popular, popularity), (start, before)] {
+    for (simple, figure) in [(popular, score.popularity), (start, score.before)] {
         let found = trials.fading(&simple, metric);
-        if found >= summit.climbed {
-            (summit.weights, summit.climbed, summit.score.after) = (simple, found, figure);
+        if found >= most {
+            (weights, most, score.after) = (simple, found, figure);
         }
     }
-    summit
-}
-
-/// The figures of what is found on each half of the cases, told by the other half.
-struct Unseen {
-    climbed: f64,
-    after: f64,
-    single: f64,
-}
-
-impl Unseen {
-    /// The same cases come back.
-    fn of(mut halves: [Trials; 2], start: &Weights, metric: Metric) -> (Self, Trials) {
-        let mut sums = [0.0; 3];
-        let mut cases = 0.0;
-        for (here, there) in [(0, 1), (1, 0)] {
-            let found = Climb::on(&mut halves[here], start, metric);
-            let judge = &mut halves[there];
-            let count = judge.each().len() as f64;
-            let figures = [
-                judge.fading(&found.weights, metric),
-                judge.mean(&found.weights, metric),
-                judge.mean(&found.single, metric),
-            ];
-            sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += count * figure);
-            cases += count;
-        }
-        let [climbed, after, single] = sums.map(|sum| sum / cases);
-        (Self { climbed, after, single }, Trials::of_halves(halves))
-    }
+    (weights, score)
 }
 
 /// The better of two climbs on some cases.
 struct Climb {
     weights: Weights,
+    /// Its fading figure.
+    climbed: f64,
     /// The source that does best alone, and its weights.
     source: usize,
     single: Weights,
@@ -214,7 +200,8 @@ impl Climb {
             let from_single = climb(trials, &units, alone(source), metric);
             best = if from_single.1 > best.1 { from_single } else { best };
         }
-        Self { weights: best.0, source, single: alone(source) }
+        let (weights, climbed) = best;
+        Self { weights, climbed, source, single: alone(source) }
     }
 }
 
@@ -286,13 +273,13 @@ mod tests {
         for seed in 0..5 {
             let mut fresh = of_noise(4_000, 100 + seed);
             let least = 0.97 * fresh.mean(&popular, metric);
-            let found = climb_from_all(of_noise(60, seed), start.clone(), metric);
-            let truly = fresh.mean(&found.weights, metric);
-            assert!(truly >= least, "{seed}: {truly} of {least}, {:?}", found.weights);
-            let mut seen = of_noise(60, seed);
-            let climbed = Climb::on(&mut seen, &start, metric).weights;
-            let flattering = seen.mean(&climbed, metric);
-            assert!(found.score.after < flattering, "{seed}: {flattering}");
+            let mut trials = of_noise(60, seed);
+            let climb = Climb::on(&mut trials, &start, metric);
+            let flattering = trials.mean(&climb.weights, metric);
+            let (weights, score) = told_by_others(trials, start.clone(), climb, metric);
+            let truly = fresh.mean(&weights, metric);
+            assert!(truly >= least, "{seed}: {truly} of {least}, {weights:?}");
+            assert!(score.after < flattering, "{seed}: {flattering}");
         }
     }
 }
