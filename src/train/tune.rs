@@ -15,7 +15,7 @@ use crate::recommend::{Blend, Kind, SOURCES, Weights};
 pub struct Score {
     /// The figure that was raised (fading, while it was).
     pub metric: &'static str,
-    /// Cases it was measured on.
+    /// Cases that tell it.
     pub cases: usize,
     /// By popularity alone.
     pub popularity: f64,
@@ -135,41 +135,35 @@ fn told_by_others(
     climb: Climb,
     metric: Metric,
 ) -> (Weights, Score) {
-    let halves = if trials.each().len() < MANY_CASES { 2 } else { 1 };
-    let mut parts = trials.halves();
-    let (mut sums, mut cases) = ([0.0; 3], 0.0);
-    for (here, there) in [(0, 1), (1, 0)].into_iter().take(halves) {
-        let found = Climb::on(&mut parts[here], &start, metric);
-        let others = &mut parts[there];
-        let count = others.each().len() as f64;
-        let figures = [
-            others.fading(&found.weights, metric),
-            others.mean(&found.weights, metric),
-            others.mean(&found.single, metric),
-        ];
-        sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += count * figure);
-        cases += count;
-    }
-    let [mut most, after, single] = sums.map(|sum| sum / cases);
-    let mut trials = Trials::of_halves(parts);
-    let mut score = Score {
-        metric: metric.name(),
-        cases: trials.each().len(),
-        popularity: trials.mean(&Weights::only_popular(), metric),
-        best_source: Weights::NAMES[climb.source],
-        single,
-        before: trials.mean(&start, metric),
-        after,
-    };
-    let mut weights = climb.weights;
     let popular = start.with_sources(Weights::only_popular().by_source());
     let popular = Weights { momentum: 0.0, ..popular };
-    for (simple, figure) in [(popular, score.popularity), (start, score.before)] {
-        let found = trials.fading(&simple, metric);
-        if found >= most {
-            (weights, most, score.after) = (simple, found, figure);
+    let halves = if trials.each().len() < MANY_CASES { 2 } else { 1 };
+    let mut parts = trials.halves();
+    // Of what was found, of where it began, of what sells, and of the best source alone; fading, and as it is told.
+    let mut sums = [[0.0; 2]; 4];
+    for (here, there) in [(0, 1), (1, 0)].into_iter().take(halves) {
+        let Climb { weights, single, .. } = Climb::on(&mut parts[here], &start, metric);
+        let others = &mut parts[there];
+        let count = others.each().len() as f64;
+        for (sums, told) in sums.iter_mut().zip([&weights, &start, &popular, &single]) {
+            sums[0] += count * others.fading(told, metric);
+            sums[1] += count * others.mean(told, metric);
         }
     }
+    let told: usize = parts[2 - halves..].iter().map(|part| part.each().len()).sum();
+    let [found, before, sells, single] = sums.map(|both| both.map(|sum| sum / told as f64));
+    let simple = if sells[0] > before[0] { (popular, sells) } else { (start, before) };
+    let (weights, [_, after]) =
+        if simple.1[0] >= found[0] { simple } else { (climb.weights, found) };
+    let score = Score {
+        metric: metric.name(),
+        cases: told,
+        popularity: sells[1],
+        best_source: Weights::NAMES[climb.source],
+        single: single[1],
+        before: before[1],
+        after,
+    };
     (weights, score)
 }
 
