@@ -60,7 +60,8 @@ const DISCOUNT_MORE: f32 = 0.15;
 impl<'a> Picker<'a> {
     /// A picker for `audience`, which shows nothing that is not on the shelf.
     ///
-    /// Errors: none of the new items can be offered; there is no such segment; the condition makes no sense ([`Error::InvalidRequest`]).
+    /// Errors: none of the new items can be offered; there is no such segment; the condition makes no sense
+    /// ([`Error::InvalidRequest`]).
     pub fn new(
         contents: &'a Contents,
         shelf: &'a Shelf,
@@ -246,7 +247,7 @@ impl<'a> Picker<'a> {
     fn win_back(&self, profile: &Profile, buyer: &Buyer, least: f32) -> Option<Pick> {
         let total = buyer.rfm.total;
         (profile.lifecycle.stage == Stage::Churned && total >= least)
-            .then(|| plain(value(buyer), &bought_so_far(buyer), self.favourites(buyer)))
+            .then(|| plain(self.value(buyer), &bought_so_far(buyer), self.favourites(buyer)))
     }
 
     fn scored_by_value(
@@ -256,7 +257,15 @@ impl<'a> Picker<'a> {
         name: &str,
     ) -> Option<Pick> {
         let reason = || format!("{name}: {}", bought_so_far(buyer));
-        belongs(buyer).then(|| plain(value(buyer), &reason(), self.favourites(buyer)))
+        belongs(buyer).then(|| plain(self.value(buyer), &reason(), self.favourites(buyer)))
+    }
+
+    /// What was paid so far, or in a shop without prices, in how many orders.
+    fn value(&self, buyer: &Buyer) -> f64 {
+        match self.clientele.middle_total > 0.0 {
+            true => buyer.rfm.total.into(),
+            false => buyer.rfm.orders.into(),
+        }
     }
 
     /// What the customer likes most, of what can be offered.
@@ -269,11 +278,6 @@ impl<'a> Picker<'a> {
 /// Probability of an order within four weeks.
 fn comes_back(buyer: &Buyer) -> f64 {
     1.0 - f64::from(buyer.churn.probability)
-}
-
-/// What was paid so far, or where no prices are known, in how many orders something was bought.
-fn value(buyer: &Buyer) -> f64 {
-    if buyer.rfm.total > 0.0 { buyer.rfm.total.into() } else { buyer.rfm.orders.into() }
 }
 
 fn bought_so_far(buyer: &Buyer) -> String {
