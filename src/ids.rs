@@ -168,23 +168,20 @@ impl<Id: DenseId> Interner<Id> {
 
     /// The same keys, from now on found in any case, where only one is written so.
     pub fn in_any_case(mut self) -> Self {
-        let keys = &self.keys;
-        let mut alike: HashTable<(u32, bool)> = HashTable::with_capacity(keys.len());
-        for (key, index) in keys.iter().zip(0..) {
-            let same = |&(known, _): &(u32, bool)| is_alike(keys.get(known as usize), key);
-            let hash_of = |&(known, _): &(u32, bool)| caseless_hash(keys.get(known as usize));
-            match alike.entry(caseless_hash(key), same, hash_of) {
-                Entry::Occupied(mut known) => known.get_mut().1 = true,
-                Entry::Vacant(vacant) => _ = vacant.insert((index, false)),
-            }
-        }
+        let mut alike = HashTable::with_capacity(self.len());
+        (0..self.len() as u32).for_each(|index| note_alike(&mut alike, &self.keys, index));
         self.alike = Some(alike);
         self
     }
 
+    /// Whether keys are found in any case.
+    pub fn is_in_any_case(&self) -> bool {
+        self.alike.is_some()
+    }
+
     /// The id of `key` as it is written, made now if it is new.
     pub fn intern(&mut self, key: &str) -> Id {
-        let Self { keys, table, .. } = self;
+        let Self { keys, table, alike, .. } = self;
         let same = |&index: &u32| keys.get(index as usize) == key;
         let hash_of = |&index: &u32| hash(keys.get(index as usize));
         let vacant = match table.entry(hash(key), same, hash_of) {
@@ -192,8 +189,12 @@ impl<Id: DenseId> Interner<Id> {
             Entry::Vacant(vacant) => vacant,
         };
         let index = keys.len();
-        vacant.insert(u32::try_from(index).expect("fewer than 2^32 keys"));
+        let stored = u32::try_from(index).expect("fewer than 2^32 keys");
+        vacant.insert(stored);
         keys.push(key);
+        if let Some(alike) = alike {
+            note_alike(alike, keys, stored);
+        }
         Id::new(index)
     }
 
@@ -242,6 +243,17 @@ impl<Id: DenseId> Interner<Id> {
 
 fn hash(key: &str) -> u64 {
     FxBuildHasher.hash_one(key)
+}
+
+/// Notes the key at `index`, beside those that are like it.
+fn note_alike(alike: &mut HashTable<(u32, bool)>, keys: &Strings, index: u32) {
+    let key_of = |&(known, _): &(u32, bool)| keys.get(known as usize);
+    let key = keys.get(index as usize);
+    let same = |known: &(u32, bool)| is_alike(key_of(known), key);
+    match alike.entry(caseless_hash(key), same, |known| caseless_hash(key_of(known))) {
+        Entry::Occupied(mut known) => known.get_mut().1 = true,
+        Entry::Vacant(vacant) => _ = vacant.insert((index, false)),
+    }
 }
 
 fn is_alike(one: &str, other: &str) -> bool {
@@ -295,10 +307,11 @@ mod tests {
         assert_eq!([items.get("x"), items.get("X")], [Some(small), Some(large)]);
         assert_eq!(items.get("y"), None);
         let mut items = Interner::<ItemId>::new();
-        for key in ["Tea-1", "TEA-1"] {
-            items.intern(key);
-        }
-        assert_eq!(items.in_any_case().get("tea-1"), None, "which of the two?");
+        let first = items.intern("Tea-1");
+        let mut items = items.in_any_case();
+        assert_eq!(items.get("tea-1"), Some(first));
+        items.intern("TEA-1");
+        assert_eq!(items.get("tea-1"), None, "which of the two?");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::stats::{Interval, bootstrap, cuped, detectable, mean, newcombe};
+use super::stats::{Interval, bootstrap, cuped, detectable, mean, newcombe, standard_error};
 use super::subjects::{Assigned, Subject};
 
 /// Fewer customers on either side tell nothing.
@@ -169,27 +169,30 @@ fn verdict(all: &Comparison, subjects: &[&Subject], randomised: bool) -> (Verdic
              them: check how they were drawn."
         ));
     }
-    match (rate.is_decided(), money.is_decided()) {
-        (true, _) | (_, true)
-            if (rate.low >= 0.0 || !rate.is_decided())
-                && (money.low >= 0.0 || !money.is_decided()) =>
-        {
-            (Verdict::Worked, format!("It worked. {observed}"))
-        }
-        (true, _) | (_, true)
-            if (rate.high <= 0.0 || !rate.is_decided())
-                && (money.high <= 0.0 || !money.is_decided()) =>
-        {
-            (Verdict::Harmed, format!("It did harm. {observed}"))
-        }
-        _ => (
-            Verdict::Undecided,
-            format!(
-                "No winner can be called. {observed} Groups of this size would have found a \
+    match (rate.side_of_two(), money.side_of_two()) {
+        (0, 0) => {
+            let nearly = match rate.is_decided() || money.is_decided() {
+                true => {
+                    " As two figures are looked at, each has to be beyond 97.5 %, and neither is."
+                }
+                false => "",
+            };
+            let words = format!(
+                "No winner can be called. {observed}{nearly} Groups of this size would have found a \
                  difference of {least:.2} per customer four times in five; a smaller one stays \
                  hidden."
-            ),
-        ),
+            );
+            (Verdict::Undecided, words)
+        }
+        (0 | 1, 0 | 1) => (Verdict::Worked, format!("It worked. {observed}")),
+        (0 | -1, 0 | -1) => (Verdict::Harmed, format!("It did harm. {observed}")),
+        (rate, _) => {
+            let (buyers, spent) = if rate > 0 { ("More", "less") } else { ("Fewer", "more") };
+            let words = format!(
+                "No winner can be called: {buyers} bought, and they spent {spent}. {observed}"
+            );
+            (Verdict::Undecided, words)
+        }
     }
 }
 
@@ -198,8 +201,7 @@ fn differ_before(subjects: &[&Subject]) -> bool {
         side(subjects, assigned).iter().map(|subject| subject.before).collect()
     };
     let (treated, held) = (before(Assigned::Treated), before(Assigned::HeldOut));
-    // Detectable is 2.8 standard errors.
-    let error = detectable(&treated, &held) / 2.801585;
+    let error = standard_error(&treated, &held);
     error > 0.0 && (mean(&treated) - mean(&held)).abs() > ALIKE * error
 }
 
@@ -250,6 +252,28 @@ mod tests {
         assert_eq!(none.verdict, Verdict::Undecided, "{}", none.words);
         assert!(none.words.contains("No winner"));
         assert_eq!(none.segments.len(), 2);
+    }
+
+    #[test]
+    fn more_buyers_who_spend_less_are_no_winner() {
+        let mut all = campaign(0.4, 0.2, 4_000);
+        for subject in all.iter_mut().filter(|s| s.assigned == Assigned::Treated) {
+            subject.revenue *= 0.1;
+        }
+        let judged = judge(&all, true);
+        assert_eq!(judged.verdict, Verdict::Undecided, "{}", judged.words);
+        assert!(judged.words.contains("More bought, and they spent less"), "{}", judged.words);
+    }
+
+    #[test]
+    fn where_nothing_happened_one_campaign_in_twenty_is_called_at_most() {
+        let called = (0..200).filter(|&seed| {
+            let mut all = people(400, Assigned::Treated, 0.3, 2 * seed);
+            all.extend(people(400, Assigned::HeldOut, 0.3, 2 * seed + 1));
+            judge(&all, true).verdict != Verdict::Undecided
+        });
+        let called = called.count();
+        assert!(called <= 12, "{called} of 200"); // 10 are expected, of figures that have nothing to do with each other
     }
 
     #[test]

@@ -47,16 +47,16 @@ impl Attributes {
         }
     }
 
-    /// Adds columns that were not there, up to [`MOST_ATTRIBUTES`]. What was numeric last night stays so until the next:
-    /// filters go on meaning what they meant, and what is no number is unknown.
+    /// Adds columns that were not there, up to [`MOST_ATTRIBUTES`], as texts, and leaves the others what they are: until
+    /// the next night has seen all values, filters go on meaning what they meant, whatever comes first.
     pub(super) fn add_new(&mut self, item: &Item) {
-        for (name, value) in &item.attributes {
+        for name in item.attributes.keys() {
             if self.names.get(name).is_some() {
                 continue;
             }
             if self.names.len() < MOST_ATTRIBUTES {
                 self.names.intern(name);
-                self.numeric.push(number(value).is_some());
+                self.numeric.push(false);
             } else if !self.left_out.contains(name) {
                 self.left_out.insert(name.clone());
             }

@@ -61,6 +61,14 @@ impl Item {
         (!self.category.is_empty()).then(|| self.category.join(BELOW))
     }
 
+    /// Whether the same can be read of both: all by which items are alike.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        self.title == other.title
+            && self.category == other.category
+            && self.brand == other.brand
+            && self.attributes == other.attributes
+    }
+
     /// Whether it is in stock, as far as anyone knows.
     pub fn is_in_stock(&self) -> Option<bool> {
         self.stock.map(|units| units > 0).or(self.in_stock)

@@ -55,7 +55,7 @@ struct Arrivals {
     near: Vec<Near>,
     /// The other way round: trained item → arrivals close to it.
     close_to: FxHashMap<ItemId, Near>,
-    /// By category, as it was when they came.
+    /// By category: each they were in since they came.
     of_category: FxHashMap<u32, Vec<ItemId>>,
 }
 
@@ -116,8 +116,13 @@ impl ShelfBuilder {
     /// The shelf of these items, whose keys are `keys`.
     pub fn build(self, keys: Arc<Interner<ItemId>>) -> Shelf {
         debug_assert_eq!(keys.len(), self.len());
+        let arrived = match keys.is_in_any_case() {
+            true => Interner::new().in_any_case(),
+            false => Interner::new(),
+        };
         Shelf {
             keys,
+            arrivals: Arc::new(Arrivals { keys: arrived, ..Arrivals::default() }),
             titles: Arc::new(self.titles),
             chunks: self.chunks.into_iter().map(Arc::new).collect(),
             absent: Arc::new(self.absent),
@@ -138,7 +143,7 @@ pub struct Change {
     pub key: String,
     /// As it is from now on.
     pub listing: Listing,
-    /// Close to it in the trained index; looked at for arrivals only.
+    /// Close to it in the trained index, if the trainer has not seen it.
     pub near: Near,
 }
 
@@ -156,26 +161,40 @@ impl Shelf {
         next.version += 1;
         for Change { key, listing, near } in changes {
             let known = next.get(&key);
-            let item = known.unwrap_or_else(|| next.arrive(&key, near));
+            let item = known.unwrap_or_else(|| next.arrive(&key));
+            next.place_near(item, near);
             next.put(item, listing, known.is_none());
         }
         next
     }
 
-    fn arrive(&mut self, key: &str, near: Near) -> ItemId {
+    fn arrive(&mut self, key: &str) -> ItemId {
         let arrivals = Arc::make_mut(&mut self.arrivals);
         let number: ItemId = arrivals.keys.intern(key);
         let item = ItemId::new(self.keys.len() + number.index());
-        for &(trained, cosine) in &near {
-            arrivals.close_to.entry(trained).or_default().push((item, cosine));
-        }
-        arrivals.near.push(near);
+        arrivals.near.push(Vec::new());
         if item.index().is_multiple_of(CHUNK) {
             self.chunks.push(Arc::default());
         }
         let last = self.chunks.last_mut().expect("just made if there was none");
         Arc::make_mut(last).push();
         item
+    }
+
+    /// An arrival's nearest, which are others once the shop says more of it.
+    fn place_near(&mut self, item: ItemId, near: Near) {
+        let Some(number) = item.index().checked_sub(self.keys.len()) else { return };
+        if self.arrivals.near[number] == near {
+            return;
+        }
+        let Arrivals { near: all, close_to, .. } = Arc::make_mut(&mut self.arrivals);
+        for (trained, _) in &all[number] {
+            close_to.entry(*trained).or_default().retain(|(arrival, _)| *arrival != item);
+        }
+        for &(trained, cosine) in &near {
+            close_to.entry(trained).or_default().push((item, cosine));
+        }
+        all[number] = near;
     }
 
     fn put(&mut self, item: ItemId, listing: Listing, is_new: bool) {
@@ -199,8 +218,13 @@ impl Shelf {
         chunk.list(item.index() % CHUNK, listing);
         let category = self.category(item);
         self.has_moved |= !is_new && category != before;
-        if let (true, Some(category)) = (is_new, category) {
-            Arc::make_mut(&mut self.arrivals).of_category.entry(category).or_default().push(item);
+        let has_arrived = item.index() >= self.keys.len();
+        if let Some(category) = category.filter(|_| has_arrived && (is_new || category != before)) {
+            let arrivals = &mut Arc::make_mut(&mut self.arrivals).of_category;
+            let arrivals = arrivals.entry(category).or_default();
+            if !arrivals.contains(&item) {
+                arrivals.push(item);
+            }
         }
     }
 
@@ -249,7 +273,7 @@ impl Shelf {
         self.chunks[item.index() / CHUNK].version
     }
 
-    /// The item with this key.
+    /// The item with this key; in any case, if the index knows its items so.
     pub fn get(&self, key: &str) -> Option<ItemId> {
         self.keys.get(key).or_else(|| {
             let arrival: ItemId = self.arrivals.keys.get(key)?;
@@ -495,11 +519,35 @@ mod tests {
         let mut keys = Interner::new();
         keys.intern("cup");
         let shelf = Shelf::new(Arc::new(keys), &[sized(&[("size", "10")])]);
-        let listing = sized(&[("size", "L"), ("glaze", "blue")]).into();
-        let pot = Change { key: "pot".into(), listing, near: Vec::new() };
-        let changed = shelf.with([pot]);
-        let kind = |name: &str| changed.field(name).map(|(_, kind)| kind);
-        assert_eq!([kind("size"), kind("glaze")], [Some(Type::Number), Some(Type::Text)]);
-        assert_eq!(changed.item(ItemId::new(1)).attributes["size"], "L");
+        let pot = |key: &str, grade: &str| {
+            let listing = sized(&[("size", "L"), ("grade", grade)]).into();
+            Change { key: key.into(), listing, near: Vec::new() }
+        };
+        for (one, other) in [("7", "L"), ("L", "7")] {
+            let changed = shelf.with([pot("pot", one), pot("jug", other)]);
+            let kind = |name: &str| changed.field(name).map(|(_, kind)| kind);
+            assert_eq!([kind("size"), kind("grade")], [Some(Type::Number), Some(Type::Text)]);
+            assert_eq!(changed.item(ItemId::new(1)).attributes["size"], "L");
+        }
+    }
+
+    #[test]
+    fn an_arrivals_nearest_and_category_are_those_of_what_was_said_last() {
+        let mut keys = Interner::new();
+        ["cup", "pot"].iter().for_each(|key| _ = keys.intern(key));
+        let [cup, pot, jug] = [0, 1, 2].map(ItemId::new);
+        let shelf = Shelf::new(Arc::new(keys), &[Item::default(), Item::default()]);
+        let jug_is = |category: &[&str], near: Near| {
+            let category = category.iter().map(|level| (*level).to_owned()).collect();
+            let listing = Item { category, ..Item::default() }.into();
+            [Change { key: "jug".into(), listing, near }]
+        };
+        let bare = shelf.with(jug_is(&[], vec![(cup, 0.5)]));
+        assert_eq!(bare.arrivals_close_to(cup), [(jug, 0.5)]);
+        let told = bare.with(jug_is(&["Kitchen"], vec![(pot, 0.75)]));
+        let told = told.with(jug_is(&["Kitchen"], vec![(pot, 0.75)]));
+        assert_eq!((told.near(jug), told.arrivals_close_to(cup)), (&[(pot, 0.75)][..], &[][..]));
+        assert_eq!(told.arrivals_close_to(pot), [(jug, 0.75)]);
+        assert_eq!(told.arrivals_at("Kitchen"), [jug]);
     }
 }

@@ -69,7 +69,7 @@ impl ChurnModel {
         let mut model = Self { weights: vec![0.0; FEATURES], means, deviations };
         let standardised: Vec<([f32; FEATURES], bool)> =
             rows.par_iter().map(|(row, left)| (model.standardised(row), *left)).collect();
-        model.weights = Logistic::fit_pulled(&standardised, RIDGE).0.to_vec();
+        model.weights = Logistic::default().fitted(&standardised, RIDGE).0.to_vec();
         model
     }
 

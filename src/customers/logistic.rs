@@ -4,8 +4,6 @@ use rayon::prelude::*;
 
 /// How many times the weights are bettered.
 const ROUNDS: usize = 12;
-/// Belief that a weight is 0: keeps them finite where all answers are the same.
-const RIDGE: f64 = 1.0;
 /// Rows summed at a time: fixed, so that the sum is the same on any number of threads.
 const CHUNK: usize = 4096;
 
@@ -22,16 +20,13 @@ impl<const N: usize> Default for Logistic<N> {
 }
 
 impl<const N: usize> Logistic<N> {
-    /// The weights under which the answers are likeliest, by Newton's method from 0.
-    pub(super) fn fit(rows: &[([f32; N], bool)]) -> Self {
-        Self::fit_pulled(rows, RIDGE)
-    }
-
-    /// The same, with every weight pulled towards 0 by half of `ridge` times its square.
+    /// The weights under which the answers are likeliest, by Newton's method from these. Each is pulled back towards
+    /// what it is here by half of `ridge` times the square of its way: so all stay finite where all answers are the
+    /// same, and few answers change little.
     ///
     /// Rows are summed in their order, by chunks of a fixed size: the same rows give the same bits.
-    pub(super) fn fit_pulled(rows: &[([f32; N], bool)], ridge: f64) -> Self {
-        let mut model = Self::default();
+    pub(super) fn fitted(self, rows: &[([f32; N], bool)], ridge: f64) -> Self {
+        let mut model = self;
         for _ in 0..ROUNDS {
             let parts: Vec<Slope<N>> =
                 rows.par_chunks(CHUNK).map(|rows| model.slope(rows)).collect();
@@ -41,7 +36,7 @@ impl<const N: usize> Logistic<N> {
                 curvature.iter_mut().zip(&part_curvature).for_each(|(sum, more)| add(sum, more));
             }
             for i in 0..N {
-                gradient[i] -= ridge * model.0[i];
+                gradient[i] -= ridge * (model.0[i] - self.0[i]);
                 curvature[i][i] += ridge;
                 let row = curvature[i];
                 for (above, &value) in curvature.iter_mut().zip(&row).take(i) {
@@ -121,17 +116,26 @@ mod tests {
                 ([1.0, group as f32], if group == 0 { n % 20 == 0 } else { n % 20 < 12 })
             })
             .collect();
-        let model = Logistic::fit(&rows);
+        let model = Logistic::default().fitted(&rows, 1.0);
         assert!((model.chance(&[1.0, 0.0]) - 0.1).abs() < 0.01, "{model:?}");
         assert!((model.chance(&[1.0, 1.0]) - 0.6).abs() < 0.01, "{model:?}");
     }
 
     #[test]
     fn answers_that_are_all_the_same_give_finite_weights() {
-        let model = Logistic::fit(&vec![([1.0, 2.0], true); 100]);
+        let model = Logistic::default().fitted(&vec![([1.0, 2.0], true); 100], 1.0);
         assert!(model.0.iter().all(|weight| weight.is_finite()));
         assert!(model.chance(&[1.0, 2.0]) > 0.9);
-        assert_eq!(Logistic::<2>::fit(&[]).0, [0.0; 2]);
+    }
+
+    #[test]
+    fn few_answers_change_little_of_what_was_believed() {
+        let believed = Logistic([0.0, 1.0]);
+        assert_eq!(believed.fitted(&[], 1.0), believed);
+        let after = |answers| believed.fitted(&vec![([1.0, -3.0], true); answers], 1.0);
+        let chance = |model: Logistic<2>| model.chance(&[1.0, -3.0]);
+        assert!((chance(believed) - 0.047).abs() < 1e-3);
+        assert!(chance(after(1)) < 0.5 && chance(after(100)) > 0.9);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct Segments {
     pub groups: Vec<Segment>,
     /// Names of the features.
     pub features: Vec<String>,
-    /// For each number of groups tried: how alike two fits on halves of the customers are (adjusted Rand
+    /// For each number of groups tried: how alike fits on two draws of customers are (adjusted Rand
     /// index; 1 = the same, 0 = chance).
     pub stability: Vec<(u32, f32)>,
     means: Vec<f32>,

@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_long_row_is_solved_to_the_same_answer_as_its_halves_say() {
-        // More entries than 4 × dim take the written-out path; the equations must be the same.
+        // More entries than 16 × dim take the written-out path; the equations must be the same.
         let mut random = fastrand::Rng::with_seed(9);
         let others = Vectors::new(4, (0..400).map(|_| random.f32() - 0.5).collect());
         let gram: Vec<f32> = others.gram().iter().map(|x| 0.1 * x).collect();

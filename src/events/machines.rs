@@ -64,7 +64,8 @@ pub(super) fn machines(rows: &mut [Row], notes: &mut Vec<String>) {
             )),
         }
     }
-    let is_program = |row: &Row| row.customer.is_some_and(|customer| programs.contains(&customer));
+    let is_program =
+        |row: &Row| row.customer.is_some_and(|customer| programs.binary_search(&customer).is_ok());
     for row in rows.iter_mut().filter(|row| row.is_live() && is_program(row)) {
         row.fate = Some(Cause::Program);
     }

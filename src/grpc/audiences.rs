@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::{Iter, Stream, StreamExt};
 use tonic::{Request, Response, Status};
 
@@ -33,16 +33,21 @@ const BEFORE_DAYS: u32 = 90;
 #[derive(Debug)]
 pub(super) struct Audiences {
     counter: Arc<Counter>,
-    /// Audiences that may be told at once: each is held in memory until its reader has all of it.
-    told: Arc<Semaphore>,
+    /// Those that may go through the customers at once; an audience is held in memory until its reader has all of it.
+    turns: Arc<Semaphore>,
 }
 
-/// So many audiences are told at once, at most.
-const MOST_TOLD: usize = 16;
+/// So many audiences and campaigns are at work at once, at most.
+const MOST_AT_ONCE: usize = 16;
 
 impl Audiences {
     pub(super) fn new(counter: Arc<Counter>) -> Self {
-        Self { counter, told: Arc::new(Semaphore::new(MOST_TOLD)) }
+        Self { counter, turns: Arc::new(Semaphore::new(MOST_AT_ONCE)) }
+    }
+
+    /// To be kept by the work itself, which goes on where nobody waits for it any more.
+    fn turn(&self) -> Result<OwnedSemaphorePermit, Status> {
+        self.turns.clone().try_acquire_owned().map_err(|_| no_room())
     }
 }
 
@@ -59,14 +64,18 @@ impl AudienceService for Audiences {
         let places = places(&request);
         let served = self.counter.served_or_not_yet()?;
         let (audience, selection) = checked(&served.snapshot().contents, request.into_inner())?;
-        let telling = self.told.clone().try_acquire_owned().map_err(|_| no_room())?;
+        let turn = self.turn()?;
         let chosen = read(places, {
             let served = served.clone();
-            move || select(served.snapshot(), &served.shelf, &audience, &selection)
+            move || {
+                let chosen = select(served.snapshot(), &served.shelf, &audience, &selection)?;
+                Ok((chosen, turn))
+            }
         });
-        let members: Iter<_> = tokio_stream::iter(chosen.await?);
+        let (chosen, turn) = chosen.await?;
+        let members: Iter<_> = tokio_stream::iter(chosen);
         let members = members.map(move |one| {
-            let _until_told = &telling;
+            let _until_told = &turn;
             Ok(member(&served.snapshot().contents, &one))
         });
         Ok(Response::new(Box::pin(members)))
@@ -82,7 +91,11 @@ impl AudienceService for Audiences {
         let randomised = request.randomised;
         let (window, assignments) = campaign(&served.snapshot().contents, request)?;
         let generation = served.snapshot().manifest.generation;
-        let work = move || judged(&served, &assignments, randomised, &window);
+        let turn = self.turn()?;
+        let work = move || {
+            let _until_done = turn;
+            judged(&served, &assignments, randomised, &window)
+        };
         let judged = read(places, work).await?;
         Ok(Response::new(judgement(judged, generation)))
     }
@@ -109,10 +122,11 @@ fn checked(
     }
     check.key_length("campaign", &request.campaign);
     check.key_length("salt", &request.salt);
+    let named = Some(request.campaign).filter(|name| !name.is_empty());
     let selection = Selection {
         limit: limit.ok().filter(|&limit| limit > 0),
         holdout: request.holdout,
-        campaign: request.campaign,
+        campaign: named.unwrap_or_else(|| audience.name().to_owned()),
         salt: request.salt,
     };
     check.passed((audience, selection))

@@ -163,7 +163,8 @@ impl Counter {
             None => key,
         };
         let wanted = wanted.into_iter().map(|(key, overlay)| (known(key), overlay)).collect();
-        let overlays = live.laid_over(wanted)?;
+        let in_any_case = served.snapshot().contents.keys.is_in_any_case();
+        let overlays = live.laid_over(wanted, in_any_case)?;
         // Before they are kept: what can't be laid over an item must not be found in the store tomorrow.
         let changes = changes(&served.snapshot().contents, &served.shelf, &overlays)?;
         let shelf = served.shelf.with(changes);
@@ -368,13 +369,15 @@ fn later(was: &[(String, Overlay)], is: &[(String, Overlay)]) -> Option<Vec<(Str
 /// an item that has not come yet makes no item.
 fn changes(contents: &Contents, shelf: &Shelf, kept: &[(String, Overlay)]) -> Result<Vec<Change>> {
     kept.iter()
-        .map(|(key, overlay)| (key, overlay, contents.keys.get(key)))
-        .filter(|(_, overlay, trained)| trained.is_some() || overlay.is_listed())
-        .map(|(key, overlay, trained)| {
+        .map(|(key, overlay)| (key, overlay, shelf.get(key)))
+        .filter(|(_, overlay, known)| known.is_some() || overlay.is_listed())
+        .map(|(key, overlay, known)| {
+            let trained = contents.keys.get(key);
             let listing = overlay.over(trained.map(|item| contents.shelf.item(item)))?;
-            let near = match shelf.get(key) {
-                Some(_) => Vec::new(),
-                None => contents.near_by_content(&listing.item),
+            let near = match known {
+                Some(_) if trained.is_some() => Vec::new(),
+                Some(item) if shelf.item(item).reads_as(&listing.item) => shelf.near(item).to_vec(),
+                _ => contents.near_by_content(&listing.item),
             };
             Ok(Change { key: key.clone(), listing, near })
         })

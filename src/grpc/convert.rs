@@ -140,7 +140,7 @@ fn is_key(key: &str) -> bool {
 }
 
 fn is_quantity(units: f64) -> bool {
-    units.is_finite() && units >= 0.0
+    (0.0..=MAX_AMOUNT).contains(&units)
 }
 
 fn is_amount(amount: f64) -> bool {
@@ -273,7 +273,7 @@ impl Check {
 
     fn quantity(&mut self, field: &str, units: f64) {
         if !is_quantity(units) {
-            self.fail(field, format!("must be finite and not negative, and is {units}"));
+            self.fail(field, format!("must be from 0 to {MAX_AMOUNT}, and is {units}"));
         }
     }
 

@@ -103,7 +103,7 @@ impl Guard {
         if OF_WHOLE.iter().any(|call| path.starts_with(call)) {
             return self.most_time.max(WHOLE);
         }
-        if needed == Some(Scope::Admin) { SWITCH } else { self.most_time }
+        if needed == Some(Scope::Admin) { self.most_time.max(SWITCH) } else { self.most_time }
     }
 
     fn identify(

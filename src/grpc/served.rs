@@ -182,6 +182,10 @@ impl Counter {
     /// Errors: none is sound; why the current one is not.
     pub(super) fn take_up_any(&self) -> Result<bool> {
         let Err(refusal) = self.take_up() else { return Ok(true) };
+        if self.serves_the_current() {
+            error!(reason = %refusal, "{ALL_BUT_FOLLOWED}");
+            return Ok(true);
+        }
         let _loading = self.loading();
         let current = self.index.current().ok();
         let others = self.index.list()?.into_iter().rev().map(|generation| generation.number);
@@ -208,24 +212,35 @@ impl Counter {
     /// can't be read: then it is current, and is taken up as soon as it can be.
     pub(super) fn activate(&self, number: u64) -> Result<()> {
         let _loading = self.loading();
-        let loaded = (self.generation() != Some(number)).then(|| self.open(number));
-        let loaded = loaded.transpose()?;
+        self.go_to(number, self.other(number)?)
+    }
+
+    /// The generation of this number, if it is not the one that is served.
+    fn other(&self, number: u64) -> Result<Option<Generation>> {
+        let is_other = self.generation() != Some(number);
+        is_other.then(|| self.open(number)).transpose()
+    }
+
+    fn go_to(&self, number: u64, other: Option<Generation>) -> Result<()> {
         self.index.activate(number)?;
-        if let Some(loaded) = loaded {
-            self.serve_generation(loaded)?;
-        }
-        Ok(())
+        other.map_or(Ok(()), |other| self.serve_generation(other))
+    }
+
+    /// Whether answers are of the current generation.
+    fn serves_the_current(&self) -> bool {
+        self.index.current().is_ok_and(|current| self.generation() == Some(current))
     }
 
     /// Serves the newest sound generation before the current one; its number.
     ///
     /// Errors: there is none.
     pub(super) fn roll_back(&self) -> Result<u64> {
+        let _loading = self.loading();
         let current = self.index.current()?;
         let before = self.index.list()?.into_iter().rev().map(|generation| generation.number);
         for number in before.filter(|&number| number < current) {
-            match self.activate(number) {
-                Ok(()) => return Ok(number),
+            match self.other(number) {
+                Ok(other) => return self.go_to(number, other).map(|()| number),
                 Err(error) => warn!(reason = %error, generation = number, "can't go back to it"),
             }
         }
@@ -302,19 +317,24 @@ impl Counter {
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(_) => Some("loading it panicked".to_owned()),
             };
+            let is_served = self.serves_the_current();
             if failure.is_some() && failure != reported {
-                error!(
-                    reason = failure.as_deref(),
-                    "the current generation can't be served; the one before goes on"
-                );
+                let what = match is_served {
+                    true => ALL_BUT_FOLLOWED,
+                    false => "the current generation can't be served; the one before goes on",
+                };
+                error!(reason = failure.as_deref(), "{what}");
             }
-            if told.replace(failure.is_none()) != Some(failure.is_none()) {
-                tell(failure.is_none()).await; // whoever watches is woken each time
+            if told.replace(is_served) != Some(is_served) {
+                tell(is_served).await; // whoever watches is woken each time
             }
             reported = failure;
         }
     }
 }
+
+const ALL_BUT_FOLLOWED: &str =
+    "the current generation is served, without all that was changed or erased since";
 
 /// A bijection on 64 bits (the finaliser of SplitMix64): neighbours become strangers.
 fn scrambled(mut x: u64) -> u64 {

@@ -95,8 +95,28 @@ impl Default for ServeOptions {
     }
 }
 
-/// Size of a message with changes of the catalogue, at most: 100,000 items with their keys.
-const MAX_CHANGES_BYTES: usize = 64 << 20;
+impl ServeOptions {
+    /// Errors: a figure is one with which nothing could be answered.
+    fn check(&self) -> Result<()> {
+        let least = [
+            ("streams_per_connection", self.streams_per_connection as usize, 1),
+            ("queue", self.queue, 2), // from half of it on, answers are brief
+            ("connections", self.connections, 1),
+            ("deadline_ms", self.deadline_ms as usize, 1),
+            ("max_request_bytes", self.max_request_bytes, 1_024),
+        ];
+        match least.into_iter().find(|(_, value, least)| value < least) {
+            None => Ok(()),
+            Some((name, value, least)) => {
+                Err(Error::Config(format!("serve.{name} must be at least {least}, and is {value}")))
+            }
+        }
+    }
+}
+
+/// Size of a message that may be about a whole shop, at most: changes of 100,000 items, or a campaign of as many
+/// customers, with their keys.
+const MAX_WHOLE_BYTES: usize = 64 << 20;
 
 /// Serves `index` on `listener` until `shutdown` completes; then finishes what is in flight, at most for
 /// the grace time.
@@ -115,6 +135,7 @@ pub async fn run(
     let failed = |error: &dyn std::fmt::Display| Error::Server(error.to_string());
     let zone = TimeZone::get(&options.time_zone)
         .map_err(|_| Error::Config(format!("there is no time zone {:?}", options.time_zone)))?;
+    options.check()?;
     let guard = Arc::new(Guard::new(options)?);
     let counter = Arc::new(Counter::new(index, zone));
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -124,15 +145,15 @@ pub async fn run(
     let threads = how_many(options.workers);
     let desk_bytes = options.remember_mb.saturating_mul(1 << 20) / threads;
     let (counter_of, queue) = (counter.clone(), guard.queue());
-    let service = Recommendations { counter: counter_of, desk_bytes, queue };
+    let service = Recommendations::new(counter_of, desk_bytes, queue);
     let recommendations = RecommendationServiceServer::new(service)
         .max_decoding_message_size(options.max_request_bytes);
     let catalog = CatalogServiceServer::new(Catalogue { counter: counter.clone() })
-        .max_decoding_message_size(MAX_CHANGES_BYTES);
+        .max_decoding_message_size(MAX_WHOLE_BYTES);
     let customers = CustomerServiceServer::new(Customers { counter: counter.clone() })
         .max_decoding_message_size(options.max_request_bytes);
     let audiences = AudienceServiceServer::new(Audiences::new(counter.clone()))
-        .max_decoding_message_size(options.max_request_bytes);
+        .max_decoding_message_size(MAX_WHOLE_BYTES);
     let rest = Routes::new(health_service)
         .add_service(catalog)
         .add_service(RuleServiceServer::new(ShopRules { counter: counter.clone() }))
@@ -152,9 +173,7 @@ pub async fn run(
             let Some(file) = rules else { return Ok((loading.take_up_any()?, None)) };
             let text = read_rules(&file)?;
             loading.begin_with_rules(&file, &text)?;
-            let is_current = loading.take_up_any()?;
-            loading.take_up_rules(&file, &text)?;
-            Ok::<_, Error>((is_current, Some((file, text))))
+            Ok::<_, Error>((loading.take_up_any()?, Some((file, text))))
         });
         let (is_current, rules) =
             loading.await.map_err(|_| Error::Server("loading the index panicked".into()))??;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio_stream::{Stream, StreamExt};
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::admission::Queue;
+use super::admission::{Queue, no_room};
 use super::convert::Asked;
 use super::convert_hot::placements;
 use super::desk::{answer_at_desk, page_at_desk};
@@ -21,14 +22,23 @@ use crate::recommend::Effort;
 /// `cartwright.v1.RecommendationService`.
 #[derive(Debug)]
 pub(super) struct Recommendations {
-    pub(super) counter: Arc<Counter>,
+    counter: Arc<Counter>,
     /// Memory for answers that may be given again, bytes per serving thread.
-    pub(super) desk_bytes: usize,
+    desk_bytes: usize,
     /// Where requests wait: when many do, answers are brief.
-    pub(super) queue: Arc<Queue>,
+    queue: Arc<Queue>,
+    /// Streams that may be open at once: each may hold half of a request for as long as its client likes.
+    streams: Arc<Semaphore>,
 }
 
+/// So many streams are open at once in the whole server, at most.
+const MOST_STREAMS: usize = 64;
+
 impl Recommendations {
+    pub(super) fn new(counter: Arc<Counter>, desk_bytes: usize, queue: Arc<Queue>) -> Self {
+        Self { counter, desk_bytes, queue, streams: Arc::new(Semaphore::new(MOST_STREAMS)) }
+    }
+
     fn answer<'a, T>(&self, request: &'a T) -> Result<Response<Reply>, Status>
     where
         Asked<'a>: TryFrom<&'a T, Error = Error>,
@@ -152,8 +162,12 @@ impl RecommendationService for Recommendations {
         &self,
         request: Request<Streaming<pb::ForCustomerRequest>>,
     ) -> Result<Response<Self::StreamForCustomersStream>, Status> {
+        let open = self.streams.clone().try_acquire_owned().map_err(|_| no_room())?;
         let counter = self.counter.clone();
-        let answer = move |request: &_, place| counter.streamed(request, place);
+        let answer = move |request: &_, place| {
+            let _until_it_ends = &open;
+            counter.streamed(request, place)
+        };
         Ok(Response::new(Box::pin(answers(request.into_inner(), self.queue.clone(), answer))))
     }
 }

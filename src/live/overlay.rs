@@ -57,10 +57,10 @@ impl Overlay {
         overlay
     }
 
-    /// Whether the shop has listed the item, or taken it off again. Its stock and whether it is hidden may be told of
-    /// what nobody has listed yet.
+    /// Whether the shop lists the item. Its stock, whether it is hidden, or that it is gone may be told of what nobody
+    /// has listed.
     pub fn is_listed(&self) -> bool {
-        self.fields.contains_key("deleted")
+        self.fields.get("deleted") == Some(&Value::Bool(false))
     }
 
     /// Lays `later` over this.

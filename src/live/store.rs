@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::Overlay;
 use crate::error::{Error, Result};
+use crate::ids::{Interner, ItemId};
 use crate::index::Opened;
 
 /// Name of the database in the index directory.
@@ -30,6 +31,8 @@ pub struct Live {
     /// What the disk said.
     failure: OnceLock<String>,
     missing: u64,
+    /// The keys of all that is kept, found in any case; filled when that is asked for.
+    keys: Mutex<Interner<ItemId>>,
 }
 
 #[derive(Debug)]
@@ -106,7 +109,8 @@ impl Live {
         let count =
             count.and_then(|bytes| bytes.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes);
         let store = Some(Store { db, items, rules, writes, count: AtomicU64::new(count) });
-        Ok(Self { store, place, failure: OnceLock::new(), missing: 0 })
+        let keys = Mutex::default();
+        Ok(Self { store, place, failure: OnceLock::new(), missing: 0, keys })
     }
 
     /// The database, as long as it answers.
@@ -147,10 +151,20 @@ impl Live {
         self.place.parent().expect("the database lies in the index directory")
     }
 
-    /// Lays the changes over what is kept of these items; nothing is kept of it yet.
+    /// Lays the changes over what is kept of these items; nothing is kept of it yet. If keys are found `in_any_case`, an
+    /// item is kept under the key by which it was told of first.
     ///
     /// Errors: the disk.
-    pub fn laid_over(&self, changes: Vec<(String, Overlay)>) -> Result<Vec<(String, Overlay)>> {
+    pub fn laid_over(
+        &self,
+        mut changes: Vec<(String, Overlay)>,
+        in_any_case: bool,
+    ) -> Result<Vec<(String, Overlay)>> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        match in_any_case {
+            true => self.find_in_any_case(&mut changes, &mut keys)?,
+            false => *keys = Interner::new(),
+        }
         let mut kept: Vec<(String, Overlay)> = Vec::with_capacity(changes.len());
         let mut places = std::collections::HashMap::new();
         for (key, change) in changes {
@@ -170,6 +184,25 @@ impl Live {
             }
         }
         Ok(kept)
+    }
+
+    fn find_in_any_case(
+        &self,
+        changes: &mut [(String, Overlay)],
+        keys: &mut Interner<ItemId>,
+    ) -> Result<()> {
+        if !keys.is_in_any_case() {
+            let mut all = Interner::new();
+            self.items()?.iter().for_each(|(key, _)| _ = all.intern(key));
+            *keys = all.in_any_case();
+        }
+        for (key, _) in changes {
+            match keys.get(key) {
+                Some(known) => keys.key(known).clone_into(key),
+                None => _ = keys.intern(key),
+            }
+        }
+        Ok(())
     }
 
     /// Keeps what was laid over. When it returns, it is on disk, all of it.
@@ -288,13 +321,35 @@ mod tests {
     use std::time::Duration;
 
     #[test]
+    fn an_item_is_kept_under_one_key_however_it_is_spelt_where_case_does_not_matter() {
+        let kept = |in_any_case| {
+            let root = tempfile::tempdir().expect("a temporary folder");
+            let of = |key: &str, field| (key.to_owned(), Overlay::of(field, true));
+            for changes in [
+                vec![of("New-1", "hidden"), of("NEW-1", "in_stock")],
+                vec![of("new-1", "in_stock"), of("other", "hidden")],
+            ] {
+                // Opened anew each time: what was kept before is found as well.
+                let live = Live::open(root.path()).expect("opened");
+                let overlays = live.laid_over(changes, in_any_case).expect("readable");
+                live.keep(&overlays).expect("kept");
+            }
+            let live = Live::open(root.path()).expect("opened");
+            let items = live.items().expect("readable").into_iter();
+            items.map(|(key, _)| key).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(true), ["New-1", "other"]);
+        assert_eq!(kept(false), ["NEW-1", "New-1", "new-1", "other"]);
+    }
+
+    #[test]
     fn what_was_acknowledged_is_there_when_it_is_opened_again() {
         let root = tempfile::tempdir().expect("a temporary folder");
         let change = |field, value: i64| ("tea".to_owned(), Overlay::of(field, value));
         {
             let live = Live::open(root.path()).expect("it can be opened");
             let keep = |changes| {
-                let overlays = live.laid_over(changes).expect("readable");
+                let overlays = live.laid_over(changes, false).expect("readable");
                 live.keep(&overlays).expect("kept");
                 overlays
             };

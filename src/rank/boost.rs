@@ -103,7 +103,7 @@ impl<'a> Boosting<'a> {
     }
 
     fn trees(&self) -> Vec<Tree> {
-        let Self { binned: Binned { sheet, bins, .. }, options, .. } = self;
+        let Self { binned: Binned { sheet, .. }, options, .. } = self;
         let some_positive = |groups: &[usize]| groups.iter().any(|&g| sheet.has_positive(g));
         let unmeasured = options.holdout > 0.0 && !some_positive(&self.held_out);
         if sheet.columns() == 0 || unmeasured || !some_positive(&self.train) {
@@ -115,10 +115,7 @@ impl<'a> Boosting<'a> {
         let mut kept = (ndcg(sheet, &scores, &self.held_out, options.at), 0);
         let mut trees = Vec::new();
         while trees.len() < options.trees {
-            let tree = self.tree(&target, &scores, &learning, trees.len());
-            let add = |(row, score): (usize, &mut f32)| *score += tree.value(bins, row);
-            scores.par_iter_mut().enumerate().with_min_len(4096).for_each(add);
-            trees.push(tree);
+            trees.push(self.tree(&target, &mut scores, &learning, trees.len()));
             let gained = ndcg(sheet, &scores, &self.held_out, options.at);
             if gained > kept.0 {
                 kept = (gained, trees.len());
@@ -142,20 +139,32 @@ impl<'a> Boosting<'a> {
         self.train.iter().copied().filter(has_gradients).collect()
     }
 
-    /// The next tree, from its share of the groups and of the columns that tell anything.
-    fn tree(&self, target: &Target<'_>, scores: &[f32], groups: &[usize], nth: usize) -> Tree {
+    /// The next tree, from its share of the groups and of the columns that tell anything; what it says is added to
+    /// the scores.
+    fn tree(&self, target: &Target<'_>, scores: &mut [f32], groups: &[usize], nth: usize) -> Tree {
         let Binned { sheet, bins, telling } = self.binned;
         let seed = self.options.seed.wrapping_add(nth as u64 + 1);
         let mut random = fastrand::Rng::with_seed(seed);
         let columns = share(telling, self.options.column_share, &mut random);
         let groups = share(groups, self.options.group_share, &mut random);
-        let rounded = Rounded::new(&target.gradients(&groups, scores));
         let mut rows = Vec::with_capacity(sheet.rows());
         let row = |row: usize| u32::try_from(row).expect("fewer than four billion rows");
-        for of_group in groups.into_iter().map(|group| sheet.group(group)) {
+        for of_group in groups.iter().map(|&group| sheet.group(group)) {
             rows.extend(row(of_group.start)..row(of_group.end));
         }
-        grow(bins, &rounded, rows, &columns, &self.options)
+        let rounded = Rounded::new(&target.gradients(&groups, scores), &rows);
+        let (tree, leaves) = grow(bins, &rounded, rows, &columns, &self.options);
+        for (rows, value) in leaves {
+            rows.into_iter().for_each(|row| scores[row as usize] += value);
+        }
+        // Those that it was not grown on have yet to find their leaves.
+        let is_other = |(group, _): &(usize, &mut [f32])| groups.binary_search(group).is_err();
+        let others = sheet.by_group(scores).into_par_iter().enumerate().filter(is_other);
+        others.for_each(|(group, scores)| {
+            let rows = scores.iter_mut().zip(sheet.group(group));
+            rows.for_each(|(score, row)| *score += tree.value(bins, row));
+        });
+        tree
     }
 
     fn measured(&self, forest: &Forest) -> Measured {

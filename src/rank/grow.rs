@@ -82,6 +82,8 @@ enum Grown {
 
 /// A tree over `rows` that looks only at `columns`.
 ///
+/// With it come its leaves, each with its rows and what it adds to their scores.
+///
 /// Best first: of all leaves, the one whose split gains most is split next (`LightGBM`'s leaf-wise growth).
 /// Only the smaller side of a split is counted; the other is the parent without it.
 pub(super) fn grow(
@@ -90,7 +92,7 @@ pub(super) fn grow(
     rows: Vec<u32>,
     columns: &[usize],
     options: &RankOptions,
-) -> Tree {
+) -> (Tree, Vec<(Vec<u32>, f32)>) {
     let grower = Grower { bins, rounded, columns, options };
     let mut leaves = vec![grower.root(rows)];
     let mut root = Grown::Leaf(0);
@@ -110,7 +112,7 @@ pub(super) fn grow(
     let values: Vec<f32> = leaves.iter().map(|leaf| grower.value(leaf)).collect();
     let mut tree = Tree { nodes: Vec::new(), leaves: Vec::new() };
     root.lay_out(&mut tree, &values);
-    tree
+    (tree, leaves.into_iter().map(|leaf| leaf.rows).zip(values).collect())
 }
 
 impl Grown {

@@ -26,7 +26,7 @@ const WORTH_SHARING: usize = 100_000;
 
 /// Gradients in whole units.
 pub(super) struct Rounded {
-    pub(super) gradients: Vec<Packed>, // by row
+    pub(super) gradients: Vec<Packed>, // by row; 0 for rows that don't count
     slope_unit: f64,
     hessian_unit: f64,
     count_bits: u32,
@@ -41,23 +41,25 @@ pub(super) struct Sums {
 }
 
 impl Rounded {
-    /// Units as small as sums of so many rows allow.
-    pub(super) fn new(gradients: &[Gradient]) -> Self {
-        let greatest = |of: fn(&Gradient) -> f32| {
-            let greatest = gradients.par_iter().map(|one| of(one).abs()).reduce(|| 0.0, f32::max);
-            f64::from(greatest).max(f64::MIN_POSITIVE * 2f64.powi(64))
-        };
+    /// Of these rows, in units as small as sums of so many allow.
+    pub(super) fn new(gradients: &[Gradient], rows: &[u32]) -> Self {
+        let mut most = [0.0f32; 2];
+        for one in rows.iter().map(|&row| gradients[row as usize]) {
+            most = [most[0].max(one.slope.abs()), most[1].max(one.hessian.abs())];
+        }
+        let [slope, hessian] =
+            most.map(|most| f64::from(most).max(f64::MIN_POSITIVE * 2f64.powi(64)));
         let count_bits = gradients.len().max(1).ilog2() + 1;
-        let slope_unit = greatest(|one| one.slope) / 2f64.powi(61 - count_bits.cast_signed());
-        let hessian_unit =
-            greatest(|one| one.hessian) / 2f64.powi(61 - 2 * count_bits.cast_signed());
+        let slope_unit = slope / 2f64.powi(61 - count_bits.cast_signed());
+        let hessian_unit = hessian / 2f64.powi(61 - 2 * count_bits.cast_signed());
         let round = |one: &Gradient| {
             let slope = nearest(f64::from(one.slope) / slope_unit);
             let hessian = nearest(f64::from(one.hessian) / hessian_unit);
             [slope, (hessian << count_bits) + 1]
         };
-        let gradients = gradients.par_iter().map(round).collect();
-        Self { gradients, slope_unit, hessian_unit, count_bits }
+        let mut packed = vec![[0; 2]; gradients.len()];
+        rows.iter().for_each(|&row| packed[row as usize] = round(&gradients[row as usize]));
+        Self { gradients: packed, slope_unit, hessian_unit, count_bits }
     }
 
     /// The sums of a packed sum.

@@ -225,7 +225,8 @@ impl<'s, 'a> Seating<'s, 'a> {
 
     /// Places that the promotion is to have.
     fn share(&self, promotion: &Promotion) -> usize {
-        (promotion.share * self.room as f64).ceil() as usize
+        // 0.07 of 100 is 7, though as floats a little more.
+        (promotion.share * self.room as f64 - 1e-9).ceil() as usize
     }
 
     fn count(&mut self, promotion: &Promotion, places: &[Place]) -> usize {

@@ -36,7 +36,7 @@ pub(super) fn segments(clientele: &Clientele, rfm: &RfmCounts) -> String {
         let _ = write!(
             html,
             "<h2>Customers who are alike</h2><p class=\"dim\">k-means++; as many groups as keep coming \
-             out the same on halves of the customers (adjusted Rand index {}). Bars are standard \
+             out the same from two draws of customers (adjusted Rand index {}). Bars are standard \
              deviations from the shop's mean.</p>",
             stability.join(", ")
         );

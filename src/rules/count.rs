@@ -78,9 +78,9 @@ impl<'a> GroupIndex<'a> {
 
     /// Counts all pairs, tests them, and keeps each item's best rules.
     ///
-    /// A customer's groups beyond [`RuleOptions::votes_per_customer`] don't count: of those that hold a
-    /// pair (or, for n_a and w_a, an item) only the heaviest do. So n_ab ≤ min(n_a, n_b), and
-    /// n_a + n_b − n_ab ≤ N: no cell of the 2×2 table is negative.
+    /// A customer's groups beyond [`RuleOptions::votes_per_customer`] weigh nothing: of those that hold a pair
+    /// (or, for w_a, an item) only the heaviest do. They are counted all the same: n_ab, n_a, n_b and N are what
+    /// reasons tell, and what is tested.
     ///
     /// The gate is known only after all pairs are tested. It is applied to the `per_item` best of each
     /// item that are more often together than by chance, so a list can come out shorter than that.
@@ -140,7 +140,7 @@ fn rule((place, tested): Entry<Tested>) -> Rule {
 
 /// What the counting pass knows of an item beforehand.
 struct ItemTotals {
-    /// n_a, clipped.
+    /// n_a.
     groups: u32,
     /// h(n_a) + h(N − n_a), for the log-likelihood ratio.
     margin: f64,
@@ -206,8 +206,9 @@ impl<'a> Pass<'a> {
         match self.index.limit(self.options) {
             None => cell = postings.iter().map(|&row| self.votes[row as usize]).sum(),
             Some(limit) => self.index.for_each_voter(postings, |run| {
-                let heaviest = run.iter().take(limit as usize);
-                cell += heaviest.map(|&row| self.votes[row as usize]).sum::<u64>();
+                let (heaviest, others) = run.split_at(run.len().min(limit as usize));
+                cell += heaviest.iter().map(|&row| self.votes[row as usize]).sum::<u64>();
+                cell += others.len() as u64 * Packing::BARE;
             }),
         }
         let (groups, weight) = (self.packing.count(cell), self.packing.weight(cell));
@@ -280,8 +281,9 @@ impl<'a> Pass<'a> {
             if run.len() <= limit as usize {
                 return count_freely(row, run);
             }
-            run.iter()
-                .for_each(|&g| row.add_limited(pairs.group(g), self.votes[g as usize], limit));
+            for &g in run {
+                row.add_limited(pairs.group(g), self.votes[g as usize], Packing::BARE, limit);
+            }
             row.next_voter();
         });
     }

@@ -49,7 +49,7 @@ pub struct RuleOptions {
     pub shrink: f64,
     /// Pairs in fewer groups than this are no rules; ≥ 1.
     pub min_count: u32,
-    /// How many of one customer's groups count for one pair, ≥ 1; `None` = all of them.
+    /// How many of one customer's groups weigh for one pair, ≥ 1; `None` = all of them. All are counted.
     pub votes_per_customer: Option<u32>,
     /// Groups of more distinct items than this are left out of counting; `None` = no group is.
     pub max_group_items: Option<usize>,

@@ -18,7 +18,7 @@ use crate::lists::Lists;
 pub struct NextOptions {
     /// How far after an item its followers are looked for, in events; ≥ 1.
     pub steps: usize,
-    /// How many of one customer's sessions count for one pair, ≥ 1; `None` = all of them.
+    /// How many of one customer's sessions weigh for one pair, ≥ 1; `None` = all of them. All are counted.
     pub votes_per_customer: Option<u32>,
     /// Followers in fewer sessions than this are left out; ≥ 1.
     pub min_count: u32,
@@ -96,19 +96,19 @@ impl Followers<'_> {
     ) -> Vec<Rule> {
         let limit = self.options.votes_per_customer.unwrap_or(u32::MAX);
         let mut sessions = 0u32;
-        let mut spent = (None, 0);
+        let mut voter = None;
         for visits in places.chunk_by(|a, b| a.session == b.session) {
             let session = visits[0].session as usize;
             let customer = self.sessions.customers.get(session).copied().flatten();
-            if customer.is_none() || customer != spent.0 {
+            if customer.is_none() || customer != voter {
                 row.next_voter();
-                spent = (customer, 0);
+                voter = customer;
             }
-            spent.1 += 1;
-            sessions += u32::from(spent.1 <= limit);
+            sessions += 1;
             self.nearest(item, visits, near);
             for &(follower, distance) in near.iter() {
-                row.add_limited(&[follower.index() as u32], self.votes[distance - 1], limit);
+                let (follower, vote) = (follower.index() as u32, self.votes[distance - 1]);
+                row.add_limited(&[follower], vote, Packing::BARE, limit);
             }
         }
         row.next_voter();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_votes_for_a_pair_no_more_often_than_allowed() {
+    fn a_customers_visits_are_all_counted_and_weigh_as_far_as_allowed() {
         let log = sessions(&[
             (&[0, 1], Some(7)),
             (&[0, 2], Some(8)),
@@ -176,8 +176,8 @@ mod tests {
         let options = NextOptions { votes_per_customer: Some(2), ..NextOptions::default() };
         let next = count_next(&log, 3, &options);
         let votes: Vec<_> = next.row(0).iter().map(|r| (r.item.index(), r.together)).collect();
-        assert_eq!(votes, [(2, 3), (1, 2)]);
-        assert_eq!(next.row(0)[0].score, 0.6);
+        assert_eq!(votes, [(2, 3), (1, 3)]);
+        assert_eq!([0, 1].map(|place| next.row(0)[place].score), [0.5, 1.0 / 3.0]);
     }
 
     #[test]

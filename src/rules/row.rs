@@ -11,6 +11,9 @@ pub(super) struct Packing {
 }
 
 impl Packing {
+    /// A vote that weighs nothing.
+    pub(super) const BARE: u64 = 1;
+
     /// For `groups` votes (below 2^31) that weigh `total_weight` together.
     pub(super) fn new(groups: u32, total_weight: f64) -> Self {
         assert!(groups < 1 << 31, "more than 2^31 groups: count them in parts");
@@ -24,7 +27,7 @@ impl Packing {
     /// One vote of this weight; a weight is never rounded to nothing.
     pub(super) fn vote(self, weight: f64) -> u64 {
         let fixed = (weight * (1u64 << self.weight_places) as f64).round().max(1.0) as u64;
-        (fixed << self.count_bits) | 1
+        (fixed << self.count_bits) | Self::BARE
     }
 
     #[inline]
@@ -99,13 +102,15 @@ impl<T: Cell> Row<T> {
         }
     }
 
-    /// The same for a group of the current voter, who has `limit` votes for each rank.
-    pub(super) fn add_limited(&mut self, group: &[u32], vote: T, limit: u32) {
+    /// The same for a group of the current voter, who has `limit` votes for each rank, and is counted with `beyond`
+    /// after these.
+    pub(super) fn add_limited(&mut self, group: &[u32], vote: T, beyond: T, limit: u32) {
         self.votes.resize(self.cells.len(), 0);
         let bound = self.bound;
         for &rank in group.iter().take_while(|&&rank| (rank as usize) < bound) {
             let votes = &mut self.votes[rank as usize];
             if *votes == limit {
+                self.add(&[rank], beyond);
                 continue;
             }
             if *votes == 0 {

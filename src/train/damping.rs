@@ -8,7 +8,7 @@ use crate::index::Contents;
 use crate::recommend::{Kind, Weights};
 use crate::rules::{GroupIndex, Groups, RuleLists, RuleOptions, Rules};
 
-/// (size, source, target) of [`RuleOptions`] that are tried.
+/// (size, source, target) of [`RuleOptions`] that are tried, after those that the shop asks for.
 const TRIED: [(f64, f64, f64); 6] = [
     (0.5, 0.7, 0.3),
     (0.5, 0.7, 0.1),
@@ -43,6 +43,14 @@ pub(super) fn of_customers(
     let pasts: Vec<Groups> = orders.iter().map(Groups::one_per_customer).collect();
     let weights = Weights { bought: 0.0, collected: 1.0, popular: A_LITTLE, ..Weights::default() };
     choose(rehearsals, &pasts, options, &asked, &weights, |contents| &mut contents.collected)
+}
+
+/// The damping that is asked for, and those that are tried beside it.
+fn dampings(options: &RuleOptions) -> Vec<RuleOptions> {
+    let tried =
+        TRIED.map(|(size, source, target)| RuleOptions { size, source, target, ..options.clone() });
+    let others = tried.into_iter().filter(|tried| tried != options);
+    std::iter::once(options.clone()).chain(others).collect()
 }
 
 fn choose(
@@ -81,18 +89,19 @@ fn choose(
         }
         is_better
     };
+    let all = dampings(options);
     let mut chosen = options.clone();
-    for (size, source, target) in TRIED {
-        let tried = RuleOptions { size, source, target, ..options.clone() };
+    for tried in &all {
         if is_better(tried.clone(), 1.0) {
-            chosen = tried;
+            chosen = tried.clone();
         }
     }
     // With all that is above chance reasons are worse: it must be worth it. Then other damping may suit.
-    let all = RuleOptions { false_discovery_rate: 1.0, ..chosen };
-    if is_better(all.clone(), WORTH_CHANCE) {
-        for (size, source, target) in TRIED {
-            is_better(RuleOptions { size, source, target, ..all.clone() }, 1.0);
+    let ungated = |tried: &RuleOptions| RuleOptions { false_discovery_rate: 1.0, ..tried.clone() };
+    let is_asked = options.false_discovery_rate != RuleOptions::default().false_discovery_rate;
+    if !is_asked && is_better(ungated(&chosen), WORTH_CHANCE) {
+        for tried in all.iter().filter(|tried| **tried != chosen) {
+            is_better(ungated(tried), 1.0);
         }
     }
     let (_, options, rules) = best.expect("at least one was tried");
@@ -100,4 +109,20 @@ fn choose(
         *place(&mut rehearsal.learnt.contents) = rules;
     }
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_shop_asks_for_is_tried_first_and_nothing_twice() {
+        let usual = RuleOptions::default();
+        let all = dampings(&usual);
+        assert_eq!((all[0].clone(), all.len()), (usual.clone(), TRIED.len()));
+        let own = RuleOptions { size: 1.7, min_count: 5, ..usual };
+        let all = dampings(&own);
+        assert_eq!((all[0].clone(), all.len()), (own, TRIED.len() + 1));
+        assert!(all.iter().all(|tried| tried.min_count == 5));
+    }
 }

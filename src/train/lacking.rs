@@ -97,13 +97,17 @@ fn no_rules(orders: &Groups) -> String {
     }
 }
 
-/// In how many orders the pair is that most orders hold.
+/// In how many orders the pair is that most orders hold, up to [`TELLING_PAIR`]: of many orders the first will do.
 fn most_often_together(orders: &Groups) -> u64 {
     let mut pairs: FxHashMap<(ItemId, ItemId), u64> = FxHashMap::default();
     for items in orders.items().rows().filter(|items| items.len() <= LARGEST_ORDER) {
         for (place, &one) in items.iter().enumerate() {
             for &other in &items[place + 1..] {
-                *pairs.entry((one, other)).or_default() += 1;
+                let together = pairs.entry((one, other)).or_default();
+                *together += 1;
+                if *together == TELLING_PAIR {
+                    return TELLING_PAIR;
+                }
             }
         }
     }

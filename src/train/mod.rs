@@ -169,7 +169,7 @@ pub fn train(
     let (attributes, strangers) = people::known(&log, attributes);
     profiler.note_attributes(attributes);
     let (account, columns) = (&reading.account, &reading.columns);
-    let input = InputFigures::of(&quiet, &catalog.catalog, account, columns, &time_zone);
+    let input = InputFigures::of(&log, &catalog.catalog, account, columns, &time_zone);
     let mut counts = learnt.counts(&quiet);
     let people = People {
         keys: &log.customers,

@@ -23,7 +23,8 @@ const LEAST_HITS: usize = 20;
 /// The chance of being taken is learnt for so many places.
 const ACCEPTED_PLACES: usize = 20;
 
-/// What bending an order towards value costs and brings, on cases of the held-out weeks that it was not chosen by.
+/// What bending an order towards value costs and brings, on cases of the held-out weeks by which its power was not
+/// chosen; they do decide whether it is bent at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Bent {
     /// Power of the value that multiplies a score; 0 if nothing was to be gained at the stated loss.
@@ -116,7 +117,7 @@ impl Worth {
         Bent {
             power,
             relevance_lost: 1.0 - self.relevance / plain.relevance.max(f64::MIN_POSITIVE),
-            value_gained: self.value / plain.value.max(f64::MIN_POSITIVE) - 1.0,
+            value_gained: if plain.value > 0.0 { self.value / plain.value - 1.0 } else { 0.0 },
         }
     }
 }

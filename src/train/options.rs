@@ -19,13 +19,16 @@ use crate::trends::TrendOptions;
 pub struct TrainOptions {
     /// A visit ends after so many minutes without an event, ≥ 1; default 30.
     pub session_gap_minutes: u32,
-    /// Rules over baskets.
+    /// Rules over baskets. Their `size`, `source` and `target` are tried first, and others beside them, on what is held
+    /// back; a `false_discovery_rate` that is not the default stays what it is. The manifest says what was chosen.
     pub bought: RuleOptions,
-    /// Rules over customers.
+    /// Rules over customers, chosen likewise.
     pub collected: RuleOptions,
-    /// Pulls between items, learnt from orders.
+    /// Pulls between items, learnt from orders. Their `size` and `regularization` are those that answer best what is
+    /// held back; the ones said here are for shops where nothing can be.
     pub called: EaseOptions,
-    /// Pulls between items, learnt from customers. Where they hardly come back, its head is twice as large.
+    /// Pulls between items, learnt from customers, chosen likewise. Where customers hardly come back, its head is twice
+    /// as large.
     pub drawn: EaseOptions,
     /// What customers buy next, learnt from what others did next.
     pub foreseen: ForesightOptions,

@@ -142,10 +142,10 @@ fn told_by_others(
     // Of what was found, of where it began, of what sells, and of the best source alone; fading, and as it is told.
     let mut sums = [[0.0; 2]; 4];
     for (here, there) in [(0, 1), (1, 0)].into_iter().take(halves) {
-        let Climb { weights, single, .. } = Climb::on(&mut parts[here], &start, metric);
+        let Climb { weights, .. } = Climb::on(&mut parts[here], &start, metric);
         let others = &mut parts[there];
         let count = others.each().len() as f64;
-        for (sums, told) in sums.iter_mut().zip([&weights, &start, &popular, &single]) {
+        for (sums, told) in sums.iter_mut().zip([&weights, &start, &popular, &climb.single]) {
             sums[0] += count * others.fading(told, metric);
             sums[1] += count * others.mean(told, metric);
         }

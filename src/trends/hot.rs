@@ -11,7 +11,7 @@ use crate::events::EventLog;
 use crate::ids::{CategoryId, ItemId};
 use crate::lists::Lists;
 
-/// Longest list that is kept, of the shop or a category.
+/// Longest list of the shop that is kept.
 pub const LONGEST_LIST: usize = 1_000;
 /// Longest list of a category.
 const LONGEST_IN_CATEGORY: usize = 300;

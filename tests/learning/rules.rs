@@ -128,6 +128,33 @@ fn sizes(rules: &[LongRule]) -> Vec<usize> {
         .collect()
 }
 
+#[test]
+fn what_households_buy_week_by_week_is_no_rule_unless_it_goes_together() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut orders = Vec::new();
+    for order in 0..150 * 40 {
+        let mut items: Vec<usize> = [0.6, 0.6, 0.2, 0.1]
+            .iter()
+            .enumerate()
+            .filter_map(|(item, share)| (random.f64() < *share).then_some(item))
+            .collect();
+        if items.contains(&3) && random.f64() < 0.5 {
+            items.push(4);
+        }
+        orders.push((Some(order % 150), items));
+    }
+    let rules = count(&groups(&orders), 5, &RuleOptions::default());
+    let found = rules.lists.rows().enumerate();
+    let found = found.flat_map(|(from, row)| row.iter().map(move |rule| (from, rule.item.index())));
+    assert_eq!(found.collect::<Vec<_>>(), [(3, 4), (4, 3)]);
+    let both = orders.iter().filter(|(_, items)| items.ends_with(&[3, 4])).count();
+    assert_eq!(rules.lists.row(3)[0].together as usize, both);
+    assert_eq!(
+        rules.item_groups[0] as usize,
+        orders.iter().filter(|(_, items)| items.contains(&0)).count()
+    );
+}
+
 type Row = (Option<usize>, Vec<usize>);
 
 fn shop() -> impl Strategy<Value = Vec<Row>> {
@@ -153,7 +180,7 @@ fn options() -> impl Strategy<Value = RuleOptions> {
     )
 }
 
-/// Clipped (n_ab, w_ab) by the definition: of each voter, the heaviest groups that hold all `items`.
+/// (n_ab, w_ab) by the definition: of each voter, the heaviest groups that hold all `items` weigh.
 fn by_definition(groups: &Groups, items: &[ItemId], options: &RuleOptions) -> (u32, f64) {
     let mut of_voter: HashMap<(Option<CustomerId>, usize), Vec<f64>> = HashMap::new();
     for (number, (row, voter)) in groups.items().rows().zip(groups.voters()).enumerate() {
@@ -167,7 +194,7 @@ fn by_definition(groups: &Groups, items: &[ItemId], options: &RuleOptions) -> (u
     let mut counted = (0, 0.0);
     for weights in of_voter.values_mut() {
         weights.sort_by(|a, b| b.total_cmp(a));
-        counted.0 += weights.len().min(limit) as u32;
+        counted.0 += weights.len() as u32;
         counted.1 += weights.iter().take(limit).sum::<f64>();
     }
     counted

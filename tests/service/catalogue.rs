@@ -194,6 +194,47 @@ async fn an_item_is_known_in_any_case_and_never_becomes_two() {
 }
 
 #[tokio::test]
+async fn an_item_that_arrived_today_is_known_in_any_case_too_also_after_a_restart() {
+    let place = shop();
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let new = |item_id: &str| pb::CatalogItem {
+        item_id: item_id.into(),
+        title: "A new one".into(),
+        ..Default::default()
+    };
+    assert_eq!(clients.hide(&["New-1"]).await, ["New-1"], "not there yet");
+    clients.upsert(vec![new("NEW-1")], &[]).await.expect("kept");
+    clients.upsert(vec![new("new-1")], &[]).await.expect("kept");
+    assert!(clients.get("nEW-1").await.expect("it is known").hidden);
+    assert_eq!(clients.hide(&["New-1"]).await, [""; 0]);
+    server.stop().await;
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let after = clients.get("new-1").await.expect("it is known");
+    assert_eq!((after.hidden, after.title.as_str()), (true, "A new one"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_arrival_is_near_its_likes_once_enough_is_said_of_it() {
+    let place = shop();
+    let server = Server::ready(&place.index).await;
+    let mut clients = Clients::of(&server).await;
+    let like = clients.get(&asked(&place)).await.expect("it is sold");
+    let bare = pb::CatalogItem { item_id: "fresh".into(), ..Default::default() };
+    clients.upsert(vec![bare], &[]).await.expect("kept");
+    let whole =
+        pb::CatalogItem { item_id: "fresh".into(), group_id: String::new(), ..like.clone() };
+    clients.upsert(vec![whole], &[]).await.expect("kept");
+    let filter = "item_id = \"fresh\"";
+    let found = clients.related_where(&like.item_id, filter).await.expect("an answer");
+    let reason = &found.recommendations[0].reasons[0];
+    assert!(matches!(reason.why, Some(Why::NewArrival(_))), "{reason:?}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_part_of_an_item_can_be_changed_and_the_rest_stays() {
     let place = shop();
     let server = Server::ready(&place.index).await;

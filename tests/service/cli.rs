@@ -355,6 +355,16 @@ fn what_was_acknowledged_outlives_a_kill_and_ask_knows_it() {
 }
 
 #[test]
+fn a_rule_about_a_field_that_is_gone_keeps_no_server_from_starting() {
+    let (desk, _) = Desk::with_a_shop();
+    let rule = "[[rule]]\nid = \"gone\"\nhide = { filter = 'no_such_field = 1' }\n";
+    desk.write("rules.toml", rule);
+    desk.write("cartwright.toml", "[serve]\nrules = \"rules.toml\"\n");
+    let mut server = Serving::start(&desk);
+    assert_eq!(server.told("-TERM").code(), Some(0));
+}
+
+#[test]
 fn a_server_that_can_not_go_on_leaves_nothing_behind() {
     let (desk, _) = Desk::with_a_shop();
     let mut server = Serving::start(&desk);
@@ -363,6 +373,8 @@ fn a_server_that_can_not_go_on_leaves_nothing_behind() {
     let mut second = desk.command(&["serve", "--index", "index", "--listen", "127.0.0.1:0"]);
     second.env("CARTWRIGHT_SERVE__RULES", "rules.toml");
     fails(&second.output().expect("the binary can be run"), 1, "rules.toml");
+    second.env_remove("CARTWRIGHT_SERVE__RULES").env("CARTWRIGHT_SERVE__QUEUE", "1");
+    fails(&second.output().expect("the binary can be run"), 1, "serve.queue must be at least 2");
     assert_eq!(server.told("-TERM").code(), Some(0));
     desk.is_swept();
 }

@@ -22,6 +22,9 @@ use crate::time::{DAY_MS, Timestamp};
 /// Counts, days and shares are logarithms.
 pub(super) const FIGURES: usize = 19;
 
+/// The figure that is the log-odds by the rhythm of item and pair.
+pub(super) const BY_RHYTHM: usize = 1;
+
 /// What is known of a purchase before it is weighed.
 pub(super) type Figures = [f32; FIGURES];
 

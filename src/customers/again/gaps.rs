@@ -90,13 +90,13 @@ impl Past {
     }
 }
 
-/// The gaps of each item, and those between orders.
-pub(super) fn tallied(baskets: &Baskets, item_count: usize) -> (Vec<Gaps>, Gaps) {
+/// The gaps of each item, and those between orders, up to a moment.
+pub(super) fn tallied(baskets: &Baskets, item_count: usize, until: Timestamp) -> (Vec<Gaps>, Gaps) {
     let (mut items, mut between) = (vec![Gaps::default(); item_count], Gaps::default());
     for (_, orders) in orders_by_customer(baskets) {
         let mut latest: FxHashMap<ItemId, Timestamp> = FxHashMap::default();
         let mut order_before = None;
-        for order in orders {
+        for order in orders.filter(|&order| baskets.at[order] <= until) {
             let at = baskets.at[order];
             between.add(order_before.replace(at).map(|before| at.days_since(before)));
             for &item in baskets.items.row(order) {

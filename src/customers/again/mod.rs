@@ -23,6 +23,7 @@ use crate::ids::ItemId;
 use crate::time::Timestamp;
 use figures::{Asked, FIGURES, Figures, Shopper};
 use gaps::{Gaps, Past, Shape, log_odds, soon, tallied};
+use weigh::WEEKS;
 
 pub use figures::Demand;
 
@@ -89,7 +90,22 @@ impl Recurrence {
         if !timed {
             return Self::default();
         }
-        let (items, orders) = tallied(baskets, item_count);
+        let now = baskets.at.iter().max().copied().unwrap_or_default();
+        let rhythms = |until| Self::rhythms(baskets, categories, item_count, until);
+        // What is asked of the last weeks must not be known beforehand.
+        let earlier = rhythms(now.plus_days(-WEEKS * SOON_DAYS));
+        let weights = earlier.weighed(baskets, item_count).0.map(|weight| weight as f32);
+        Self { weights, demand: Demand::of(baskets, item_count, now), ..rhythms(now) }
+    }
+
+    /// The rhythms as they showed until then; no weights.
+    fn rhythms(
+        baskets: &Baskets,
+        categories: &CategoryTree,
+        item_count: usize,
+        until: Timestamp,
+    ) -> Self {
+        let (items, orders) = tallied(baskets, item_count, until);
         let mut by_category = vec![Gaps::default(); categories.len()];
         let mut shop = Gaps::default();
         for (item, gaps) in items.iter().enumerate() {
@@ -112,9 +128,6 @@ impl Recurrence {
         let orders = orders.shape(shop);
         recurrence.orders =
             [orders.mean, orders.variance.sqrt(), orders.again].map(|figure| figure as f32);
-        let now = baskets.at.iter().max().copied().unwrap_or_default();
-        recurrence.demand = Demand::of(baskets, item_count, now);
-        recurrence.weights = recurrence.weighed(baskets, item_count).0.map(|weight| weight as f32);
         recurrence
     }
 

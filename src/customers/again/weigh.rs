@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use super::figures::{Asked, Demand, FIGURES, Figures};
+use super::figures::{Asked, BY_RHYTHM, Demand, FIGURES, Figures};
 use super::gaps::Past;
 use super::{Recurrence, SOON_DAYS};
 use crate::customers::history::orders_by_customer;
@@ -15,20 +15,26 @@ use crate::ids::ItemId;
 use crate::time::Timestamp;
 
 /// The weights are learnt from so many weeks before the end …
-const WEEKS: i64 = 4;
+pub(super) const WEEKS: i64 = 4;
 /// … of as many customers as bought so many lines, about.
 const ASKED_LINES: usize = 400_000;
+
+/// Belief in the rhythm as it is: it counts as much as some answers.
+const RIDGE: f64 = 1.0;
 
 /// What was known, and whether it was bought soon.
 type Row = (Figures, bool);
 
 impl Recurrence {
-    /// The weights under which what came true in the last weeks was likeliest.
+    /// The weights under which what came true in the last weeks was likeliest; where little did, the chance is what
+    /// the rhythm says. The rhythms themselves are to be of before these weeks.
     pub(super) fn weighed(&self, baskets: &Baskets, item_count: usize) -> Logistic<FIGURES> {
+        let mut believed = Logistic::default();
+        believed.0[BY_RHYTHM] = 1.0;
         let customers: Vec<Range<usize>> =
             orders_by_customer(baskets).map(|(_, orders)| orders).collect();
         let Some(end) = customers.iter().map(|orders| baskets.at[orders.end - 1]).max() else {
-            return Logistic::default();
+            return believed;
         };
         let step = baskets.items.entries().len().div_ceil(ASKED_LINES).max(1);
         let mut rows: Vec<Row> = Vec::new();
@@ -42,7 +48,7 @@ impl Recurrence {
                 .collect();
             rows.extend(answers.into_iter().flatten());
         }
-        Logistic::fit(&rows)
+        believed.fitted(&rows, RIDGE)
     }
 
     /// One customer's items that had a rhythm by then.

@@ -9,7 +9,7 @@ use super::likeness::Likeness;
 use super::taste::{FIGURES, Figures, Had, figures};
 use crate::customers::ledger::Ledger;
 use crate::customers::logistic::Logistic;
-use crate::events::{EventKind, EventLog};
+use crate::events::{EventKind, EventLog, order_of};
 use crate::ids::ItemId;
 use crate::time::Timestamp;
 
@@ -137,7 +137,7 @@ fn then(log: &EventLog, places: &[u32], orders: u32, cut: Timestamp, zone: &Time
             continue;
         }
         // Lines of one order are one time.
-        let order = event.group.map_or(event.at.day(zone) as u64, |group| group.index() as u64);
+        let order = order_of(event, zone);
         let (first, last, times) = (event.at, event.at, 0);
         let fresh = (Had { item: event.item, times, first, last }, order);
         let (known, latest_order) = had.entry(event.item).or_insert(fresh);
@@ -187,7 +187,7 @@ fn fitted(mut rows: Vec<Row>) -> [f64; FIGURES] {
     for (figures, _) in &mut rows {
         figures.iter_mut().zip(spread).for_each(|(figure, spread)| *figure /= spread as f32);
     }
-    let mut weights = Logistic::fit_pulled(&rows, RIDGE).0;
+    let mut weights = Logistic::default().fitted(&rows, RIDGE).0;
     weights.iter_mut().zip(spread).for_each(|(weight, spread)| *weight /= spread);
     weights[0] = 0.0; // how well an item sells says nothing of who buys it
     weights

@@ -61,7 +61,7 @@ impl Total {
         }
         let (mut low, mut high) = (-BOUND, BOUND);
         let (mut below, mut above) = (self.none - share, 1.0 - share);
-        let mut at = 0.0;
+        let (mut at, mut miss_before) = (0.0, 0.0f64);
         for step in 0..MOST_STEPS {
             // The first steps halve: far out the share is flat.
             at = if step < 4 {
@@ -73,11 +73,14 @@ impl Total {
             if miss.abs() < CLOSE {
                 break;
             }
+            // An end that is kept twice running counts half.
+            let kept = if step > 4 && miss * miss_before > 0.0 { 0.5 } else { 1.0 };
             if miss < 0.0 {
-                (low, below, above) = (at, miss, if step < 4 { above } else { 0.5 * above });
+                (low, below, above) = (at, miss, kept * above);
             } else {
-                (high, above, below) = (at, miss, if step < 4 { below } else { 0.5 * below });
+                (high, above, below) = (at, miss, kept * below);
             }
+            miss_before = miss;
         }
         self.scale * at.exp()
     }

@@ -162,7 +162,7 @@ impl Picks {
     }
 }
 
-/// By customer, how often they bought of the item's category; of anything, if it has none.
+/// By customer, how often they bought of the item's category; of what has none either, if it has none.
 fn category_counts(case: &CustomerCase<'_>, item: ItemId) -> FxHashMap<usize, u32> {
     let category = |item: ItemId| case.contents.categories.of(item);
     let wanted = category(item);
