@@ -50,8 +50,8 @@ enum Rule {
 
 /// Shown to one customer, at most.
 const ITEMS: usize = 5;
-/// Many come back sooner than usual: an item may be due from this part of its usual time on.
-const DUE_FROM: f32 = 0.5;
+/// What is less likely to be bought is not said to be due.
+const LEAST_CHANCE: f64 = 0.01;
 /// Who buys with money off so many times as often as the shop's customers is after discounts …
 const DISCOUNT_TIMES: f32 = 1.5;
 /// … or in this share of their lines more.
@@ -143,7 +143,9 @@ impl<'a> Picker<'a> {
 
     fn arrival(&self, newcomers: &Newcomers, items: &[ItemId], history: &History) -> Option<Pick> {
         let (score, because) = newcomers.called_by(history)?;
-        let reason = format!("bought {}", self.contents.shelf.title(because));
+        let has_it = history.bought(because).is_some_and(|bought| bought.times > 0);
+        let did = if has_it { "bought" } else { "looked at" };
+        let reason = format!("{did} {}", self.contents.shelf.title(because));
         Some(plain(score, &reason, items.to_vec()))
     }
 
@@ -181,22 +183,25 @@ impl<'a> Picker<'a> {
         let now = self.contents.now;
         let due = self.due_within(within, history);
         let first = due.first()?;
+        let times = history.bought(first.item).map_or(0, |bought| bought.times);
         let reason = format!(
-            "{} usually every {}, last {} ago",
+            "{} usually {} {}, last {} ago",
             self.contents.shelf.title(first.item),
+            if times > 1 { "every" } else { "again after" },
             counted(first.usual_days.round() as u64, "day"),
             counted(first.days_since.round() as u64, "day"),
         );
         let items = due.iter().take(ITEMS).map(|due| due.item).collect();
-        let at = now.plus_days(first.in_days.round() as i64);
+        let at = now.plus_days((first.usual_days - first.days_since).round() as i64);
         Some(Pick { due: Some(at), ..plain(first.chance_within(within), &reason, items) })
     }
 
-    /// What the customer buys again and of whose usual time half will have passed within so many days, the likeliest to
-    /// be bought first, until its rhythm is given up.
+    /// What the customer buys again and whose usual time is over, or will be within so many days, the likeliest to be
+    /// bought first, until its rhythm is given up.
     pub fn due_within(&self, within: u32, history: &History) -> Vec<Due> {
         let mut due = self.contents.recurrence.due(history, self.contents.now);
-        due.retain(|due| due.days_since + within as f32 >= DUE_FROM * due.usual_days);
+        due.retain(|due| due.in_days.round() <= within as f32);
+        due.retain(|due| due.chance_within(within) >= LEAST_CHANCE);
         due.retain(|due| self.may_show(due.item));
         due
     }

@@ -7,7 +7,9 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::output::{align_right, print, say, table};
-use crate::campaigns::{Comparison, Interval, Judgement, Window, judge, read_assignments, subject};
+use crate::campaigns::{
+    Comparison, Group, Interval, Judgement, Window, judge, read_assignments, subject,
+};
 use crate::config::Config;
 use crate::customers::{Ledger, Paid};
 use crate::error::{Error, counted, thousands};
@@ -92,7 +94,8 @@ impl Evaluate {
         let ledger = Ledger::of(&log, &zone);
         let names = log.customers.keys().map(|key| called.stored(key).into_owned());
         let orders: HashMap<String, usize> = names.zip(0..).collect();
-        if !assignments.iter().any(|assignment| orders.contains_key(&assignment.customer)) {
+        let known = assignments.iter().filter(|one| orders.contains_key(&one.customer)).count();
+        if known == 0 {
             return Err(strangers(&self.assignments, assignments.len()).into());
         }
         let subjects: Vec<_> = assignments
@@ -105,7 +108,8 @@ impl Evaluate {
                 subject(assignment, &paid, &window)
             })
             .collect();
-        let judgement = judge(&subjects, !self.not_randomised);
+        let mut judgement = judge(&subjects, !self.not_randomised);
+        judgement.note_strangers(assignments.len() - known);
         if self.json {
             return print(serde_json::to_string_pretty(&judgement)?);
         }
@@ -173,26 +177,26 @@ fn add_rows(rows: &mut comfy_table::Table, name: &str, comparison: &Comparison) 
         String::new(),
         String::new(),
     ]);
-    let mut add = |what: &str, a: f64, b: f64, difference: Option<Interval>, scale: f64| {
-        let figure = |value: f64| format!("{:.2}", cents(scale * value));
-        let signed = |value: f64| format!("{:+.2}", cents(scale * value));
-        let interval = difference.map(|d| format!("{} to {}", signed(d.low), signed(d.high)));
-        rows.add_row([
-            format!("  {what}"),
-            figure(a),
-            figure(b),
-            difference.map(|d| signed(d.estimate)).unwrap_or_default(),
-            interval.unwrap_or_default(),
-        ]);
-    };
-    let rate = |group: &crate::campaigns::Group| each(group.buyers as f64, group.customers);
-    add("bought, %", rate(treated), rate(held), comparison.rate, 100.0);
-    let orders = |group: &crate::campaigns::Group| each(group.orders as f64, group.customers);
-    add("orders each", orders(treated), orders(held), comparison.orders, 1.0);
-    let revenue = |group: &crate::campaigns::Group| each(group.revenue, group.customers);
-    add("money each", revenue(treated), revenue(held), comparison.revenue, 1.0);
+    let mut add =
+        |what: &str, sides: Option<[f64; 2]>, difference: Option<Interval>, scale: f64| {
+            let figure = |value: f64| format!("{:.2}", cents(scale * value));
+            let signed = |value: f64| format!("{:+.2}", cents(scale * value));
+            let interval = difference.map(|d| format!("{} to {}", signed(d.low), signed(d.high)));
+            rows.add_row([
+                format!("  {what}"),
+                sides.map(|[treated, _]| figure(treated)).unwrap_or_default(),
+                sides.map(|[_, held]| figure(held)).unwrap_or_default(),
+                difference.map(|d| signed(d.estimate)).unwrap_or_default(),
+                interval.unwrap_or_default(),
+            ]);
+        };
+    let both =
+        |of: fn(&Group) -> f64| Some([treated, held].map(|group| each(of(group), group.customers)));
+    add("bought, %", both(|group| group.buyers as f64), comparison.rate, 100.0);
+    add("orders each", both(|group| group.orders as f64), comparison.orders, 1.0);
+    add("money each", both(|group| group.revenue), comparison.revenue, 1.0);
     if let Some(adjusted) = comparison.adjusted_revenue {
-        add("money each, adjusted", revenue(treated), revenue(held), Some(adjusted), 1.0);
+        add("money each, adjusted", None, Some(adjusted), 1.0);
     }
 }
 

@@ -173,9 +173,14 @@ impl Evaluate {
         let exam = Exam::new(&before, &held_out, cut, &zone, gap, &tasks);
         let cartwright = match exam.is_empty() {
             true => None,
-            false => {
-                Some(Cartwright::learn(&before, &items, &held_out, &zone, &config.train, steps))
-            }
+            false => Some(Cartwright::learn(
+                &before,
+                &items,
+                (&exam, &held_out),
+                &zone,
+                &config.train,
+                steps,
+            )),
         };
         let systems: Vec<&dyn Recommender> =
             cartwright.iter().map(|system| system as &dyn Recommender).collect();
@@ -227,7 +232,7 @@ impl<'a> Cartwright<'a> {
     fn learn(
         before: &EventLog,
         items: &[catalog::Item],
-        held_out: &'a HeldOut,
+        (exam, held_out): (&Exam<'_>, &'a HeldOut),
         zone: &TimeZone,
         options: &TrainOptions,
         steps: &Steps,
@@ -240,7 +245,10 @@ impl<'a> Cartwright<'a> {
         if quiet.events.len() < before.events.len() {
             clients.remember(before, zone);
         }
-        learnt.histories = clients.all(&learnt.contents);
+        // Of those who are asked about: of all, they would take more than the log.
+        let cases = exam.problems().iter().flat_map(|problem| &problem.cases);
+        let asked = cases.filter_map(|case| case.customer);
+        learnt.histories = clients.histories(&learnt.contents, asked);
         Self { learnt, how, lacking, held_out, scratches: Mutex::default() }
     }
 }

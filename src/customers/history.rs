@@ -249,12 +249,14 @@ impl Pasts {
         list
     }
 
-    /// What the customer looked at and has not bought since, latest first.
+    /// What the customer looked at and has not bought since, latest first. Where that is too much, looks give way to
+    /// what is in the cart or on the wish list.
     fn glances(&self, customer: CustomerId) -> Vec<Glance> {
         // A purchase on the way hides what came before it, and so does its return: what went back whole has no
         // purchase in the log, and was bought all the same.
         let mut done: FxHashSet<ItemId> = FxHashSet::default();
         let mut kept: Vec<Glance> = Vec::new();
+        let most = self.options.glances;
         for event in self.events(customer).rev() {
             match event.kind {
                 EventKind::Purchase | EventKind::Return => {
@@ -265,12 +267,23 @@ impl Pasts {
                         if !done.contains(&event.item) && kind > known.kind {
                             (known.kind, known.at) = (kind, event.at);
                         }
-                    } else if kept.len() < self.options.glances && !done.contains(&event.item) {
+                    } else if !done.contains(&event.item)
+                        && (kept.len() < most || kind != EventKind::View && kept.len() < 2 * most)
+                    {
                         kept.push(Glance { item: event.item, kind, at: event.at });
                     }
                 }
             }
         }
+        let mut wanted = kept.iter().filter(|glance| glance.kind != EventKind::View).count();
+        wanted = wanted.min(most);
+        let mut looks = most - wanted;
+        kept.retain(|glance| {
+            let room = if glance.kind == EventKind::View { &mut looks } else { &mut wanted };
+            let has_room = *room > 0;
+            *room -= usize::from(has_room);
+            has_room
+        });
         kept
     }
 }
@@ -287,4 +300,31 @@ pub(super) fn orders_by_customer(
         start += length;
         Some((customer, start - length..start))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ledger::tests::log;
+    use super::*;
+
+    #[test]
+    fn looks_give_way_to_what_is_in_the_cart_and_the_latest_stay() {
+        let rows: Vec<_> = (0..10).map(|item| (0, item as i64, item + 1, item, 1.0, 0)).collect();
+        let mut log = log(&rows);
+        let events = log.events.to_vec().into_iter().map(|event| Event {
+            kind: if event.item.index() % 4 == 0 { EventKind::Cart } else { EventKind::View },
+            ..event
+        });
+        log.events = events.collect::<Vec<_>>().into();
+        let now = log.events[9].at;
+        let kept = |glances| {
+            let options = HistoryOptions { glances, ..HistoryOptions::default() };
+            let pasts = Pasts::new(&log, Baskets::default(), now, &options);
+            let history = pasts.of(CustomerId::FIRST, &Cadence::default());
+            history.glances.iter().map(|glance| glance.item.index()).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(5), [9, 8, 7, 4, 0]);
+        assert_eq!(kept(2), [8, 4]);
+        assert_eq!(kept(50).len(), 10);
+    }
 }

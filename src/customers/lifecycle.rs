@@ -92,18 +92,26 @@ pub struct Lifecycle {
 
 /// The shop's own rhythm.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Rhythm {
     /// Days usually between two days with orders of the same customer (geometric mean).
     pub usual_days: f64,
     /// Days within which four in five of all second purchases came.
     pub second_days: f64,
-    /// Silent, sleeping, churned begin where the pause is so many times the customer's own cadence.
+    /// Days within which 95 and 99 in a hundred of them came: who bought once is sleeping, and churned, after that.
+    pub second_late_days: [f64; 2],
+    /// Of all others, silent, sleeping, churned begin where the pause is so many times the customer's own cadence.
     pub late: [f64; 3],
 }
 
 impl Default for Rhythm {
     fn default() -> Self {
-        Self { usual_days: 30.0, second_days: 60.0, late: [2.0, 4.0, 8.0] }
+        Self {
+            usual_days: 30.0,
+            second_days: 60.0,
+            second_late_days: [120.0, 240.0],
+            late: [2.0, 4.0, 8.0],
+        }
     }
 }
 
@@ -126,13 +134,19 @@ impl Rhythm {
         let usual_days = (gaps().map(f64::ln).sum::<f64>() / count as f64).exp();
         let mut rhythm = Self { usual_days, ..Self::default() };
         let seconds = days.iter().filter_map(|days| gaps_of(days).next());
-        rhythm.second_days = f64::from(Ranks::of(seconds.map(|gap| gap as f32)).at(0.8)).max(1.0);
-        let ratios = days.iter().flat_map(|days| {
-            let cadence = rhythm.cadence(days);
-            gaps_of(days).map(move |gap| (gap / cadence) as f32)
-        });
-        let ratios = Ranks::of(ratios);
-        rhythm.late = LATE_SHARES.map(|share| f64::from(ratios.at(share)).max(1.0));
+        let seconds = Ranks::of(seconds.map(|gap| gap as f32));
+        let [silent, late @ ..] = LATE_SHARES.map(|share| f64::from(seconds.at(share)).max(1.0));
+        (rhythm.second_days, rhythm.second_late_days) = (silent, late);
+        // Each pause beside the cadence that the customer had when it began.
+        let later = |days: &Vec<i32>| -> Vec<f32> {
+            let ends = 2..days.len();
+            ends.map(|end| (gap(days, end) / rhythm.cadence(&days[..end])) as f32).collect()
+        };
+        let ratios: Vec<f32> = days.iter().flat_map(later).collect();
+        if ratios.len() >= LEAST_GAPS {
+            let ratios = Ranks::of(ratios.into_iter());
+            rhythm.late = LATE_SHARES.map(|share| f64::from(ratios.at(share)).max(1.0));
+        }
         rhythm
     }
 
@@ -162,13 +176,11 @@ impl Rhythm {
 
     /// Stages, each with the days since the latest order at which it begins, ascending.
     fn stage_begins(&self, days: &[i32], cadence: f64) -> [(Stage, f64); 4] {
-        let mut silent = self.late[0] * cadence;
-        let first = if days.len() == 1 { Stage::New } else { Stage::Active };
-        if days.len() == 1 {
-            silent = self.second_days;
-        }
-        let sleeping = (self.late[1] * cadence).max(silent);
-        let churned = (self.late[2] * cadence).max(sleeping);
+        let [sleeping, churned] = self.second_late_days;
+        let (first, [silent, sleeping, churned]) = match days.len() {
+            1 => (Stage::New, [self.second_days, sleeping, churned]),
+            _ => (Stage::Active, self.late.map(|late| late * cadence)),
+        };
         [
             (first, 0.0),
             (Stage::Silent, silent),
@@ -190,14 +202,25 @@ impl Rhythm {
 }
 
 fn gaps_of(days: &[i32]) -> impl Iterator<Item = f64> {
-    days.windows(2).map(|pair| f64::from(pair[1] - pair[0]))
+    (1..days.len()).map(|end| gap(days, end))
+}
+
+/// The days before the one at `end`, since the last with an order.
+fn gap(days: &[i32], end: usize) -> f64 {
+    f64::from(days[end] - days[end - 1])
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::ledger::tests::log;
     use super::*;
 
-    const RHYTHM: Rhythm = Rhythm { usual_days: 30.0, second_days: 45.0, late: [1.5, 3.0, 6.0] };
+    const RHYTHM: Rhythm = Rhythm {
+        usual_days: 30.0,
+        second_days: 45.0,
+        second_late_days: [90.0, 180.0],
+        late: [1.5, 3.0, 6.0],
+    };
 
     #[test]
     fn who_comes_every_week_is_late_sooner_than_who_comes_every_quarter() {
@@ -209,6 +232,45 @@ mod tests {
         assert_eq!(stage(&weekly, 21), Stage::Silent);
         assert_eq!(stage(&weekly, 100), Stage::Churned);
         assert_eq!(stage(&quarterly, 60), Stage::Active);
+    }
+
+    #[test]
+    fn a_pause_is_as_rare_as_its_stage_says_when_it_begins() {
+        let mut random = fastrand::Rng::with_seed(4);
+        let mut rows = Vec::new();
+        for customer in 0..600 {
+            let mut day = random.i64(0..30) as f64;
+            let usual = 5.0 + 20.0 * random.f64();
+            for order in 0..2 + random.usize(0..12) {
+                rows.push((customer, day.round() as i64, order));
+                day += 1.0 - usual * (1.0 - random.f64()).ln();
+            }
+        }
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|&(customer, on, order)| (customer, on, 20 * customer + order + 1, 0, 1.0, 0))
+            .collect();
+        let ledger = Ledger::of(&log(&rows), &jiff::tz::TimeZone::UTC);
+        let rhythm = Rhythm::learn(&ledger);
+        let (mut pauses, mut beyond) = ([0; 2], [[0; 3]; 2]);
+        for customer in 0..ledger.len() {
+            let days = ledger.days(customer);
+            for end in 1..days.len() {
+                let kind = usize::from(end > 1);
+                let stage = rhythm.lifecycle(&days[..end], days[end] - 1).stage;
+                pauses[kind] += 1;
+                let stages = [Stage::Silent, Stage::Sleeping, Stage::Churned];
+                for (beyond, least) in beyond[kind].iter_mut().zip(stages) {
+                    *beyond += i32::from(stage >= least);
+                }
+            }
+        }
+        for (pauses, beyond) in pauses.into_iter().zip(beyond) {
+            let shares = beyond.map(|beyond| f64::from(beyond) / f64::from(pauses));
+            for (share, expected) in shares.into_iter().zip(LATE_SHARES) {
+                assert!(share <= 1.0 - expected && share > 0.6 * (1.0 - expected), "{shares:?}");
+            }
+        }
     }
 
     #[test]

@@ -132,10 +132,10 @@ mod tests {
     fn few_answers_change_little_of_what_was_believed() {
         let believed = Logistic([0.0, 1.0]);
         assert_eq!(believed.fitted(&[], 1.0), believed);
-        let after = |answers| believed.fitted(&vec![([1.0, -3.0], true); answers], 1.0);
-        let chance = |model: Logistic<2>| model.chance(&[1.0, -3.0]);
-        assert!((chance(believed) - 0.047).abs() < 1e-3);
-        assert!(chance(after(1)) < 0.5 && chance(after(100)) > 0.9);
+        let after = |answers| believed.fitted(&vec![([1.0, -1.0], true); answers], 1.0);
+        let chance = |answers| after(answers).chance(&[1.0, -1.0]);
+        assert!((chance(0) - 0.269).abs() < 1e-3);
+        assert!(chance(1) < 0.51 && chance(100) > 0.9, "{} {}", chance(1), chance(100));
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(super) fn checked(
     let looks_apart = timed && !share_moments(&rows);
     duplicates(&mut rows, |row| match is_look(row) {
         true => looks_apart,
-        false => timed || keys.is_order(row.group),
+        false => !options.keep_repeats && (timed || keys.is_order(row.group)),
     });
     settle(&mut rows, account);
     say_duplicates(account, notes);
@@ -308,7 +308,7 @@ fn say_duplicates(account: &Account, notes: &mut Vec<String>) {
     if again >= LEAST_SAID && again as f64 > SAID * account.read as f64 {
         notes.push(format!(
             "duplicates: {again} rows came more than once, and count once: was something delivered twice, or does each \
-             unit have a row of its own?"
+             unit have a row of its own (then events.keep_repeats = true counts each)?"
         ));
     }
 }

@@ -17,8 +17,8 @@ use super::row::Row;
 use super::{Cause, EventKind, ReadOptions};
 use crate::ids::{MAX_AMOUNT, MAX_KEY_BYTES};
 use crate::tables::{
-    Batch, Clock, DateOrder, Decoder, FileColumns, NESTED, NumberStyle, Table, are_whole_floats,
-    detect, is_absent, quoted,
+    Batch, Clock, DateOrder, Decoder, FileColumns, NESTED, NumberStyle, Table, Why,
+    are_whole_floats, detect, is_absent, quoted,
 };
 use crate::time::Timestamp;
 use crate::{Error, Result};
@@ -106,7 +106,21 @@ impl<'a> FileReader<'a> {
         words: &'a Words,
     ) -> Result<Self> {
         let roles = roles(&table.names);
-        let detected = detect(table, &roles, &options.map)?;
+        let mut map = options.map.clone();
+        let product = product_beside_row_keys(table).filter(|_| !map.contains_key("item_id"));
+        if let Some(product) = &product {
+            map.insert("item_id".to_owned(), product.clone());
+        }
+        let mut detected = detect(table, &roles, &map)?;
+        if let Some(product) = product {
+            let mut roles = detected.report.roles.iter_mut();
+            roles.find(|role| role.role == "item_id").expect("it is mapped").why = Why::Alias;
+            detected.notes.push(format!(
+                "{}: item_id is another one in every row, as if it were the row's own key: {product} is taken for the \
+                 item; --map item_id=item_id takes it all the same",
+                table.path.display()
+            ));
+        }
         detected.require(table, &roles, &["item_id"])?;
         detected.require(table, &roles, &["customer_id", "order_id", "session_id"])?;
         table.see_more(&detected.columns.concat())?;
@@ -370,6 +384,19 @@ impl<'a> Line<'a> {
             Offence { line: self.batch.line(self.row), column, problem: problem.to_string() };
         Aside { cause: Cause::Unreadable, offence: Some(offence) }
     }
+}
+
+/// The column of products where `item_id` is the key of the row itself, as in Magento's `sales_order_item`: in no two
+/// rows the same, while products come again.
+fn product_beside_row_keys(table: &Table) -> Option<String> {
+    const LEAST_ROWS: usize = 50;
+    let column = |name: &str| table.names.iter().position(|known| known.eq_ignore_ascii_case(name));
+    let kinds = |column: usize| table.sample.column(column).collect::<FxHashSet<_>>().len();
+    let rows = table.sample.len();
+    let is_row_key = rows >= LEAST_ROWS && kinds(column("item_id")?) == rows;
+    let products = ["product_id", "sku"].into_iter().filter_map(column);
+    let mut products = products.filter(|&column| (2..rows).contains(&kinds(column)));
+    products.next().filter(|_| is_row_key).map(|column| table.names[column].clone())
 }
 
 /// Whether the one column of discounts holds shares of the price, 0.15 for 15 %, and not money: it never holds more than

@@ -36,6 +36,9 @@ pub struct ReadOptions {
     /// True keeps what programs put there: customers with thousands of baskets like nobody else's, and bursts of
     /// equal baskets of nobody. Default: false.
     pub keep_programs: bool,
+    /// Counts rows that say the very same as often as they come, where each unit has a row of its own; default false:
+    /// once, for something was delivered twice.
+    pub keep_repeats: bool,
 }
 
 /// Single letters (UCI's `M`, `D`, `S`, `B`) are caught by their titles: in another shop they are goods.
@@ -89,6 +92,7 @@ impl Default for ReadOptions {
             non_products: NON_PRODUCTS.map(String::from).to_vec(),
             match_case: false,
             keep_programs: false,
+            keep_repeats: false,
         }
     }
 }

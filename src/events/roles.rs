@@ -35,6 +35,7 @@ pub(super) const ROLES: [Role; 15] = [
                 "sku_id",
                 "goods_id",
                 "content_id",
+                "product_key",
             ],
             &[
                 "stock_code",
@@ -87,9 +88,13 @@ pub(super) const ROLES: [Role; 15] = [
                 "member",
                 "email",
                 "customer_email",
+                "email (billing)",
+                "customer_user_id",
                 "uid",
             ],
             &["user_pseudo_id"],
+            // Where a file knows its customers by name only.
+            &["customer_name"],
         ],
     ),
     one(
@@ -112,6 +117,7 @@ pub(super) const ROLES: [Role; 15] = [
                 "ticket_no",
                 "bill_no",
                 "purchase_id",
+                "sales_order_id",
             ],
             &["order", "basket", "transaction", "cart_id", "tid"],
         ],

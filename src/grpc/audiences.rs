@@ -239,24 +239,25 @@ fn judged(
 ) -> Result<Judgement, Error> {
     let Snapshot { customers, .. } = &served.snapshot();
     let mut subjects = Vec::with_capacity(assignments.len());
-    let (mut is_known, mut cut_short) = (false, 0);
+    let (mut strangers, mut cut_short) = (0, 0);
     let earliest = window.start.plus_days(-i64::from(window.before_days));
     for assignment in assignments {
         let profile = customers.named_profile(&assignment.customer)?;
-        is_known |= profile.is_some();
+        strangers += usize::from(profile.is_none());
         let buyer = profile.and_then(|profile| profile.buyer);
         let orders = buyer.map(|buyer| buyer.latest_orders).unwrap_or_default();
         cut_short += u64::from(orders.len() == KEPT_ORDERS && orders[0].at > earliest);
         subjects.push(subject(assignment, &orders, window));
     }
     let mut check = Check::default();
-    if !is_known {
+    if strangers == assignments.len() {
         check.fail(
             "assignments",
             "must name customers of the events; none of these has ever been in them",
         );
     }
     let mut judged = judge(&subjects, randomised);
+    judged.note_strangers(strangers);
     if cut_short > 0 {
         judged.words += &format!(
             " Of {} only the latest {KEPT_ORDERS} orders are counted: they had more than that in these days. \

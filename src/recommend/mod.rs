@@ -32,6 +32,8 @@ pub use pool::Scratch;
 pub use reason::{Association, DueAgain, Reason, RuleAct, Source};
 pub use terms::{Dropped, Effort, Ledger, Objective, OrderValue, PriceBand, Terms};
 
+use rustc_hash::FxHashMap;
+
 use crate::catalog::Shelf;
 use crate::customers::History;
 use crate::ids::ItemId;
@@ -41,6 +43,7 @@ use features::Features;
 use gate::Gate;
 use merchandise::Acting;
 use pool::Pool;
+use ranking::Scored;
 use sieve::{Condition, Sieves};
 
 /// What is asked. Keys are the shop's; those it does not know are passed over.
@@ -268,6 +271,7 @@ pub fn answer(
         let features = shortlist_features(&pool, query, &first);
         scored = ranking::reordered(first, rest, ranker, &features);
     }
+    let likely = query.terms.order_value.map(|_| ranking::parted(scored.clone(), SHORTLIST).0);
     let recommendations = arrange::arranged(&mut pool, blend, query, &acting, scored);
     let ledger = Ledger {
         requested: query.limit as u32, // at most some hundreds
@@ -275,19 +279,29 @@ pub fn answer(
         ..pool.ledger
     };
     let expected_order_value = query.terms.order_value.map_or(0.0, |value| {
-        value.now + expected_value(pool.gate.shelf, &blend.acceptance, &recommendations)
+        let likely = likely.unwrap_or_default();
+        let shelf = pool.gate.shelf;
+        value.now + expected_value(shelf, &blend.acceptance, &likely, &recommendations)
     });
     let effort = if brief.is_some() { Effort::Brief } else { Effort::Full };
     Answer { recommendations, ledger, expected_order_value, effort }
 }
 
-/// Σ chance that the item is taken × its price.
-fn expected_value(shelf: &Shelf, acceptance: &[f32], answer: &[Recommendation]) -> f64 {
-    let priced = answer.iter().map(|recommended| shelf.price(recommended.item).unwrap_or(0.0));
-    priced
-        .enumerate()
-        .map(|(place, price)| f64::from(arrange::chance_at(acceptance, place)) * price)
-        .sum()
+/// Σ chance that the item is taken × its price. The chance is that of its place among the `likely`, best first: to be
+/// shown sooner for its price makes it no likelier.
+fn expected_value(
+    shelf: &Shelf,
+    acceptance: &[f32],
+    likely: &[Scored],
+    answer: &[Recommendation],
+) -> f64 {
+    let places: FxHashMap<ItemId, usize> = likely.iter().map(|(item, _)| *item).zip(0..).collect();
+    let taken = answer.iter().map(|recommended| {
+        let place = places.get(&recommended.item).copied().unwrap_or(SHORTLIST);
+        let price = shelf.price(recommended.item).unwrap_or(0.0);
+        f64::from(arrange::chance_at(acceptance, place)) * price
+    });
+    taken.sum()
 }
 
 /// The shop's rules that act on the query, and what keeps items out of its answer.

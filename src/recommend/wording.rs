@@ -94,10 +94,10 @@ impl Reason {
                 let place = category.map_or("the shop", |c| contents.categories.path(c));
                 let stands_in = if *fallback { STANDS_IN } else { "" };
                 let (best, who) = match Voters::of(contents) {
-                    Voters::Customers => {
-                        let looks = if any(&contents.viewed) { " or looked at it" } else { "" };
-                        ("sells best", format!("{count} bought it{looks}"))
+                    Voters::Customers if any(&contents.viewed) => {
+                        ("wanted most", format!("{count} bought it or looked at it"))
                     }
+                    Voters::Customers => ("sells best", format!("{count} bought it")),
                     Voters::Orders => {
                         let visits = if any(&contents.viewed) { " or visits" } else { "" };
                         ("sells best", format!("in {}{visits}", number(*count, "order")))
@@ -108,9 +108,11 @@ impl Reason {
             }
             Self::Rising { count, expected, at_least, window_days, fallback, .. } => {
                 let stands_in = if *fallback { STANDS_IN } else { "" };
-                let who = number(*count, Voters::of(contents).word("customer"));
+                let voters = Voters::of(contents);
+                let who = number(*count, voters.word("customer"));
+                let daily = if voters == Voters::Customers { ", each once a day" } else { "" };
                 format!(
-                    "rising: {who}{}, {expected:.1} expected: at least {at_least:.1}× its usual rate{stands_in}",
+                    "rising: {who}{daily}{}, {expected:.1} expected: at least {at_least:.1}× its usual rate{stands_in}",
                     in_window(*window_days),
                 )
             }
@@ -197,7 +199,7 @@ fn any(rules: &Rules<RuleLists>) -> bool {
 }
 
 /// Who is told apart where popularity is counted, as far as the shop's log knows them.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Voters {
     Customers,
     /// Orders, of nobody known.

@@ -248,10 +248,14 @@ fn by_name(
 ) -> Result<(Vec<usize>, Why)> {
     let bearing = |names: &[&str]| -> Vec<usize> {
         let alike = |name: &&str, at: &usize| plain(&table.names[*at]) == plain(name);
-        names
-            .iter()
-            .flat_map(|name| free.iter().copied().filter(move |at| alike(name, at)))
-            .collect()
+        let mut bearing = Vec::new();
+        for column in names.iter().flat_map(|name| free.iter().filter(move |at| alike(name, at))) {
+            // Two names may be the same but for marks between their words.
+            if !bearing.contains(column) {
+                bearing.push(*column);
+            }
+        }
+        bearing
     };
     let exact = bearing(&[role.name]);
     if role.several {

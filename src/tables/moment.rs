@@ -233,10 +233,14 @@ fn decimal(digits: &[u8]) -> i64 {
     digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'))
 }
 
-/// `2010-12-01`, `2010-12-01T08:26:00.5+01:00`, `12/1/2010 8:26 PM`, `01.12.2010 08:26` and their like.
+/// `2010-12-01`, `2010-12-01T08:26:00.5+01:00`, `12/1/2010 8:26 PM`, `01.12.2010 08:26`, `Wed, 1 Dec 2010 08:26 GMT`
+/// and their like.
 fn marked(text: &[u8], day_first: bool) -> Option<Moment> {
     let mut cursor = Cursor(text);
-    let (year, month, day) = cursor.date(day_first)?;
+    let (year, month, day) = cursor.date(day_first).or_else(|| {
+        cursor = Cursor(text);
+        cursor.named_date()
+    })?;
     let mut moment = Moment { year, month, day, ..Moment::default() };
     if cursor.take(b'T') || cursor.take(b't') || cursor.spaces() {
         match cursor.0 {
@@ -305,6 +309,34 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+const WEEKDAYS: [&str; 7] =
+    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// A year of four digits, or of two: from 1970 to 2069.
+fn full_year((year, digits): (i64, usize)) -> Option<i64> {
+    match digits {
+        4 => Some(year),
+        2 if year < 70 => Some(2000 + year),
+        2 => Some(1900 + year),
+        _ => None,
+    }
+}
+
 /// What is left to read of a moment's text.
 struct Cursor<'a>(&'a [u8]);
 
@@ -340,13 +372,53 @@ impl Cursor<'_> {
         if first_digits == 4 {
             return Some((first, second, third));
         }
-        let year = match third_digits {
-            4 => third,
-            2 if third < 70 => 2000 + third,
-            2 => 1900 + third,
-            _ => return None,
-        };
+        let year = full_year((third, third_digits))?;
         Some(if mark == b'.' || day_first { (year, second, first) } else { (year, first, second) })
+    }
+
+    /// A date whose month has its English name: `1-Dec-10`, `Wednesday, December 1, 2010`.
+    fn named_date(&mut self) -> Option<(i64, i64, i64)> {
+        if self.named(&WEEKDAYS).is_some() {
+            self.marks();
+        }
+        let (day, month) = match self.named(&MONTHS) {
+            Some(month) => {
+                self.marks();
+                (self.number()?, month)
+            }
+            None => {
+                let day = self.number()?;
+                self.marks();
+                (day, self.named(&MONTHS)?)
+            }
+        };
+        self.marks();
+        let (year, day) = match (day, self.number()?) {
+            (year @ (_, 4), day) => (year, day),
+            (day, year) => (year, day),
+        };
+        Some((full_year(year)?, month as i64 + 1, day.0))
+    }
+
+    /// Which of these the letters here name, in full or by their first three.
+    fn named(&mut self, names: &[&str]) -> Option<usize> {
+        let letters = self.0.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let (word, rest) = self.0.split_at(letters);
+        let is_named = |name: &&str| {
+            letters >= 3
+                && name
+                    .get(..letters)
+                    .is_some_and(|start| word.eq_ignore_ascii_case(start.as_bytes()))
+        };
+        let found = names.iter().position(is_named)?;
+        self.0 = rest;
+        Some(found)
+    }
+
+    /// Whatever stands between the parts of a date.
+    fn marks(&mut self) {
+        let marks = self.0.iter().take_while(|byte| b" -/.,".contains(byte)).count();
+        self.0 = &self.0[marks..];
     }
 
     fn time(&mut self, moment: &mut Moment) -> Option<()> {
@@ -410,6 +482,37 @@ impl Cursor<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn months_may_have_their_names() {
+        let written = [
+            "31-Jan-22",
+            "31 January 2022",
+            "Jan 31, 2022",
+            "Monday, January 31, 2022",
+            "2022-Jan-31",
+            "Mon, 31 Jan 2022 00:00:00 +0000",
+            "31 Jan 2022 12:00 AM",
+        ];
+        for text in written {
+            assert_eq!(
+                read_in("UTC", &[text]),
+                [Some("2022-01-31T00:00:00Z".to_owned())],
+                "{text}"
+            );
+        }
+        for text in [
+            "31-Ja-22",
+            "31 Jam 2022",
+            "Monday",
+            "31 Jan",
+            "Jan 2022",
+            "32 Jan 2022",
+            "Januaryx 31, 2022",
+        ] {
+            assert_eq!(read_in("UTC", &[text]), [None], "{text}");
+        }
+    }
 
     fn read_in(zone: &str, column: &[&str]) -> Vec<Option<String>> {
         let values = || column.iter().map(|value| value.as_bytes());

@@ -532,6 +532,46 @@ fn of_several_keys_of_items_the_closest_is_taken() {
 }
 
 #[test]
+fn a_column_of_moments_may_be_called_datetime_however_that_is_spelt() {
+    for name in ["datetime", "DateTime", "date_time", "Date Time"] {
+        let reading = read_csv(&format!("customer_id,item_id,{name}\nc,a,2024-01-31 10:00\n"));
+        let reading = reading.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(told(&reading)[0].split(' ').next(), Some("2024-01-31T10:00:00Z"), "{name}");
+    }
+}
+
+#[test]
+fn the_keys_of_rows_are_no_items_where_products_have_keys_of_their_own() {
+    let rows = |count: usize| -> String {
+        let row = |n| format!("{n},o{},p{},c{},2024-01-{:02}\n", n / 3, n % 7, n % 5, 1 + n % 28);
+        (0..count).map(row).collect()
+    };
+    let header = "item_id,order_id,product_id,customer_id,created_at\n";
+    let reading = read_csv(&format!("{header}{}", rows(60))).unwrap();
+    assert_eq!(reading.log.items.len(), 7);
+    assert!(reading.notes.iter().any(|note| note.contains("product_id is taken for the item")));
+    let map = BTreeMap::from([("item_id".to_owned(), "item_id".to_owned())]);
+    let options = ReadOptions { map, ..ReadOptions::default() };
+    let all = format!("{header}{}", rows(60));
+    let reading = read_bytes("events.csv", all.as_bytes(), &options).unwrap();
+    assert_eq!(reading.log.items.len(), 60, "as it is said by hand");
+    let few = read_csv(&format!("{header}{}", rows(20))).unwrap();
+    assert_eq!(few.log.items.len(), 20, "too few rows tell");
+}
+
+#[test]
+fn units_with_a_row_each_count_as_often_as_they_come_where_that_is_said() {
+    let line = "c,a,2024-01-31 10:00,purchase,o,1,2\n";
+    let text = format!("{HEADER}\n{line}{line}{line}");
+    let units = |keep_repeats| {
+        let options = ReadOptions { keep_repeats, ..ReadOptions::default() };
+        let reading = read_bytes("events.csv", text.as_bytes(), &options).unwrap();
+        reading.log.events.iter().map(|event| event.quantity).sum::<f32>()
+    };
+    assert_eq!([false, true].map(units), [1.0, 3.0]);
+}
+
+#[test]
 fn a_visit_that_is_dated_by_its_day_comes_back_to_things() {
     let looks = |rows: &str| {
         let reading = read_csv(&format!("session_id,item_id,timestamp\n{rows}")).unwrap();

@@ -522,12 +522,17 @@ fn an_up_sell_is_of_the_same_kind_within_the_band_and_says_what_it_is() {
 #[test]
 fn the_more_diversity_is_asked_for_the_fewer_items_share_a_category() {
     let shelf = &shop().1.contents.shelf;
-    let alike = |diversity| {
-        let found = page(9, Terms { diversity, ..Terms::default() }).recommendations;
+    let alike_beside = |item: &str, diversity| {
+        let terms = Terms { diversity, ..Terms::default() };
+        let found = ask(Question::Related { item }, 9, terms).recommendations;
         let same =
             |a: usize, b: usize| shelf.category(found[a].item) == shelf.category(found[b].item);
         let pairs = (0..9).flat_map(|a| (0..a).map(move |b| (a, b)));
         pairs.filter(|(a, b)| same(*a, *b)).count()
     };
-    assert!(alike(5) < alike(0), "{} and {}", alike(5), alike(0));
+    let alike = |diversity| -> usize {
+        (0..ITEMS).step_by(5).map(|n| alike_beside(&format!("i{n}"), diversity)).sum()
+    };
+    let [none, some, most] = [0, 2, 5].map(alike);
+    assert!(most < some && some < none, "{none}, {some}, {most}");
 }

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::common::{HANGS, Place, Server, quick, until};
 use cartwright::grpc::pb;
@@ -279,7 +279,9 @@ async fn what_is_launched_is_offered_from_that_moment_on_and_no_earlier_answer_i
     let server = Server::ready(&place.index).await;
     let mut clients = Clients::of(&server).await;
     let first = keys(&clients.related(&item).await).remove(0);
-    let launch = SystemTime::now() + Duration::from_secs(3);
+    // On a whole millisecond, as it is kept.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64;
+    let launch = UNIX_EPOCH + Duration::from_millis(now + 3_000);
     let launched_at = Some(launch.into());
     let soon = pb::CatalogItem { item_id: first.clone(), launched_at, ..Default::default() };
     clients.upsert(vec![soon], &["launched_at"]).await.expect("kept");

@@ -374,7 +374,7 @@ fn a_server_that_can_not_go_on_leaves_nothing_behind() {
     second.env("CARTWRIGHT_SERVE__RULES", "rules.toml");
     fails(&second.output().expect("the binary can be run"), 1, "rules.toml");
     second.env_remove("CARTWRIGHT_SERVE__RULES").env("CARTWRIGHT_SERVE__QUEUE", "1");
-    fails(&second.output().expect("the binary can be run"), 1, "serve.queue must be at least 2");
+    fails(&second.output().expect("the binary can be run"), 2, "serve.queue must be at least 2");
     assert_eq!(server.told("-TERM").code(), Some(0));
     desk.is_swept();
 }

@@ -152,12 +152,17 @@ impl Picks {
             report.figures.push(precision(what, rule, ours.len() / windows, &ours, &theirs));
         }
         let [ours, theirs] = self.arrival;
-        if self.new_items == 0 {
-            report.left_out.push("new-arrival: nothing new was sold often enough".into());
-        } else {
-            let what = format!("new-arrival: bought one of {} new items", self.new_items);
-            let at = ours.len() / self.new_items;
-            report.figures.push(precision(&what, "buyers of the category", at, &ours, &theirs));
+        match ours.len().checked_div(self.new_items) {
+            None => {
+                report.left_out.push("new-arrival: nothing new was sold often enough".into());
+            }
+            Some(0) => report.left_out.push(
+                "new-arrival: nothing tells who may want what is new: does --catalog say what it is?".into(),
+            ),
+            Some(at) => {
+                let what = format!("new-arrival: bought one of {} new items", self.new_items);
+                report.figures.push(precision(&what, "buyers of the category", at, &ours, &theirs));
+            }
         }
     }
 }
