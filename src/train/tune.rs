@@ -128,7 +128,7 @@ pub(super) fn figure(
 const MANY_CASES: usize = 1_000;
 
 /// How good a climb is, told by cases that were not climbed on: what is found on half of them, by the other half. Where
-/// these say that it is no better than where it began, than what sells, or than the best source alone, it is that.
+/// these say that it is no better than where it began, or than what sells, that is left as it is.
 fn told_by_others(
     trials: Trials,
     start: Weights,
@@ -152,11 +152,9 @@ fn told_by_others(
     }
     let told: usize = parts[2 - halves..].iter().map(|part| part.each().len()).sum();
     let [found, before, sells, single] = sums.map(|both| both.map(|sum| sum / told as f64));
-    let all = [(start, before), (popular, sells), (climb.single, single), (climb.weights, found)];
-    let (weights, [_, after]) = all
-        .into_iter()
-        .reduce(|best, next| if next.1[0] > best.1[0] { next } else { best })
-        .expect("there are four");
+    let simple = if sells[0] > before[0] { (popular, sells) } else { (start, before) };
+    let (weights, [_, after]) =
+        if simple.1[0] >= found[0] { simple } else { (climb.weights, found) };
     let score = Score {
         metric: metric.name(),
         cases: told,
