@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 /// | `first_order`, `last_order` | days of the calendar, in UTC |
 /// | `alive`, `churn` | probabilities, 0 to 1 |
 /// | `expected_orders_28`, `expected_orders_90`, `expected_orders_365` | orders |
-/// | `order_value`, `value`, `value_at_risk` | money; `value` is the expected lifetime value |
+/// | `order_value`, `value`, `value_at_risk` | money; `value` is the expected lifetime value, of the next 365 days by default |
 /// | `contribution`, `future`, `credit`, `loyalty`, `growth` | 0 to 100 |
 /// | `category`, `brand` | what they buy most |
 /// | `price_level`, `discount_share` | 0 to 1 |

@@ -122,6 +122,16 @@ impl History {
         leanings.iter_mut().for_each(|(_, weight)| *weight /= total.max(f32::MIN_POSITIVE));
         leanings
     }
+
+    /// All that the customer has, whatever it was bought for how often, and with half of what such interest is worth,
+    /// what they looked at.
+    pub fn held(&self, interests: &Interests) -> Vec<(ItemId, f32)> {
+        let bought = self.bought.iter().filter(|bought| bought.times > 0);
+        let bought = bought.map(|bought| (bought.item, 1.0));
+        let glanced =
+            self.glances.iter().map(|glance| (glance.item, 0.5 * interests.of(glance.kind)));
+        bought.chain(glanced).collect()
+    }
 }
 
 impl Bought {

@@ -194,15 +194,14 @@ fn spread_out(pool: &Pool<'_>, level: u8, limit: usize, scored: Vec<Scored>) -> 
     items.zip(scores).chain(rest).collect()
 }
 
-/// How like two items are, 0 to 1: by their vectors, and by their category.
+/// How like two items are, 0 to 1: half by their vectors and half by their category, as far as these are known.
 fn likeness(pool: &Pool<'_>, a: ItemId, b: ItemId) -> f32 {
     let cosine = pool.contents.vectors.cosine(a, b).unwrap_or(0.0).max(0.0);
     let shelf = pool.gate.shelf;
-    let same = |of: Option<u32>, other: Option<u32>| of.is_some() && of == other;
-    match () {
-        () if same(shelf.group(a), shelf.group(b)) => 1.0,
-        () if same(shelf.category(a), shelf.category(b)) => cosine.max(0.5),
-        () => cosine,
+    match (shelf.category(a), shelf.category(b)) {
+        _ if shelf.group(a).is_some() && shelf.group(a) == shelf.group(b) => 1.0,
+        (Some(of_a), Some(of_b)) => 0.5 * cosine + if of_a == of_b { 0.5 } else { 0.0 },
+        _ => cosine,
     }
 }
 

@@ -127,8 +127,8 @@ impl<'s, 'a> Seating<'s, 'a> {
             (Question::Customer { exclude_purchased: false, .. }, Some(history)) => {
                 pool.mark(history.bought.iter().map(|bought| bought.item));
                 let known = |item| if pool.is_marked(item) { Side::One } else { Side::Other };
-                // One place in twenty: of ten, each is worth more to what is likelier.
-                ranking::best_of_both(scored, room, room / 20, known)
+                // Of fewer than ten, each is worth more to what is likelier.
+                ranking::best_of_both(scored, room, room / 10, known)
             }
             (Question::Related { item }, _) => {
                 let asked = pool.gate.shelf.get(item);

@@ -12,6 +12,9 @@ use crate::events::{EventLog, baskets};
 use crate::ids::CustomerId;
 use crate::index::Contents;
 
+/// Customers whom one thread tells of at a time.
+const AT_ONCE: usize = 64;
+
 /// Tells customers' pasts, with what these speak for, what they foretell and what of them is due.
 #[derive(Debug)]
 pub struct Clients {
@@ -50,7 +53,7 @@ impl Clients {
 
     /// What there is to know of these customers, in their order; `contents` are what was learnt with them.
     pub fn tell(&self, contents: &Contents, customers: &[CustomerId]) -> Vec<History> {
-        let some = customers.par_chunks(Foresight::AT_ONCE);
+        let some = customers.par_chunks(AT_ONCE);
         some.flat_map_iter(|customers| self.tell_some(contents, customers)).collect()
     }
 

@@ -17,8 +17,8 @@ use crate::time::DAY_MS;
 const FORESEEN_NEW: usize = 100;
 /// … and of those bought already.
 const FORESEEN_AGAIN: usize = 100;
-/// To ask for all customers takes the square of the lessons for each: so many multiplications are enough.
-const MULTIPLICATIONS: f64 = 1e12;
+/// To ask for all customers takes a multiplication for each of their items and each lesson: so many are enough.
+const MULTIPLICATIONS: usize = 200_000_000_000;
 /// Large orders say less of each item in them: a lesson weighs the number of its items to the power of −this.
 const SIZE: f32 = 0.25;
 
@@ -30,7 +30,7 @@ pub(super) fn learn(
     options: &TrainOptions,
 ) -> Option<Foresight> {
     // As many in a rehearsal, which asks for few, as in the end.
-    let affordable = (MULTIPLICATIONS / log.customers.len().max(1) as f64).sqrt() as usize;
+    let affordable = MULTIPLICATIONS / log.events.len().max(1);
     let most = options.foreseen.lessons.min(affordable);
     let lessons = lessons(contents, log, zone, options, most);
     Foresight::learn(&lessons, contents.len(), &options.foreseen)
@@ -60,6 +60,9 @@ fn lessons(
     let by_orders = HeldBack::of(log, zone).orders;
     let mut lessons = Vec::new();
     for moment in 0..moments {
+        if lessons.len() == most {
+            break;
+        }
         let (past, later) = at(log, zone, moment, options.foreseen.days, by_orders);
         let mut next: FxHashMap<CustomerId, Vec<ItemId>> = FxHashMap::default();
         purchases(&later.events)
