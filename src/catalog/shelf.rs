@@ -222,7 +222,7 @@ impl Shelf {
         if let Some(category) = category.filter(|_| has_arrived && (is_new || category != before)) {
             let arrivals = &mut Arc::make_mut(&mut self.arrivals).of_category;
             let arrivals = arrivals.entry(category).or_default();
-            if !arrivals.contains(&item) {
+            if is_new || !arrivals.contains(&item) {
                 arrivals.push(item);
             }
         }

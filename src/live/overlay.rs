@@ -168,6 +168,13 @@ mod tests {
     }
 
     #[test]
+    fn what_was_only_taken_off_is_not_listed() {
+        assert!(!Overlay::of("stock", 3).is_listed() && !Overlay::of("deleted", true).is_listed());
+        let listed = Overlay::whole(&tea()).and(Overlay::of("deleted", false));
+        assert!(listed.is_listed() && !listed.and(Overlay::of("deleted", true)).is_listed());
+    }
+
+    #[test]
     fn an_overlay_is_read_back_as_it_was_written() {
         let overlay = Overlay::whole(&tea()).and(Overlay::of("stock", 7));
         let bytes = serde_json::to_vec(&overlay).expect("it can be written");

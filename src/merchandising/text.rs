@@ -89,6 +89,9 @@ struct File {
     rules: Vec<RuleText>,
 }
 
+/// A rule names so many placements at most: each question looks through them.
+const MOST_PLACEMENTS: usize = 100;
+
 /// Reads the text of a file of rules.
 ///
 /// Errors: it is not TOML, or has something else in it; the message says where.
@@ -114,6 +117,12 @@ impl RuleText {
         };
         name("`id`", &self.id)?;
         self.placements.iter().try_for_each(|placement| name("each of `placements`", placement))?;
+        if self.placements.len() > MOST_PLACEMENTS {
+            let came = self.placements.len();
+            return Err(wrong(format!(
+                "`placements` must be {MOST_PLACEMENTS} at most, and are {came}; a rule without any acts on all"
+            )));
+        }
         let filter = |field: &str, text: &str| {
             let parsed = Filter::parse(text, schema)
                 .map_err(|error| wrong(format!("`{field}`: {error}")))?;

@@ -180,7 +180,7 @@ impl Tuning {
         let mut evenly = evenly;
         if self.kind == Kind::CustomerNew {
             let otherwise = give(&tried, !evenly);
-            if otherwise.0 > best.0 {
+            if otherwise.0 > CLEARLY * best.0 {
                 (best, evenly) = (otherwise, !evenly);
             }
         }
