@@ -292,6 +292,8 @@ mod tests {
         let capped = capped(&all, &[]);
         assert_eq!(capped[989..].iter().filter(|value| **value == 90.0).count(), 11);
         assert_eq!(capped[..989], all[..989]);
+        let everybody: Vec<f64> = (1..=1_000).map(f64::from).collect();
+        assert_eq!(super::capped(&everybody, &[])[989..], [990.0; 11]);
         let mut few = vec![0.0; 995];
         few.extend([5.0; 5]);
         assert_eq!(super::capped(&few, &[1e6]), few, "of five buyers none is capped");

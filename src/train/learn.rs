@@ -148,9 +148,7 @@ pub(super) fn learn_for(
     let mut clients = Clients::new(Pasts::new(log, baskets, now, &options.history));
     watch("learning what calls for what");
     pulls::call(&mut learnt.contents, &orders, &options.called);
-    let pasts = orders.one_per_customer();
-    let evenly = options.drawn_evenly;
-    let drawing = Drawing::learn(&mut learnt.contents, &pasts, &options.drawn, evenly);
+    let drawing = Drawing::learn(&mut learnt.contents, &orders.one_per_customer(), &options.drawn);
     if !log.customers.is_empty() {
         clients.drawing = Some(drawing);
         watch("learning what customers buy next");

@@ -309,11 +309,7 @@ pub fn learn_tuned(
         "rules": { "bought": options.bought, "collected": options.collected },
         "interests": learnt.contents.interests,
         "returns": learnt.contents.returns,
-        "pulls": {
-            "called": options.called,
-            "drawn": options.drawn,
-            "drawn_evenly": options.drawn_evenly,
-        },
+        "pulls": { "called": options.called, "drawn": options.drawn },
         "content": learnt.contents.content.quality(),
     });
     Tuned { learnt, clients, how, lacking }

@@ -30,9 +30,6 @@ pub struct TrainOptions {
     /// Pulls between items, learnt from customers, chosen likewise. Where customers hardly come back, its head is twice
     /// as large.
     pub drawn: EaseOptions,
-    /// Whether all that a customer has pulls alike, or the more the oftener it was bought and the later: tried both ways,
-    /// where what is held back can tell. Default false.
-    pub drawn_evenly: bool,
     /// What customers buy next, learnt from what others did next.
     pub foreseen: ForesightOptions,
     /// Rules over visits.
@@ -86,7 +83,6 @@ impl Default for TrainOptions {
                 ..EaseOptions::default()
             },
             drawn: EaseOptions { head: 6_000, regularization: 1_000.0, ..EaseOptions::default() },
-            drawn_evenly: false,
             foreseen: ForesightOptions::default(),
             viewed: RuleOptions { per_item: 100, ..RuleOptions::default() },
             next: NextOptions::default(),

@@ -55,31 +55,21 @@ pub(super) struct Drawing {
     holders: Holders,
     /// Per item.
     timely: Vec<f32>,
-    /// See [`TrainOptions::drawn_evenly`].
-    evenly: bool,
 }
 
 impl Drawing {
     /// Learns it from the customers, and `drawn` between items; none of what was there before is left.
-    pub(super) fn learn(
-        contents: &mut Contents,
-        pasts: &Groups,
-        options: &EaseOptions,
-        evenly: bool,
-    ) -> Self {
+    pub(super) fn learn(contents: &mut Contents, pasts: &Groups, options: &EaseOptions) -> Self {
         let ease = Ease::of_sets(pasts.items(), contents.len(), options);
         contents.drawn = Ranked::of(contents.len(), &ease.pulls(options.per_item));
         let momentum = contents.trends.momentum.iter();
         let timely = momentum.map(|momentum| momentum.powf(TIMELY)).collect();
-        Self { holders: Holders::from(&ease), timely, evenly }
+        Self { holders: Holders::from(&ease), timely }
     }
 
     /// What one customer's past speaks for.
     pub(super) fn of(&self, history: &History, interests: &Interests) -> Vec<Drawn> {
-        let held = match self.evenly {
-            true => history.held(interests),
-            false => history.leanings(interests, usize::MAX),
-        };
+        let held = history.held(interests);
         let sums = self.holders.sums(&held, &self.timely, DRAWN_NEW, DRAWN_AGAIN);
         let drawn = sums.into_iter();
         drawn.map(|sum| Drawn { item: sum.item, weight: sum.weight, by: sum.by }).collect()
@@ -88,7 +78,7 @@ impl Drawing {
 
 /// One kind of pulls: how they are learnt, where they are, and what they are judged by.
 struct Tuning {
-    learn: fn(&mut Learnt, &Groups, &EaseOptions, bool),
+    learn: fn(&mut Learnt, &Groups, &EaseOptions),
     exchange: fn(&mut Learnt, &mut Pulls),
     kind: Kind,
     metric: Metric,
@@ -108,7 +98,7 @@ struct Pulls {
 pub(super) fn tune(rehearsals: &mut [Rehearsal], orders: &[Groups], options: &mut TrainOptions) {
     let base = Weights { bought: 0.0, popular: A_LITTLE, ..Weights::default() };
     let called = Tuning {
-        learn: |learnt, orders, options, _| call(&mut learnt.contents, orders, options),
+        learn: |learnt, orders, options| call(&mut learnt.contents, orders, options),
         exchange: |learnt, pulls| {
             std::mem::swap(&mut learnt.contents.called, &mut pulls.between_items);
         },
@@ -117,10 +107,10 @@ pub(super) fn tune(rehearsals: &mut [Rehearsal], orders: &[Groups], options: &mu
         weights: Weights { called: 1.0, own: 0.0, ..base.clone() },
         start: OF_ORDERS,
     };
-    (options.called, _) = called.tune(rehearsals, orders, &options.called, false);
+    options.called = called.tune(rehearsals, orders, &options.called);
     let drawn = Tuning {
-        learn: |learnt, pasts, options, evenly| {
-            let drawing = Drawing::learn(&mut learnt.contents, pasts, options, evenly);
+        learn: |learnt, pasts, options| {
+            let drawing = Drawing::learn(&mut learnt.contents, pasts, options);
             let interests = learnt.contents.interests;
             let draw = |history: &mut History| history.drawn = drawing.of(history, &interests);
             learnt.histories.as_mut_slice().par_iter_mut().for_each(draw);
@@ -138,27 +128,24 @@ pub(super) fn tune(rehearsals: &mut [Rehearsal], orders: &[Groups], options: &mu
         start: OF_CUSTOMERS,
     };
     let pasts: Vec<Groups> = orders.iter().map(Groups::one_per_customer).collect();
-    (options.drawn, options.drawn_evenly) =
-        drawn.tune(rehearsals, &pasts, &options.drawn, options.drawn_evenly);
+    options.drawn = drawn.tune(rehearsals, &pasts, &options.drawn);
 }
 
 impl Tuning {
-    /// Learns these pulls in each rehearsal, as they do best; as it is asked, if nobody asks a question.
+    /// Learns these pulls in each rehearsal, as they do best; as the options say, if nobody asks.
     fn tune(
         &self,
         rehearsals: &mut [Rehearsal],
         groups: &[Groups],
         options: &EaseOptions,
-        evenly: bool,
-    ) -> (EaseOptions, bool) {
-        let learn = |rehearsals: &mut [Rehearsal], tried: &EaseOptions, evenly| {
-            for (rehearsal, groups) in rehearsals.iter_mut().zip(groups) {
-                (self.learn)(&mut rehearsal.learnt, groups, tried, evenly);
-            }
+    ) -> EaseOptions {
+        let learn = |rehearsals: &mut [Rehearsal], tried: &EaseOptions| {
+            let all = rehearsals.iter_mut().zip(groups);
+            all.for_each(|(rehearsal, groups)| (self.learn)(&mut rehearsal.learnt, groups, tried));
         };
         if cases(rehearsals, self.kind) == 0 {
-            learn(rehearsals, options, evenly);
-            return (options.clone(), evenly);
+            learn(rehearsals, options);
+            return options.clone();
         }
         let exchange = |rehearsals: &mut [Rehearsal], mut pulls: Vec<Pulls>| {
             pulls.resize_with(rehearsals.len(), Pulls::default);
@@ -167,30 +154,18 @@ impl Tuning {
             pulls
         };
         let head = options.head.min(HEAD_TRIED);
-        let mut give = |tried: &EaseOptions, evenly| {
-            learn(rehearsals, tried, evenly);
+        let (tried, best) = choose(&EaseOptions { head, ..options.clone() }, self.start, |tried| {
+            learn(rehearsals, tried);
             let figure = figure(rehearsals, self.kind, &self.weights, self.metric);
             (figure, exchange(rehearsals, Vec::new()))
-        };
-        let start = EaseOptions { head, ..options.clone() };
-        let (tried, mut best) = choose(&start, self.start, |tried| {
-            let given = give(tried, evenly);
-            (given.0, given)
         });
-        let mut evenly = evenly;
-        if self.kind == Kind::CustomerNew {
-            let otherwise = give(&tried, !evenly);
-            if otherwise.0 > CLEARLY * best.0 {
-                (best, evenly) = (otherwise, !evenly);
-            }
-        }
         let options = EaseOptions { head: options.head, ..tried };
         if rehearsals.iter().any(|rehearsal| rehearsal.learnt.contents.len() > head) {
-            learn(rehearsals, &options, evenly);
+            learn(rehearsals, &options);
         } else {
-            exchange(rehearsals, best.1);
+            exchange(rehearsals, best);
         }
-        (options, evenly)
+        options
     }
 }
 
