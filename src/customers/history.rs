@@ -122,19 +122,6 @@ impl History {
         leanings.iter_mut().for_each(|(_, weight)| *weight /= total.max(f32::MIN_POSITIVE));
         leanings
     }
-
-    /// All that the customer has, with what each says of what else is liked: little more for being bought often; and with
-    /// half of what such interest is worth, what they looked at.
-    ///
-    /// √ln(1 + strength) finds more of what is new than ln(1 + strength) did at two wholesalers and in three of four
-    /// windows of a supermarket; 1 whatever the strength was better at one of them only.
-    pub fn held(&self, interests: &Interests) -> Vec<(ItemId, f32)> {
-        let bought = self.bought.iter().filter(|bought| bought.strength > 0.0);
-        let bought = bought.map(|bought| (bought.item, bought.strength.ln_1p().sqrt()));
-        let glanced =
-            self.glances.iter().map(|glance| (glance.item, 0.5 * interests.of(glance.kind)));
-        bought.chain(glanced).collect()
-    }
 }
 
 impl Bought {
@@ -324,7 +311,7 @@ mod tests {
     fn looks_give_way_to_what_is_in_the_cart_and_the_latest_stay() {
         let rows: Vec<_> = (0..10).map(|item| (0, item as i64, item + 1, item, 1.0, 0)).collect();
         let mut log = log(&rows);
-        let events = log.events.to_vec().into_iter().map(|event| Event {
+        let events = log.events.iter().copied().map(|event| Event {
             kind: if event.item.index() % 4 == 0 { EventKind::Cart } else { EventKind::View },
             ..event
         });

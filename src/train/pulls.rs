@@ -69,8 +69,8 @@ impl Drawing {
 
     /// What one customer's past speaks for.
     pub(super) fn of(&self, history: &History, interests: &Interests) -> Vec<Drawn> {
-        let held = history.held(interests);
-        let sums = self.holders.sums(&held, &self.timely, DRAWN_NEW, DRAWN_AGAIN);
+        let leanings = history.leanings(interests, usize::MAX);
+        let sums = self.holders.sums(&leanings, &self.timely, DRAWN_NEW, DRAWN_AGAIN);
         let drawn = sums.into_iter();
         drawn.map(|sum| Drawn { item: sum.item, weight: sum.weight, by: sum.by }).collect()
     }
