@@ -25,7 +25,8 @@ use crate::lists::Lists;
 pub struct ForesightOptions {
     /// λ, where a lesson of usual weight has an x of length 1; > 0.
     pub regularization: f32,
-    /// Lessons at most. Memory is 12 bytes times its square while it learns.
+    /// Lessons at most. Memory is 12 bytes times its square while it learns, and then 4 bytes a lesson for each item that
+    /// many of them hold.
     pub lessons: usize,
     /// What is bought within so many days of a moment is what its lessons foretell; ≥ 1.
     pub days: u32,
