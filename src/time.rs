@@ -33,6 +33,16 @@ impl Timestamp {
         self.0.saturating_add(i64::from(offset_s) * 1000).div_euclid(DAY_MS)
     }
 
+    /// When a day on the calendar of `zone` begins, told as [`Timestamp::day`] tells it.
+    pub fn of_day(day: i64, zone: &TimeZone) -> Self {
+        let utc = Self(day.saturating_mul(DAY_MS));
+        let begins = jiff::Timestamp::from_millisecond(utc.0).ok().and_then(|moment| {
+            let date = moment.to_zoned(TimeZone::UTC).date();
+            Some(Self(date.to_zoned(zone.clone()).ok()?.timestamp().as_millisecond()))
+        });
+        begins.unwrap_or(utc)
+    }
+
     /// This moment, `days` later (or earlier, if negative).
     pub fn plus_days(self, days: i64) -> Self {
         Self(self.0.saturating_add(days.saturating_mul(DAY_MS)))
@@ -57,5 +67,21 @@ mod tests {
     fn a_moment_reads_as_rfc_3339() {
         assert_eq!(Timestamp::from_secs(1_592_337_718).to_string(), "2020-06-16T20:01:58Z");
         assert_eq!(Timestamp::from_secs(86_400).days_since(Timestamp(0)), 1.0);
+    }
+
+    #[test]
+    fn a_day_begins_at_its_midnight_on_the_shops_clock_whatever_the_season() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        for (day, begins) in [
+            (19_752, "2024-01-29T23:00:00Z"),
+            (19_904, "2024-06-29T22:00:00Z"),
+            (-1, "1969-12-30T23:00:00Z"),
+        ] {
+            let midnight = Timestamp::of_day(day, &berlin);
+            assert_eq!(midnight.to_string(), begins);
+            assert_eq!(midnight.day(&berlin), day);
+            assert_eq!(Timestamp(midnight.0 - 1).day(&berlin), day - 1);
+        }
+        assert_eq!(Timestamp::of_day(19_752, &TimeZone::UTC).to_string(), "2024-01-30T00:00:00Z");
     }
 }

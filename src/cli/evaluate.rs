@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::evaluate::baselines::LINE_UP;
 use crate::evaluate::report::TaskReport;
 use crate::evaluate::{
-    Cut, Exam, HeldOut, Question, Recommender, Report, Task, again_over_weeks, past, returns_after,
+    Cut, Exam, HeldOut, Question, Recommender, Report, Task, again_over_weeks, past,
     rising_over_weeks,
 };
 use crate::events::{self, EventLog};
@@ -120,8 +120,8 @@ impl Evaluate {
         let zone = config.events.zone()?;
         let gap = config.train.session_gap_minutes;
         steps.step("reading the events");
-        let (whole, groups) = events::read_with_groups(&self.events, &config.events)?;
-        let whole = whole.log;
+        let told = events::read_as_told(&self.events, &config.events)?;
+        let whole = told.whole();
         let cut = Cut::of(&whole, self.test_days, &zone).ok_or_else(|| {
             Error::Input(
                 "the log lies within one day: there is nothing before it to learn from and nothing after to \
@@ -129,17 +129,7 @@ impl Evaluate {
                     .into(),
             )
         })?;
-        let mut before = match cut {
-            Cut::At { at, .. } if returns_after(&whole, cut) => {
-                steps.step(
-                    "reading them again, up to the cut: what was sent back since was still bought",
-                );
-                let mut options = config.events.clone();
-                options.before = Some(at.to_string());
-                events::read(&self.events, &options)?.log
-            }
-            _ => past(&whole, &groups, cut),
-        };
+        let mut before = past(&told, cut);
         if before.events.is_empty() {
             let what = "too few orders: by the hash that splits them, none is left to learn from";
             return Err(Error::Input(what.into()).into());
@@ -156,18 +146,26 @@ impl Evaluate {
             }
         };
         let items = stock(&mut before, &catalog);
-        let held_out = HeldOut::new(&before, &whole, &groups, cut, &zone, gap);
+        let held_out = HeldOut::new(&before, &whole, &told.groups, cut, &zone, gap);
         let wants_it = |what| self.tasks.is_empty() || self.tasks.contains(&what);
         let sold = stock(&mut whole.clone(), &catalog);
         let rising = wants_it(Judged::Rising).then(|| {
             steps.step("asking week by week what rises");
-            rising_over_weeks(&whole, &sold, &zone)
+            rising_over_weeks(&told, &sold, &zone)
         });
         let again = wants_it(Judged::Again).then(|| {
             steps.step("asking week by week what is due again");
-            again_over_weeks(&whole, &sold, &zone)
+            again_over_weeks(&told, &sold, &zone, &config.train.history)
         });
         drop(whole);
+        let unasked = [
+            (matches!(rising, Some(None)), "rising", "it takes thirteen weeks with times"),
+            (matches!(again, Some(None)), "buy_again", "hardly anybody buys anything again here"),
+        ];
+        let unasked = unasked.into_iter().filter(|(is_so, ..)| *is_so);
+        let unasked = unasked.map(|(_, what, why)| format!("{what}: not judged: {why}"));
+        let notes: Vec<String> = told.notes.iter().cloned().chain(unasked).collect();
+        drop(told);
         let tasks: Vec<Task> =
             Task::ALL.into_iter().filter(|task| wants_it(Judged::Task(*task))).collect();
         let exam = Exam::new(&before, &held_out, cut, &zone, gap, &tasks);
@@ -188,6 +186,7 @@ impl Evaluate {
         let wants = |name: &str| all || self.baselines.iter().any(|wanted| wanted == name);
         let mut report = exam.sit(&systems, wants, |step| steps.step(step));
         (report.rising, report.again) = (rising.flatten(), again.flatten());
+        report.notes.extend(notes);
         if let Some(Cartwright { how, lacking, .. }) = cartwright {
             report.learnt = how;
             report.notes.extend(lacking.iter().map(|line| format!("not learnt yet: {line}")));

@@ -106,7 +106,8 @@ impl Customers {
     fn judged(&self, config: &Config) -> anyhow::Result<CustomerReport> {
         let steps = Steps::new();
         steps.step("reading the events");
-        let whole = events::read(&self.events, &config.events)?.log;
+        let told = events::read_as_told(&self.events, &config.events)?;
+        let whole = told.whole();
         let catalog = match self.catalog.as_slice() {
             [] => CatalogReading::default(),
             paths => catalog::read(paths, &config.catalog)?,
@@ -123,7 +124,7 @@ impl Customers {
             if window > 1 && cut < known_from {
                 break;
             }
-            let mut past = whole.only(|event| event.at < cut);
+            let mut past = told.until(cut);
             let known = as_it_was(&catalog.catalog, &past, Some(cut));
             let items = stock(&mut past, &known);
             let learnt = learn(&past, &items, &zone, &config.train, &mut |step| steps.step(step));

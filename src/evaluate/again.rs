@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::metrics::interval;
 use crate::catalog::{CategoryTree, Item};
 use crate::customers::{Cadence, Due, History, HistoryOptions, Pasts, Recurrence, SOON_DAYS};
-use crate::events::{EventKind, EventLog, baskets};
+use crate::events::{EventKind, EventLog, Told, baskets};
 use crate::ids::{CustomerId, ItemId};
 use crate::time::Timestamp;
 
@@ -23,7 +23,7 @@ const SEED: u64 = 7;
 /// Of what was answered, and of what was said to be due within a week, how much was bought within that week.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AgainReport {
-    /// Weeks that were asked.
+    /// Weeks in which anything was said.
     pub weeks: usize,
     /// Items answered, over all customers and weeks: what has a rhythm, at most ten to a customer.
     pub answered: usize,
@@ -34,7 +34,7 @@ pub struct AgainReport {
     pub due: Stated,
     /// 95 % interval of the share of these that was bought, customers drawn anew.
     pub due_interval: (f64, f64),
-    /// The same in ten groups, by the chance that was stated.
+    /// The same in ten groups at most, by the chance that was stated.
     pub by_chance: Vec<Stated>,
 }
 
@@ -64,20 +64,40 @@ pub struct Stated {
 
 /// Asks at the beginning of each of the last four weeks what is due to each customer within 7 days; `items` is
 /// what the catalogue says, in the order of their ids. `None` if nothing is.
-pub fn again_over_weeks(log: &EventLog, items: &[Item], zone: &TimeZone) -> Option<AgainReport> {
-    let end = log.events.last().filter(|_| log.timed)?.at;
-    let categories = CategoryTree::new(items);
+pub fn again_over_weeks(
+    told: &Told,
+    items: &[Item],
+    zone: &TimeZone,
+    history: &HistoryOptions,
+) -> Option<AgainReport> {
+    let whole = &told.whole();
+    let end = whole.events.last().filter(|_| whole.timed)?.at;
+    let categories = &CategoryTree::new(items);
     let mut sayings = Sayings::default();
     for week in (1..=WEEKS).rev() {
         let now = end.plus_days(-week * SOON_DAYS);
-        sayings.ask(log, &categories, now, zone, items.len());
+        let (past, item_count) = (told.until(Timestamp(now.0 + 1)), items.len());
+        sayings.ask(&Week { past, whole, now, categories, item_count, zone, history });
     }
     (!sayings.said.is_empty()).then(|| sayings.report())
+}
+
+/// One week, and what was known at its beginning.
+struct Week<'a> {
+    past: EventLog,
+    whole: &'a EventLog,
+    now: Timestamp,
+    categories: &'a CategoryTree,
+    item_count: usize,
+    zone: &'a TimeZone,
+    history: &'a HistoryOptions,
 }
 
 /// Everything that was said, by Cartwright and by the rules.
 #[derive(Default)]
 struct Sayings {
+    /// In which anything was said.
+    weeks: usize,
     said: Vec<Saying>,
     /// Per rule: whether what it chose was bought.
     ruled: [Vec<bool>; RULES.len()],
@@ -106,30 +126,22 @@ fn ranked(history: &History, key: fn(&crate::customers::Bought) -> (i64, i64)) -
 }
 
 impl Sayings {
-    fn ask(
-        &mut self,
-        log: &EventLog,
-        categories: &CategoryTree,
-        now: Timestamp,
-        zone: &TimeZone,
-        item_count: usize,
-    ) {
-        let past = log.only(|event| event.at <= now);
-        let orders = baskets(&past, zone);
-        let recurrence = Recurrence::learn(&orders, categories, item_count, true);
-        let options = HistoryOptions::default();
-        let pasts = Pasts::new(&past, orders, now, &options);
-        let soon = now.plus_days(SOON_DAYS);
-        let bought: FxHashSet<(CustomerId, ItemId)> = log
+    fn ask(&mut self, week: &Week<'_>) {
+        let Week { past, whole, now, categories, item_count, zone, history } = week;
+        let orders = baskets(past, zone);
+        let recurrence = Recurrence::learn(&orders, categories, *item_count, true);
+        let pasts = Pasts::new(past, orders, *now, history);
+        let (soon, before) = (now.plus_days(SOON_DAYS), self.said.len());
+        let bought: FxHashSet<(CustomerId, ItemId)> = whole
             .events
             .iter()
-            .filter(|event| event.at > now && event.at <= soon)
+            .filter(|event| event.at > *now && event.at <= soon)
             .filter(|event| event.kind == EventKind::Purchase)
             .filter_map(|event| Some((event.customer?, event.item)))
             .collect();
         for customer in (0..pasts.customers()).map(CustomerId::new) {
             let history = &pasts.of(customer, &Cadence::default());
-            let due = recurrence.due(history, now);
+            let due = recurrence.due(history, *now);
             let due: Vec<Due> = due.into_iter().take(PLACES).collect();
             let was_bought = |item| bought.contains(&(customer, item));
             self.said.extend(due.iter().map(|due| Saying {
@@ -142,6 +154,7 @@ impl Sayings {
                 chosen.extend(rule(history).into_iter().take(due.len()).map(was_bought));
             }
         }
+        self.weeks += usize::from(self.said.len() > before);
     }
 
     fn report(self) -> AgainReport {
@@ -167,14 +180,18 @@ impl Sayings {
         let due_interval = interval(&values, &clusters, SEED);
         let of_due = Stated::of(&due);
         due.sort_by(|a, b| a.chance.total_cmp(&b.chance));
-        let tenth = due.len().div_ceil(10).max(1);
+        let groups = due.len().clamp(1, 10);
+        let group = |nth: usize| &due[nth * due.len() / groups..(nth + 1) * due.len() / groups];
         AgainReport {
-            weeks: WEEKS as usize,
+            weeks: self.weeks,
             answered: self.said.len(),
             marks: all,
             due: of_due,
             due_interval,
-            by_chance: due.chunks(tenth).map(Stated::of).collect(),
+            by_chance: (0..groups)
+                .map(|nth| Stated::of(group(nth)))
+                .filter(|of| of.said > 0)
+                .collect(),
         }
     }
 }
@@ -198,6 +215,11 @@ mod tests {
 
     use crate::events::Event;
     use crate::ids::Interner;
+
+    fn asked(log: EventLog) -> Option<AgainReport> {
+        let items = vec![Item::default(); 22];
+        again_over_weeks(&log.into(), &items, &TimeZone::UTC, &HistoryOptions::default())
+    }
 
     #[test]
     fn in_a_shop_that_keeps_its_rhythm_what_is_said_comes_true_as_often_as_stated() {
@@ -229,7 +251,7 @@ mod tests {
         }
         let (events, customers) = (events.into(), Arc::new(customers));
         let log = EventLog { events, customers, timed: true, ..EventLog::default() };
-        let report = again_over_weeks(&log, &vec![Item::default(); 22], &TimeZone::UTC);
+        let report = asked(log);
         let report = report.expect("much is due");
         assert_eq!(report.marks.len(), 1 + RULES.len());
         let alike = report.marks.iter().all(|marks| marks.gain == (0.0, 0.0));
@@ -242,6 +264,25 @@ mod tests {
 
     #[test]
     fn a_log_without_time_says_nothing() {
-        assert_eq!(again_over_weeks(&EventLog::default(), &[], &TimeZone::UTC), None);
+        let events = (0..300i64).map(|n| Event {
+            at: Timestamp(0).plus_days(n),
+            customer: Some(CustomerId::new(n as usize % 20)),
+            item: ItemId::new(n as usize % 20),
+            group: None,
+            quantity: 1.0,
+            unit_price: 1.0,
+            kind: EventKind::Purchase,
+            discount_percent: 0,
+        });
+        let mut customers = Interner::<CustomerId>::new();
+        (0..20).for_each(|customer| _ = customers.intern(&format!("c{customer}")));
+        let log = EventLog {
+            events: events.collect(),
+            customers: Arc::new(customers),
+            timed: true,
+            ..EventLog::default()
+        };
+        assert!(asked(log.clone()).is_some(), "each comes again every 20 days");
+        assert_eq!(asked(EventLog { timed: false, ..log }), None);
     }
 }

@@ -35,7 +35,7 @@ pub use exam::Exam;
 pub use held_out::HeldOut;
 pub use judge::{Background, Marks, Part, judge};
 pub use metrics::{AtCutoff, LIMIT, gini, interval};
-pub use protocol::{Cut, last_days, past, returns_after};
+pub use protocol::{Cut, last_days, past};
 pub use report::Report;
 pub use rising::{RisingMarks, RisingReport, rising_over_weeks};
 pub use task::{Headline, Task};

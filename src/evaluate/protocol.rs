@@ -9,9 +9,9 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::hash::stable_hash;
-use crate::events::{Event, EventKind, EventLog, Events, GroupKeys};
+use crate::events::{Event, EventLog, Events, GroupKeys, Told};
 use crate::ids::{ItemId, room_for};
-use crate::time::{DAY_MS, Timestamp};
+use crate::time::Timestamp;
 
 /// Without time, orders go into 100 buckets: these are learnt from, …
 const TRAINED_BUCKETS: std::ops::Range<u64> = 0..72;
@@ -74,9 +74,13 @@ impl Cut {
 /// What may be learnt from: the part of the log before the cut, as if nothing had been heard of since.
 ///
 /// Ids stay as they are. Items and customers that only the held-out part knows are left out, as long as
-/// ids were given out in the order of the log, as reading does. Returns in the window have already taken
-/// back what they return: where [`returns_after`] tells of any, read the files again with `before`.
-pub fn past(log: &EventLog, groups: &GroupKeys, cut: Cut) -> EventLog {
+/// ids were given out in the order of the log, as reading does.
+pub fn past(told: &Told, cut: Cut) -> EventLog {
+    let groups = &told.groups;
+    let log = &match cut {
+        Cut::At { at, .. } => told.until(at),
+        Cut::ByHash => told.whole(),
+    };
     let is_past = |event: &&Event| cut.is_past(event, log, groups);
     let events: Events = log.events.iter().filter(is_past).copied().collect();
     let items = room_for(events.iter().map(|event| event.item));
@@ -88,16 +92,6 @@ pub fn past(log: &EventLog, groups: &GroupKeys, cut: Cut) -> EventLog {
         said: Arc::new(log.said.iter().take(items).cloned().collect()),
         timed: log.timed,
     }
-}
-
-/// True if something is sent back after the cut: what it was, was still bought before.
-pub fn returns_after(log: &EventLog, cut: Cut) -> bool {
-    let Cut::At { at, .. } = cut else { return false };
-    log.events
-        .iter()
-        .rev()
-        .take_while(|event| event.at >= at)
-        .any(|event| event.kind == EventKind::Return)
 }
 
 /// How many of the items were touched in the log.
@@ -122,16 +116,10 @@ fn bucket(unit: &str) -> u64 {
 
 /// When the last so many calendar days of the shop begin, up to that of `last`.
 pub fn last_days(last: Timestamp, days: u32, zone: &TimeZone) -> Timestamp {
-    let at = midnight_after(last, zone).plus_days(-i64::from(days));
-    // Clocks may have changed since: it is that day's own midnight.
-    midnight_after(Timestamp(at.0 - DAY_MS / 2), zone)
+    Timestamp::of_day(last.day(zone) + 1 - i64::from(days), zone)
 }
 
 /// The first midnight of the shop after `moment`.
 pub(super) fn midnight_after(moment: Timestamp, zone: &TimeZone) -> Timestamp {
-    let next = jiff::Timestamp::from_millisecond(moment.0).ok().and_then(|moment| {
-        let tomorrow = moment.to_zoned(zone.clone()).date().tomorrow().ok()?;
-        Some(Timestamp(tomorrow.to_zoned(zone.clone()).ok()?.timestamp().as_millisecond()))
-    });
-    next.unwrap_or(Timestamp((moment.0.div_euclid(DAY_MS) + 1).saturating_mul(DAY_MS)))
+    last_days(moment, 0, zone)
 }

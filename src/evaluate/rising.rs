@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::metrics::interval;
 use crate::catalog::{CategoryTree, Item};
-use crate::events::EventLog;
+use crate::events::Told;
 use crate::ids::ItemId;
+use crate::time::Timestamp;
 use crate::trends::{Days, risers};
 
 /// Places of a list that is judged.
@@ -63,8 +64,8 @@ const WAYS: [Way; 4] = [
 /// A true riser is an item sold before the week that was asked, which in the week after sells to at least 5
 /// customers, and to at least twice as many as its share of the shop's sales in the eight weeks before would have
 /// brought. `None` if the log is too short, or has no time.
-pub fn rising_over_weeks(log: &EventLog, items: &[Item], zone: &TimeZone) -> Option<RisingReport> {
-    let days = Days::count(log, zone, items.len());
+pub fn rising_over_weeks(told: &Told, items: &[Item], zone: &TimeZone) -> Option<RisingReport> {
+    let days = Days::within(&told.whole(), zone, items.len(), told.days(zone)?);
     let categories = CategoryTree::new(items);
     let untils: Vec<usize> = (1..=MOST_WEEKS)
         .filter_map(|week| days.len().checked_sub(week * WEEK))
@@ -75,7 +76,11 @@ pub fn rising_over_weeks(log: &EventLog, items: &[Item], zone: &TimeZone) -> Opt
     }
     let asked: Vec<(usize, [f64; WAYS.len()])> = untils
         .into_par_iter()
-        .map(|until| Asked { days: &days, categories: &categories, until }.judged())
+        .map(|until| {
+            let known = known_until(told, zone, &days, until);
+            let known = known.as_ref().unwrap_or(&days);
+            Asked { days: known, later: &days, categories: &categories, until }.judged()
+        })
         .collect();
     let weeks = asked.len();
     let clusters: Vec<u32> = (0..weeks as u32).collect(); // at most MOST_WEEKS
@@ -94,9 +99,20 @@ pub fn rising_over_weeks(log: &EventLog, items: &[Item], zone: &TimeZone) -> Opt
     Some(RisingReport { weeks, true_risers: risen as f64 / weeks as f64, marks })
 }
 
+/// What was known before day `until`, if that differs from what is known now: some of it was sent back since.
+fn known_until(told: &Told, zone: &TimeZone, days: &Days, until: usize) -> Option<Days> {
+    let until = days.first + until as i64;
+    let midnight = Timestamp::of_day(until, zone);
+    let known = || Days::within(&told.until(midnight), zone, days.items.len(), days.first..until);
+    told.returns_since(midnight).then(known)
+}
+
 /// The week before day `until`.
 struct Asked<'a> {
+    /// As it was known then.
     days: &'a Days,
+    /// As it turned out.
+    later: &'a Days,
     categories: &'a CategoryTree,
     until: usize,
 }
@@ -119,14 +135,14 @@ impl Asked<'_> {
     fn true_risers(&self) -> Vec<bool> {
         let (from, week, next) = self.weeks();
         let volume = |from: usize, until: usize| -> f64 {
-            self.days.volume[from..until].iter().map(|&count| f64::from(count)).sum()
+            self.later.volume[from..until].iter().map(|&count| f64::from(count)).sum()
         };
         let per_volume = volume(self.until, next) / volume(from, week).max(1.0);
-        (0..self.days.items.len())
+        (0..self.later.items.len())
             .map(|item| {
                 let item = ItemId::new(item);
-                let usual = f64::from(self.days.of(item, from, week)) * per_volume;
-                let after = self.days.of(item, self.until, next);
+                let usual = f64::from(self.later.of(item, from, week)) * per_volume;
+                let after = self.later.of(item, self.until, next);
                 let rose = after >= LEAST_SOLD && f64::from(after) >= TIMES_USUAL * usual;
                 rose && self.was_sold(item.index())
             })
@@ -170,9 +186,8 @@ fn found(asked: &Asked<'_>) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Event, EventKind};
+    use crate::events::{Event, EventKind, EventLog};
     use crate::ids::CustomerId;
-    use crate::time::Timestamp;
 
     #[test]
     fn all_that_have_begun_to_rise_are_found_and_volume_does_not_find_them() {
@@ -191,22 +206,14 @@ mod tests {
                 let asked =
                     if item < 300 && (0..2).contains(&since) { 8 * usual } else { 2 * usual };
                 for customer in (0..asked).filter(|_| chance.bool()) {
-                    events.push(Event {
-                        at: Timestamp(0).plus_days(week * 7 + customer as i64 % 7),
-                        customer: Some(CustomerId::new(1000 * item + customer)),
-                        item: ItemId::new(item),
-                        group: None,
-                        quantity: 1.0,
-                        unit_price: 1.0,
-                        kind: EventKind::Purchase,
-                        discount_percent: 0,
-                    });
+                    let day = week * 7 + customer as i64 % 7;
+                    events.push(sale(day, 1000 * item + customer, item));
                 }
             }
         }
         events.sort_by_key(|event| event.at);
-        let log = EventLog { events: events.into(), timed: true, ..EventLog::default() };
-        let report = rising_over_weeks(&log, &vec![Item::default(); 1_260], &TimeZone::UTC);
+        let log = log(events.into_iter());
+        let report = rising_over_weeks(&log.into(), &vec![Item::default(); 1_260], &TimeZone::UTC);
         let report = report.expect("twenty weeks are enough");
         assert!(report.weeks >= 10 && report.true_risers > 0.5, "{report:?}");
         let of = |name: &str| {
@@ -218,9 +225,48 @@ mod tests {
         assert!(of("last_week_volume") < of("cartwright"), "{report:?}");
     }
 
+    fn sale(day: i64, customer: usize, item: usize) -> Event {
+        Event {
+            at: Timestamp(0).plus_days(day),
+            customer: Some(CustomerId::new(customer)),
+            item: ItemId::new(item),
+            group: None,
+            quantity: 1.0,
+            unit_price: 1.0,
+            kind: EventKind::Purchase,
+            discount_percent: 0,
+        }
+    }
+
+    fn log(events: impl Iterator<Item = Event>) -> EventLog {
+        EventLog { events: events.collect(), timed: true, ..EventLog::default() }
+    }
+
     #[test]
-    fn a_log_of_a_month_says_nothing() {
-        let log = EventLog { timed: true, ..EventLog::default() };
-        assert_eq!(rising_over_weeks(&log, &[], &TimeZone::UTC), None);
+    fn a_log_says_nothing_before_there_are_weeks_enough() {
+        let of = |days: i64| {
+            let sales = log((0..days).map(|day| sale(day, 0, 0)));
+            rising_over_weeks(&sales.into(), &[Item::default()], &TimeZone::UTC)
+        };
+        let enough = ((WEEKS_BEFORE + 1 + LEAST_WEEKS) * WEEK) as i64;
+        assert_eq!(of(enough - 1), None);
+        assert_eq!(of(enough).map(|report| report.weeks), Some(LEAST_WEEKS));
+    }
+
+    #[test]
+    fn what_was_sent_back_since_was_still_sold_when_it_was_asked() {
+        // Who bought on day 80 sent it back on day 90.
+        let days = (0..100).map(|day| sale(day, 0, 0));
+        let sent_back = Event { kind: EventKind::Return, ..sale(90, 1, 1) };
+        let mut events: Vec<Event> = days.chain([sale(80, 1, 1), sent_back]).collect();
+        events.sort_by_key(|event| event.at);
+        let told = Told::from(log(events.into_iter()));
+        let days = Days::within(&told.whole(), &TimeZone::UTC, 2, 0..100);
+        let known = |until: usize| {
+            known_until(&told, &TimeZone::UTC, &days, until)
+                .map(|days| days.of(ItemId::new(1), 0, until))
+        };
+        assert_eq!(days.of(ItemId::new(1), 0, 100), 0);
+        assert_eq!([known(84), known(91)], [Some(1), None]);
     }
 }

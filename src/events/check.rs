@@ -25,7 +25,7 @@ const LEAST_SAID: u64 = 20;
 const SAID: f64 = 0.005;
 
 /// The rows that stand all checks, sorted by time; the others are told to `account`. The rows of a file
-/// come in one piece, up to its place in `ends`.
+/// come in one piece, up to its place in `ends`. Nothing that was sent back is taken yet: see [`take_back`].
 pub(super) fn checked(
     mut rows: Vec<Row>,
     ends: &[usize],
@@ -71,9 +71,15 @@ pub(super) fn checked(
         }
         settle(&mut rows, account);
     }
-    take_back(&mut rows);
-    settle(&mut rows, account);
     Ok(rows)
+}
+
+/// Takes back what was sent back, and sets aside what is left of nothing.
+pub(super) fn take_returned(rows: &mut Vec<Row>, account: &mut Account) {
+    for (place, cause) in take_back(rows) {
+        rows[place].fate = Some(cause);
+    }
+    settle(rows, account);
 }
 
 /// In order of time; file order within a moment. It is places that are sorted, an eighth of the rows' memory: to

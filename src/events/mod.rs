@@ -22,6 +22,7 @@ mod roles;
 mod row;
 mod sessions;
 mod titles;
+mod told;
 #[cfg(test)]
 mod torment;
 
@@ -31,8 +32,9 @@ pub use baskets::{baskets, order_of};
 pub use goods::Said;
 pub use log::{EventLog, Events};
 pub use options::ReadOptions;
-pub use read::{GroupKeys, Reading, read, read_with_groups};
+pub use read::{GroupKeys, Reading, read, read_as_told};
 pub use sessions::sessions;
+pub use told::Told;
 
 use crate::ids::{CustomerId, GroupId, ItemId};
 use crate::lists::Lists;

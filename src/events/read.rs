@@ -10,6 +10,7 @@ use super::keys::Keys;
 use super::kinds::Words;
 use super::line::{Aside, FileReader, Offence};
 use super::row::Row;
+use super::told::Told;
 use super::{Account, Cause, Event, EventKind, EventLog, ReadOptions};
 use crate::error::counted;
 use crate::ids::{DenseId, GroupId, Interner};
@@ -39,17 +40,22 @@ pub struct Reading {
 /// Errors: a file is missing, damaged or without rows; a needed column is missing or ambiguous
 /// ([`Error::Input`]); too many rows of a file are unreadable ([`Error::Refused`]).
 pub fn read(paths: &[PathBuf], options: &ReadOptions) -> Result<Reading> {
-    Ok(read_with_groups(paths, options)?.0)
+    Ok(intake(paths, options)?.finish(true)?.0)
 }
 
-/// The same, and the keys of orders and sessions, which training has no use for.
-pub fn read_with_groups(paths: &[PathBuf], options: &ReadOptions) -> Result<(Reading, GroupKeys)> {
+/// The same, as it was told: for who looks at the past as it was.
+pub fn read_as_told(paths: &[PathBuf], options: &ReadOptions) -> Result<Told> {
+    let (Reading { log, notes, .. }, groups) = intake(paths, options)?.finish(false)?;
+    Ok(Told { log, groups, notes })
+}
+
+fn intake<'a>(paths: &[PathBuf], options: &'a ReadOptions) -> Result<Intake<'a>> {
     options.check()?;
     let mut intake = Intake::new(options)?;
     for path in list_files(paths)? {
         intake.read_file(&path)?;
     }
-    intake.finish()
+    Ok(intake)
 }
 
 /// The shop's own keys of orders and sessions.
@@ -221,7 +227,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn finish(mut self) -> Result<(Reading, GroupKeys)> {
+    fn finish(mut self, takes_returned: bool) -> Result<(Reading, GroupKeys)> {
         if self.account.read == 0 {
             return Err(Error::Input(
                 "the events have headers and no rows: nothing to learn from".into(),
@@ -229,7 +235,7 @@ impl<'a> Intake<'a> {
         }
         let timed = self.timed.unwrap_or(false);
         self.note_nobodys();
-        let rows = check::checked(
+        let mut rows = check::checked(
             self.rows,
             &self.ends,
             &mut self.keys,
@@ -238,6 +244,9 @@ impl<'a> Intake<'a> {
             &mut self.account,
             &mut self.notes,
         )?;
+        if takes_returned {
+            check::take_returned(&mut rows, &mut self.account);
+        }
         self.account.used = rows.len() as u64;
         let log = log(rows, &self.keys, self.said, timed);
         let Self { account, columns, notes, keys, .. } = self;

@@ -312,12 +312,11 @@ impl Counter {
         loop {
             tokio::time::sleep(every).await;
             let counter = self.clone();
-            let failure = match tokio::task::spawn_blocking(move || counter.take_up()).await {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(_) => Some("loading it panicked".to_owned()),
+            let look = move || (counter.take_up(), counter.serves_the_current());
+            let (failure, is_served) = match tokio::task::spawn_blocking(look).await {
+                Ok((taken, is_served)) => (taken.err().map(|error| error.to_string()), is_served),
+                Err(_) => (Some("loading it panicked".to_owned()), self.serves_the_current()),
             };
-            let is_served = self.serves_the_current();
             if failure.is_some() && failure != reported {
                 let what = match is_served {
                     true => ALL_BUT_FOLLOWED,

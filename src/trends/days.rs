@@ -1,5 +1,7 @@
 //! The log by days of the shop: how many distinct customers each item had on each.
 
+use std::ops::Range;
+
 use jiff::tz::TimeZone;
 use rayon::slice::ParallelSliceMut;
 
@@ -31,26 +33,28 @@ pub struct Days {
 impl Days {
     /// Counts a log; `zone` decides what a day is. Nothing of a log without time.
     pub fn count(log: &EventLog, zone: &TimeZone, item_count: usize) -> Self {
-        let sold = log.events.iter().any(|event| event.kind == EventKind::Purchase);
-        let counted = |event: &&Event| counts_as_sold(event, sold);
-        // 16 bytes each, of millions.
-        let vote = |e: &Event| (e.item, e.at.day(zone) as i32, voter(e));
-        let mut votes: Vec<(ItemId, i32, u64)> = match log.timed {
-            true => log.events.iter().filter(counted).map(vote),
-            false => {
-                return Self {
-                    items: vec![Vec::new(); item_count].into_iter().collect(),
-                    ..Self::default()
-                };
-            }
-        }
-        .collect();
-        votes.par_sort_unstable();
-        votes.dedup();
         // The last day is that of the log, whether or not anything was sold on it.
         let all = || log.events.iter().map(|event| event.at.day(zone));
-        let (Some(first), Some(last)) = (all().min(), all().max()) else { return Self::default() };
-        let mut volume = vec![0; (last - first + 1) as usize];
+        match all().min().zip(all().max()).filter(|_| log.timed) {
+            Some((first, last)) => Self::within(log, zone, item_count, first..last + 1),
+            None => Self {
+                items: vec![Vec::new(); item_count].into_iter().collect(),
+                ..Self::default()
+            },
+        }
+    }
+
+    /// The same of a log with time, where these days are asked for: none of its events may lie on another.
+    pub fn within(log: &EventLog, zone: &TimeZone, item_count: usize, days: Range<i64>) -> Self {
+        let sold = log.events.iter().any(|event| event.kind == EventKind::Purchase);
+        // 16 bytes each, of millions.
+        let vote = |e: &Event| (e.item, e.at.day(zone) as i32, voter(e));
+        let counted = log.events.iter().filter(|event| counts_as_sold(event, sold));
+        let mut votes: Vec<(ItemId, i32, u64)> = counted.map(vote).collect();
+        votes.par_sort_unstable();
+        votes.dedup();
+        let first = days.start;
+        let mut volume = vec![0; (days.end - first) as usize];
         let mut rows = vec![Vec::new(); item_count];
         for same in votes.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let (item, day, _) = same[0];

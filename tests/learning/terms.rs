@@ -500,6 +500,25 @@ fn an_order_is_filled_up_to_its_target_by_what_closes_the_gap() {
 }
 
 #[test]
+fn what_is_moved_up_for_its_price_is_no_likelier_to_be_taken() {
+    let shelf = &shop().1.contents.shelf;
+    let ask = |limit: usize, target: f64| {
+        let order_value = Some(OrderValue { now: 13.0, target });
+        ask(
+            Question::Basket { items: vec!["i12"] },
+            limit,
+            Terms { order_value, ..Terms::default() },
+        )
+    };
+    let (moved, likely) = (ask(1, 63.0), ask(40, 13.0));
+    let moved_key = &keys(shelf, &moved)[0];
+    let place = keys(shelf, &likely).iter().position(|key| key == moved_key);
+    let place = place.filter(|&place| place > 0).expect("it was further behind");
+    let alone = ask(place + 1, 13.0).expected_order_value - ask(place, 13.0).expected_order_value;
+    assert!((moved.expected_order_value - 13.0 - alone).abs() < 1e-6);
+}
+
+#[test]
 fn an_up_sell_is_of_the_same_kind_within_the_band_and_says_what_it_is() {
     let shelf = &shop().1.contents.shelf;
     let up_sell = Some(PriceBand { least: 1.05, most: 3.0 });

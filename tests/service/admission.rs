@@ -178,6 +178,29 @@ async fn whoever_finds_no_room_is_told_at_once_and_when_to_come_back() {
     server.stop().await;
 }
 
+/// Each may hold a request, half sent or not yet answered, for as long as it likes.
+#[tokio::test]
+async fn only_so_many_streams_are_open_at_once() {
+    let place = Place::new();
+    let server = place.serve(quick()).await;
+    let client = server.client().await;
+    let open = || async {
+        let nothing = tokio_stream::pending::<pb::ForCustomerRequest>();
+        client.clone().stream_for_customers(nothing).await.map_err(|status| status.code())
+    };
+    let mut streams = Vec::new();
+    let refusal = loop {
+        match open().await {
+            Ok(stream) => streams.push(stream),
+            Err(refusal) => break refusal,
+        }
+    };
+    assert_eq!((streams.len(), refusal), (64, Code::ResourceExhausted));
+    streams.pop();
+    until("there is room for one", || async { open().await.ok() }).await;
+    server.stop().await;
+}
+
 /// A request takes a place for as long as somebody waits for it: an answer takes less than a millisecond once its
 /// request is whole, and what is still waiting is dropped with its connection.
 #[tokio::test]
