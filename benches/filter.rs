@@ -11,7 +11,6 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 
 use cartwright::filter::{Bound, FieldId, Filter, Row, Schema, Type};
-use cartwright::time::Timestamp;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -125,7 +124,7 @@ impl Row for Item {
     fn path(&self, _: FieldId) -> Option<&str> {
         Some(self.category)
     }
-    fn day(&self, _: FieldId) -> Option<Timestamp> {
+    fn day(&self, _: FieldId) -> Option<i64> {
         None
     }
 }

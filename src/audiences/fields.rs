@@ -1,9 +1,10 @@
 //! A profile as a row of fields.
 
+use jiff::tz::TimeZone;
+
 use crate::customers::{Clientele, Profile};
 use crate::filter::{FieldId, Row, Schema, Type};
 use crate::index::Contents;
-use crate::time::Timestamp;
 
 /// What fields a customer has: those below, and every attribute of the shop's own as `attributes.NAME`.
 ///
@@ -183,8 +184,9 @@ impl Row for Person<'_> {
         Some(self.contents.categories.path(*category))
     }
 
-    fn day(&self, field: FieldId) -> Option<Timestamp> {
+    fn day(&self, field: FieldId) -> Option<i64> {
         let rfm = &self.profile.buyer.as_ref()?.rfm;
-        Some(if field.0 == DAY { rfm.first_order } else { rfm.last_order })
+        let order = if field.0 == DAY { rfm.first_order } else { rfm.last_order };
+        Some(order.day(&TimeZone::UTC))
     }
 }

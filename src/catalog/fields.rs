@@ -7,7 +7,6 @@ use super::columns::Chunk;
 use super::shelf::Shelf;
 use crate::filter::{FieldId, Row, Schema, Type};
 use crate::ids::{DenseId, Interner, ItemId};
-use crate::time::Timestamp;
 
 /// The columns beside the fixed ones, as the catalogue names them.
 #[derive(Clone, Debug, Default)]
@@ -211,9 +210,9 @@ impl Row for ShelfRow<'_> {
         }
     }
 
-    fn day(&self, field: FieldId) -> Option<Timestamp> {
+    fn day(&self, field: FieldId) -> Option<i64> {
         match Field::of(field)? {
-            Field::LaunchedAt => self.shelf.launched_at(self.item),
+            Field::LaunchedAt => Some(self.shelf.day_of(self.shelf.launched_at(self.item)?)),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
 use super::columns::{Chunk, Texts};
@@ -41,6 +42,8 @@ pub struct Shelf {
     pub(super) texts: Texts,
     pub(super) attributes: Arc<Attributes>,
     arrivals: Arc<Arrivals>,
+    /// What decides on which day a moment lies; none is UTC.
+    zone: Option<TimeZone>,
     number: u64,
     version: u64,
 }
@@ -148,6 +151,11 @@ pub struct Change {
 }
 
 impl Shelf {
+    /// The same shelf, of a shop of this time zone.
+    pub fn in_zone(self, zone: TimeZone) -> Self {
+        Self { zone: Some(zone), ..self }
+    }
+
     /// The shelf as the catalogue filled it last night; `items` in the order of their ids.
     pub fn new(keys: Arc<Interner<ItemId>>, items: &[Item]) -> Self {
         let mut builder = ShelfBuilder::default();
@@ -317,6 +325,11 @@ impl Shelf {
     pub fn launched_at(&self, item: ItemId) -> Option<Timestamp> {
         let (chunk, place) = self.at(item);
         chunk.launched(place)
+    }
+
+    /// The day of the shop in which the moment lies, as days since 1970-01-01.
+    pub fn day_of(&self, moment: Timestamp) -> i64 {
+        moment.day(self.zone.as_ref().unwrap_or(&TimeZone::UTC))
     }
 
     /// What the shop says of the item.

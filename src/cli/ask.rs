@@ -259,7 +259,7 @@ impl Shop {
         let filter = common.filter.as_deref().map(|text| Filter::parse(text, &shelf)).transpose();
         let filter = filter.map_err(|wrong| Error::Config(format!("--filter: {wrong}")))?;
         let of_file = options.rules.as_deref().map(grpc::rules_of).transpose()?.unwrap_or_default();
-        let zone = time_zone(&options.time_zone)?;
+        let zone = time_zone(&super::zone_of(None, &options.time_zone, &index))?;
         let rules = grpc::rules_with(&of_file, &kept.rules, &shelf, &zone);
         Ok(Self { snapshot, blend, shelf, rules, filter, limit })
     }

@@ -51,6 +51,9 @@ struct Evaluate {
     /// So many days before tell what customers spend without it
     #[arg(long, default_value = "90d", value_parser = super::audience::days, value_name = "DAYS")]
     before: u32,
+    /// The shop's time zone, such as Europe/Berlin; default that of the index, or UTC
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
     /// Chance did not decide who was held out: then nothing is concluded
     #[arg(long)]
     not_randomised: bool,
@@ -73,6 +76,12 @@ impl CampaignCommand {
 impl Evaluate {
     fn run(self, mut config: Config) -> anyhow::Result<()> {
         config.events.map.extend(self.map.clone());
+        let index = self.index.as_ref().map(Index::at);
+        let (asked, settings) = (self.time_zone.as_deref(), &config.events.time_zone);
+        let zone = index.as_ref().map(|index| super::zone_of(asked, settings, index));
+        if let Some(zone) = zone.or(self.time_zone.clone()) {
+            config.events.time_zone = zone;
+        }
         let zone = config.events.zone()?;
         let moment = |date: jiff::civil::Date| -> anyhow::Result<Timestamp> {
             let day = date.to_zoned(zone.clone()).context("the calendar does not hold this day")?;
@@ -85,8 +94,8 @@ impl Evaluate {
         };
         window.check()?;
         let assignments = read_assignments(&self.assignments)?;
-        let called = match &self.index {
-            Some(index) => CustomerKeys::of_current(&Index::at(index))?,
+        let called = match &index {
+            Some(index) => CustomerKeys::of_current(index)?,
             None => CustomerKeys::from_environment(config.customers.hash_keys)?,
         };
         let log = events::read(&self.events, &config.events)?.log;

@@ -23,6 +23,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
+use crate::grpc::ServeOptions;
+use crate::index::Index;
 
 /// Recommendations for online shops: trains on what customers did, answers over gRPC, says why.
 #[derive(Debug, Parser)]
@@ -59,6 +61,17 @@ enum Command {
     Index(index::IndexCommand),
     /// Make a key for a program that may ask the server
     Key(key::Key),
+}
+
+/// The shop's time zone: what is asked for, or else that in which the index was trained.
+fn zone_of(asked: Option<&str>, settings: &str, index: &Index) -> String {
+    let default = ServeOptions::default().time_zone;
+    let set = Some(settings).filter(|zone| *zone != default);
+    let trained = || {
+        let manifest = index.current_manifest().ok()?;
+        Some(manifest.config.pointer("/events/time_zone")?.as_str()?.to_owned())
+    };
+    asked.or(set).map(str::to_owned).or_else(trained).unwrap_or(default)
 }
 
 impl Cli {

@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 
 use super::evaluate::as_it_was;
-use super::output::{Steps, align_right, print, table};
+use super::output::{Steps, align_right, print, say, table};
 use crate::catalog::{self, CatalogReading};
 use crate::config::Config;
 use crate::customers::{Buyer, Pasts, Profiler, RfmSegment, Source};
@@ -46,8 +46,8 @@ struct Customers {
     /// The catalogue that goes with the events
     #[arg(long, num_args = 1.., value_name = "PATH")]
     catalog: Vec<PathBuf>,
-    /// Days held out for that, at least 28
-    #[arg(long, default_value_t = 28, value_name = "DAYS")]
+    /// Days held out for that; with fewer than 28 whether customers come back is not judged
+    #[arg(long, default_value_t = 28, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     held_out_days: u32,
     /// So many stretches of that length are held out, one after the other, each judged by what was before it
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -55,6 +55,9 @@ struct Customers {
     /// Takes COLUMN of the events for ROLE, where the guess is wrong: `--map item_id=SKU`
     #[arg(long, value_name = "ROLE=COLUMN", value_parser = super::train::role_and_column)]
     map: Vec<(String, String)>,
+    /// The shop's time zone, such as Europe/Berlin; default that of the index
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
     /// The figures as JSON
     #[arg(long)]
     json: bool,
@@ -74,7 +77,13 @@ impl ReportCommand {
 impl Customers {
     fn run(self, mut config: Config) -> anyhow::Result<()> {
         config.events.map.extend(self.map.clone());
-        let snapshot = Snapshot::open_current(&Index::at(&self.index))?;
+        config.train.check()?;
+        config.customers.worth.check()?;
+        let index = Index::at(&self.index);
+        let zone = super::zone_of(self.time_zone.as_deref(), &config.events.time_zone, &index);
+        config.catalog.time_zone.clone_from(&zone);
+        config.events.time_zone = zone;
+        let snapshot = Snapshot::open_current(&index)?;
         let clientele = snapshot.customers.clientele()?;
         if clientele.buyers == 0 {
             bail!("nothing is known of customers here: the log has no time, or no customers");
@@ -87,7 +96,7 @@ impl Customers {
         if let Some(path) = &self.html {
             let page = customers_page(&clientele, &rfm, held_out.as_ref());
             std::fs::write(path, page).map_err(Error::io("write", path))?;
-            print(format!("the page is in {}", path.display()))?;
+            say(format_args!("wrote {}", path.display()));
         }
         if self.json {
             let json = serde_json::json!({
@@ -117,6 +126,14 @@ impl Customers {
         };
         let zone = config.events.zone()?;
         let end = last.at;
+        let days = end.days_since(whole.events[0].at) as i64;
+        if days < i64::from(self.held_out_days) {
+            return Err(Error::Input(format!(
+                "the events span {days} days: nothing is left to learn from before the {} that are held out",
+                self.held_out_days
+            ))
+            .into());
+        }
         let known_from = whole.events[0].at.plus_days(LEAST_KNOWN_DAYS);
         let mut judging = Judging::default();
         for window in 1..=self.windows {

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::Config;
 use crate::grpc;
 use crate::index::Index;
+use crate::tables::time_zone;
 
 /// Health (grpc.health.v1) says SERVING as soon as the index is loaded. SIGTERM and Ctrl-C finish what
 /// is in flight and end with exit code 0.
@@ -32,10 +33,9 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self, mut config: Config) -> anyhow::Result<()> {
-        if let Some(zone) = self.time_zone {
-            config.serve.time_zone = zone;
-        }
         let index = Index::at(self.index);
+        let asked = self.time_zone.as_deref();
+        config.serve.time_zone = super::zone_of(asked, &config.serve.time_zone, &index);
         warn_of_another_zone(&index, &config.serve.time_zone);
         grpc::may_listen(self.listen, &config.serve, self.insecure_public)?;
         runtime()?.block_on(async {
@@ -51,12 +51,12 @@ impl Serve {
 
 /// Days are the index's when it is trained, and the server's when a rule begins.
 fn warn_of_another_zone(index: &Index, zone: &str) {
-    let trained = index.current_manifest().ok().and_then(|manifest| {
-        manifest.config.pointer("/events/time_zone")?.as_str().map(str::to_owned)
-    });
-    if let Some(trained) = trained.filter(|trained| trained != zone) {
+    let trained = index.current_manifest().ok().map(|manifest| manifest.time_zone());
+    let served = time_zone(zone).ok();
+    if let Some(trained) = trained.filter(|trained| served.is_some_and(|served| served != *trained))
+    {
         tracing::warn!(
-            trained,
+            trained = trained.iana_name(),
             served = zone,
             "the shop's rules begin and end on days of another time zone than the index was trained in: \
              --time-zone or events.time_zone names it"

@@ -290,6 +290,10 @@ impl<'a> Line<'a> {
         }
         match std::str::from_utf8(text) {
             Ok(NESTED) => Err(self.offence(role, "expected a key, got an object")),
+            Ok(key) if is_rounded(key) => Err(self.offence(
+                role,
+                "expected a key, got a long number whose last digits were rounded away: export keys as text",
+            )),
             Ok(key) if !key.contains(['\0', '\u{fffd}']) => {
                 let whole =
                     if self.reader.whole_floats[role] { key.strip_suffix(".0") } else { None };
@@ -384,6 +388,16 @@ impl<'a> Line<'a> {
             Offence { line: self.batch.line(self.row), column, problem: problem.to_string() };
         Aside { cause: Cause::Unreadable, offence: Some(offence) }
     }
+}
+
+/// Whether this is a number as spreadsheets write one that is too long for them: `1.23457E+15`.
+fn is_rounded(key: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((mantissa, exponent)) = key.split_once("E+").or_else(|| key.split_once("e+")) else {
+        return false;
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    whole.len() == 1 && digits(whole) && digits(fraction) && digits(exponent)
 }
 
 /// The column of products where `item_id` is the key of the row itself, as in Magento's `sales_order_item`: in no two
@@ -527,6 +541,16 @@ mod tests {
             "",
         ] {
             assert!(!is_undone(sold.as_bytes()), "{sold}");
+        }
+    }
+
+    #[test]
+    fn a_long_number_that_was_rounded_is_no_key() {
+        for rounded in ["1.23457E+15", "1e+24", "9.007199254740993e+15", "1E+06"] {
+            assert!(is_rounded(rounded), "{rounded}");
+        }
+        for key in ["1E15", "85123E+1", "E+1", "1.E+5", "1.5E-3", "1.5E+", "A+B", "1e+x"] {
+            assert!(!is_rounded(key), "{key}");
         }
     }
 

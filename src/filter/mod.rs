@@ -42,7 +42,7 @@
 //! | text | `=`, `!=`, `in`: letter by letter, case counts | `"Acme"`, `'Acme'` |
 //! | flag | `=`, `!=`, `in`; alone it is a condition | `true`, `false` |
 //! | path, a category | `=`, `!=`, `in`; `under`: that category or one below it, by whole levels; case counts | `"Food > Bread"` |
-//! | day | all orders, `in`; two moments of one day in UTC are the same | `"2026-11-22"` |
+//! | day | all orders, `in`; two moments of one day are the same | `"2026-11-22"` |
 //!
 //! Values in a list are written down, or fields of `current`. Days and paths are known by what they are
 //! compared with.
@@ -53,7 +53,7 @@
 //! | `price - 1 <= current.price / 2` | at most 1 dearer than half the price of the item asked about |
 //! | `brand in ("Acme", current.brand)` | of Acme, or of the same brand |
 //! | `category under "Food > Bread"` | in "Food > Bread" or "Food > Bread > Rolls", not in "Food > Breadcrumbs" |
-//! | `launched_at >= "2026-11-01"` | launched on that day (UTC) or later |
+//! | `launched_at >= "2026-11-01"` | launched on that day of the shop or later |
 //! | `brand != "Acme"` | of a brand that is known, and another |
 //! | `not brand = "Acme"` | of another brand, or of none that is known |
 //! | `not known price or price / weight < 2` | without a price, or cheap for their known weight |
@@ -91,7 +91,6 @@ use std::fmt;
 
 pub use wrong::Wrong;
 
-use crate::time::Timestamp;
 use condition::Condition;
 use wrong::Fault;
 
@@ -115,7 +114,7 @@ pub enum Type {
     Flag,
     /// A category from the widest to the narrowest level: `Food > Bread`.
     Path,
-    /// A moment, of which only its day in UTC is compared.
+    /// A moment, of which only its day is compared: the shop's of a launch, that in UTC of an order.
     Day,
 }
 
@@ -158,8 +157,8 @@ pub trait Row {
     fn flag(&self, field: FieldId) -> Option<bool>;
     /// The value of a [`Type::Path`], its levels joined by `" > "`.
     fn path(&self, field: FieldId) -> Option<&str>;
-    /// The value of a [`Type::Day`].
-    fn day(&self, field: FieldId) -> Option<Timestamp>;
+    /// The value of a [`Type::Day`], as days since 1970-01-01 on the shop's calendar.
+    fn day(&self, field: FieldId) -> Option<i64>;
 }
 
 /// A text that is understood. It is displayed in one normal form, which parses as an equal filter if it is no
@@ -167,7 +166,6 @@ pub trait Row {
 ///
 /// ```
 /// use cartwright::filter::{FieldId, Filter, Row, Schema, Type};
-/// use cartwright::time::Timestamp;
 ///
 /// struct Prices;
 /// impl Schema for Prices {
@@ -193,7 +191,7 @@ pub trait Row {
 ///     fn path(&self, _: FieldId) -> Option<&str> {
 ///         None
 ///     }
-///     fn day(&self, _: FieldId) -> Option<Timestamp> {
+///     fn day(&self, _: FieldId) -> Option<i64> {
 ///         None
 ///     }
 /// }
@@ -301,7 +299,7 @@ impl Row for Nobody {
     fn path(&self, _: FieldId) -> Option<&str> {
         None
     }
-    fn day(&self, _: FieldId) -> Option<Timestamp> {
+    fn day(&self, _: FieldId) -> Option<i64> {
         None
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use super::lex::{figure, quoted, spelt};
 use super::order::Step;
 use super::{FieldId, Row, Type};
-use crate::time::{DAY_MS, Timestamp};
+use crate::time::Timestamp;
 
 /// A field, as the schema knows it and as the filter writes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +42,7 @@ pub(super) struct Text;
 pub(super) struct Path;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Flag;
-/// Whole days in UTC, counted from 1970-01-01.
+/// Whole days, counted from 1970-01-01.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Day;
 
@@ -157,12 +157,8 @@ pub(super) fn day(text: &str) -> Option<i64> {
         _ => sign.is_ascii_digit(),
     });
     let date: jiff::civil::Date = text.parse().ok().filter(|_| strict && text.len() == 10)?;
-    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-    Some(day_of(Timestamp(midnight.as_millisecond())))
-}
-
-fn day_of(moment: Timestamp) -> i64 {
-    moment.0.div_euclid(DAY_MS)
+    let since = date.since(jiff::civil::date(1970, 1, 1)).ok()?;
+    Some(i64::from(since.get_days()))
 }
 
 impl Kind for Figure {
@@ -263,7 +259,7 @@ impl Kind for Day {
 
     #[inline]
     fn read<R: Row + ?Sized>(row: &R, field: FieldId) -> Option<i64> {
-        row.day(field).map(day_of)
+        row.day(field)
     }
     #[inline]
     fn see(held: &i64) -> i64 {

@@ -54,8 +54,8 @@ impl Row for Goods {
     fn path(&self, _: FieldId) -> Option<&str> {
         self.category
     }
-    fn day(&self, field: FieldId) -> Option<Timestamp> {
-        self.launched_at.filter(|_| field.0 == 7).map(|hours| Timestamp(hours * 3_600_000))
+    fn day(&self, field: FieldId) -> Option<i64> {
+        self.launched_at.filter(|_| field.0 == 7).map(|hours| hours.div_euclid(24))
     }
 }
 

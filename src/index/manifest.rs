@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{MANIFEST, MANIFEST_DIGEST};
@@ -77,6 +78,12 @@ impl Manifest {
             ));
         }
         Self::parse(&bytes, &path)
+    }
+
+    /// The time zone of the shop when it was trained.
+    pub fn time_zone(&self) -> TimeZone {
+        let name = self.config.pointer("/events/time_zone").and_then(|zone| zone.as_str());
+        name.and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
     }
 
     fn parse(bytes: &[u8], path: &Path) -> Result<Self> {

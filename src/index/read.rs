@@ -367,7 +367,7 @@ impl Loader<'_> {
         })?;
         let is_exact = self.manifest.config["events"]["match_case"] == true;
         contents.keys = Arc::new(if is_exact { keys } else { keys.in_any_case() });
-        contents.shelf = shelf.build(contents.keys.clone());
+        contents.shelf = shelf.build(contents.keys.clone()).in_zone(self.manifest.time_zone());
         Ok(())
     }
 

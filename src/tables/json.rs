@@ -188,8 +188,9 @@ impl<'de> Visitor<'de> for Text<'_> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        // `{:?}` keeps the ".0" that tells a float from a whole number, as CSV and Parquet do.
-        self.write(format_args!("{value:?}"))
+        // `{:?}` keeps the ".0" that tells a float from a whole number, as CSV and Parquet do. Where it writes an
+        // exponent, digits may be lost: it gets the sign that spreadsheets write, by which no key is made of it.
+        self.write(format!("{value:?}").replace('e', "e+").replace("e+-", "e-"))
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {

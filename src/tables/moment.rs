@@ -77,9 +77,7 @@ impl Clock {
     pub fn read(&self, text: &[u8]) -> Option<Timestamp> {
         match self.writing {
             Writing::Epoch { unit_ms, typical_ms } => epoch(number(text)?, unit_ms, typical_ms),
-            Writing::Spreadsheet => {
-                at_ms(((number(text)? - SPREADSHEET_1970) * DAY_MS as f64).round())
-            }
+            Writing::Spreadsheet => self.place(spreadsheet(text)?),
             Writing::Compact => self.place(compact(text)?),
             Writing::Marked { day_first } => self.place(marked(text, day_first)?),
         }
@@ -101,7 +99,8 @@ impl Clock {
     /// What is written where no time of day is, or midnight.
     fn day(&self, text: &[u8]) -> Option<Moment> {
         let moment = match self.writing {
-            Writing::Epoch { .. } | Writing::Spreadsheet => None,
+            Writing::Epoch { .. } => None,
+            Writing::Spreadsheet => spreadsheet(text),
             Writing::Compact => compact(text),
             Writing::Marked { day_first } => marked(text, day_first),
         };
@@ -209,6 +208,22 @@ fn epoch(number: f64, unit_ms: f64, typical_ms: f64) -> Option<Timestamp> {
 fn at_ms(ms: f64) -> Option<Timestamp> {
     let years = days(*YEARS.start(), 1, 1) as f64..days(YEARS.end() + 1, 1, 1) as f64;
     years.contains(&(ms / DAY_MS as f64)).then_some(Timestamp(ms as i64))
+}
+
+/// The days of a spreadsheet are those of its user's clock.
+fn spreadsheet(text: &[u8]) -> Option<Moment> {
+    let clock = at_ms(((number(text)? - SPREADSHEET_1970) * DAY_MS as f64).round())?;
+    let clock = jiff::Timestamp::from_millisecond(clock.0).ok()?.to_zoned(TimeZone::UTC).datetime();
+    Some(Moment {
+        year: clock.year().into(),
+        month: clock.month().into(),
+        day: clock.day().into(),
+        hour: clock.hour().into(),
+        minute: clock.minute().into(),
+        second: clock.second().into(),
+        ms: clock.millisecond().into(),
+        offset_minutes: None,
+    })
 }
 
 fn compact(text: &[u8]) -> Option<Moment> {
@@ -610,6 +625,11 @@ mod tests {
         for day in [&b"2024-07-01"[..], b"20240701", b"01.07.2024", b"2024-07-01 00:00:00"] {
             assert_eq!(at(day, b"4:05:30 PM").as_deref(), Some("2024-07-01T14:05:30Z"));
         }
+        let (days, times) = ([&b"45474"[..], b"45475"], [&b"16:05"[..]]);
+        let clock = Clock::of(days.into_iter(), DateOrder::default(), &zone);
+        assert!(clock.are_days(days.into_iter()) && !clock.are_days([&b"45474.5"[..]].into_iter()));
+        let read = clock.read_at(days[0], times[0]).map(|at| at.to_string());
+        assert_eq!(read.as_deref(), Some("2024-07-01T14:05:00Z"));
         for time in [&b"24:00"[..], b"16:05 tea", b"1605", b"", b"16:05+01:00"] {
             assert_eq!(at(b"2024-07-01", time), None);
         }
@@ -638,6 +658,10 @@ mod tests {
         let read = read_in("UTC", &["45657", "45658.25"]);
         assert_eq!(read[0].as_deref(), Some("2024-12-31T00:00:00Z"));
         assert_eq!(read[1].as_deref(), Some("2025-01-01T06:00:00Z"));
+        // Its user's clock is the shop's, as of all that names no zone.
+        let read = read_in("America/New_York", &["45657", "45658.25"]);
+        assert_eq!(read[0].as_deref(), Some("2024-12-31T05:00:00Z"));
+        assert_eq!(read[1].as_deref(), Some("2025-01-01T11:00:00Z"));
         // Steps of a sequence, or seconds of a day, may be anything: as days they would lie in the future.
         let read = read_in("UTC", &["1", "45657", "90000"]);
         assert_eq!(read[1].as_deref(), Some("1970-01-01T12:40:57Z"));

@@ -27,6 +27,8 @@ pub(super) struct ParquetRows {
     reader: ParquetRecordBatchReader,
     order: Vec<usize>, // where each asked-for column stands in what the reader gives
     row: u64,
+    /// What was read and not yet asked for: columns, and the place of the first row.
+    rest: Option<(Vec<StringArray>, usize)>,
 }
 
 impl ParquetRows {
@@ -44,21 +46,34 @@ impl ParquetRows {
             reader: reader.map_err(|error| damaged(path, error))?,
             order,
             row: 0,
+            rest: None,
         })
     }
 
     pub(super) fn fill(&mut self, batch: &mut Batch, most: usize) -> Result<bool> {
         while !batch.is_full() && batch.len() < most {
-            let Some(rows) = self.reader.next() else { return Ok(false) };
-            let rows = rows
-                .map_err(|error| damaged(&self.path, format!("after row {}: {error}", self.row)))?;
-            let texts = self.texts(&rows)?;
-            for row in 0..rows.num_rows() {
+            let Some((texts, first)) = self.next_rows()? else { return Ok(false) };
+            let end = texts.first().map_or(0, StringArray::len).min(first + most - batch.len());
+            for row in first..end {
                 self.row += 1;
                 batch.push(self.row, texts.iter().map(|column| cell(column, row).as_bytes()));
             }
+            self.rest = Some((texts, end));
         }
         Ok(true)
+    }
+
+    fn next_rows(&mut self) -> Result<Option<(Vec<StringArray>, usize)>> {
+        let rest = self.rest.take();
+        let rest =
+            rest.filter(|(texts, first)| texts.first().is_some_and(|all| *first < all.len()));
+        if rest.is_some() {
+            return Ok(rest);
+        }
+        let Some(rows) = self.reader.next() else { return Ok(None) };
+        let rows =
+            rows.map_err(|error| damaged(&self.path, format!("after row {}: {error}", self.row)))?;
+        Ok(Some((self.texts(&rows)?, 0)))
     }
 
     fn texts(&self, rows: &RecordBatch) -> Result<Vec<StringArray>> {

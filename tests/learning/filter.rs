@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use cartwright::filter::{FieldId, Filter, MAX_BYTES, Row, Schema, Type};
-use cartwright::time::{DAY_MS, Timestamp};
+use cartwright::time::DAY_MS;
 
 /// Two fields of each type, so that fields meet fields.
 const FIELDS: [(&str, Type); 10] = [
@@ -79,9 +79,9 @@ impl Row for Values {
             _ => None,
         }
     }
-    fn day(&self, field: FieldId) -> Option<Timestamp> {
+    fn day(&self, field: FieldId) -> Option<i64> {
         match self.0[field.0 as usize] {
-            Some(Value::Day(ms)) => Some(Timestamp(ms)),
+            Some(Value::Day(ms)) => Some(ms.div_euclid(DAY_MS)),
             _ => None,
         }
     }

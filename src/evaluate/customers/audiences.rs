@@ -28,6 +28,12 @@ fn bought_after(case: &CustomerCase<'_>, days: u32) -> FxHashSet<(usize, ItemId)
     purchases.filter_map(|event| Some((event.customer?.index(), event.item))).collect()
 }
 
+/// Whether the log tells what became of so many days after the cut.
+fn is_told(case: &CustomerCase<'_>, days: u32) -> bool {
+    let last_day = case.cut.plus_days(i64::from(days) - 1);
+    case.whole.events.last().is_some_and(|event| event.at >= last_day)
+}
+
 fn buyers<'a>(case: &CustomerCase<'a>) -> impl Iterator<Item = (usize, &'a Buyer)> {
     let profiles = case.profiles.iter().enumerate();
     profiles.filter_map(|(customer, profile)| Some((customer, profile.buyer.as_ref()?)))
@@ -36,10 +42,12 @@ fn buyers<'a>(case: &CustomerCase<'a>) -> impl Iterator<Item = (usize, &'a Buyer
 /// All that was picked, window after window.
 #[derive(Debug, Default)]
 pub(super) struct Picks {
-    windows: usize,
     due: [Vec<Picked>; 3],
     due_asked: usize,
+    /// Windows in which that was asked.
+    due_windows: usize,
     interest: [Vec<Picked>; 2],
+    interest_windows: usize,
     arrival: [Vec<Picked>; 2],
     new_items: usize,
 }
@@ -50,9 +58,14 @@ fn picker<'a>(case: &CustomerCase<'a>, audience: &Audience) -> Result<Picker<'a>
 
 impl Picks {
     pub(super) fn add(&mut self, case: &CustomerCase<'_>) {
-        self.windows += 1;
-        self.reorder_due(case);
-        self.interest(case);
+        if is_told(case, DUE_DAYS) {
+            self.due_windows += 1;
+            self.reorder_due(case);
+        }
+        if is_told(case, INTEREST_DAYS) {
+            self.interest_windows += 1;
+            self.interest(case);
+        }
         self.new_arrival(case);
     }
 
@@ -129,12 +142,14 @@ impl Picks {
     }
 
     pub(super) fn report(self, report: &mut CustomerReport) {
-        let Self { windows, due: [ours, latest, often], .. } = self;
-        if self.due_asked < 100 {
+        let Self { due: [ours, latest, often], due_windows, interest_windows, .. } = self;
+        if due_windows == 0 {
+            report.left_out.push(format!("reorder-due: {DUE_DAYS} days must be held out"));
+        } else if self.due_asked < 100 {
             report.left_out.push("reorder-due: hardly anything is bought again here".into());
         } else {
             let what = "reorder-due: bought within 7 days";
-            let at = ours.len() / windows;
+            let at = ours.len() / due_windows;
             for (rule, theirs) in
                 [("what was bought last", &latest), ("what was bought most often", &often)]
             {
@@ -142,14 +157,22 @@ impl Picks {
             }
         }
         let [ours, theirs] = self.interest;
-        if theirs.len() < 100 {
+        if interest_windows == 0 {
+            report.left_out.push(format!("interest: {INTEREST_DAYS} days must be held out"));
+        } else if theirs.len() < 100 {
             let count = theirs.len();
             let left = "carts and wishes were left 3 to 10 days before";
             report.left_out.push(format!("interest: {count} {left}"));
         } else {
             let what = "interest: bought what was left in the cart within 14 days, best fifth";
             let rule = "all cart-abandoners";
-            report.figures.push(precision(what, rule, ours.len() / windows, &ours, &theirs));
+            report.figures.push(precision(
+                what,
+                rule,
+                ours.len() / interest_windows,
+                &ours,
+                &theirs,
+            ));
         }
         let [ours, theirs] = self.arrival;
         match ours.len().checked_div(self.new_items) {

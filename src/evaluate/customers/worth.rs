@@ -77,6 +77,10 @@ impl People {
             report.left_out.push(format!("churn and orders: {CHURN_DAYS} days must be held out"));
             return;
         }
+        if self.all.is_empty() {
+            report.left_out.push("churn and orders: nobody had ordered before".into());
+            return;
+        }
         self.all.sort_by_key(|one| (one.customer, one.window));
         let clusters = Clusters::of(self.all.iter().map(|one| one.customer));
         self.churn(&clusters, report);
@@ -235,13 +239,7 @@ fn deciles(
 fn compared<'a>(judged: impl Iterator<Item = &'a Judged>, models: &Models) -> Vec<String> {
     let judged: Vec<&Judged> = judged.collect();
     let timings = || judged.iter().map(|one| one.timing);
-    let weekly = timings().map(|mut timing| {
-        // Whole weeks are enough to compare, and few.
-        timing.latest_weeks = timing.latest_weeks.round();
-        timing.known_weeks = timing.known_weeks.round().max(timing.latest_weeks);
-        timing
-    });
-    let summary = Summary::of(weekly);
+    let summary = Summary::of(timings());
     let (pareto, pareto_ll) = ParetoNbd::fit(&summary);
     let bgnbd_ll = models.orders.log_likelihood(&summary);
     let came: f64 = judged.iter().map(|one| one.orders).sum();
