@@ -33,6 +33,12 @@ impl Timestamp {
         self.0.saturating_add(i64::from(offset_s) * 1000).div_euclid(DAY_MS)
     }
 
+    /// The same day, as YYYY-MM-DD.
+    pub fn date(self, zone: &TimeZone) -> String {
+        let midnight = Self(self.day(zone).saturating_mul(DAY_MS)).to_string();
+        midnight.split('T').next().unwrap_or_default().to_owned()
+    }
+
     /// When a day on the calendar of `zone` begins, told as [`Timestamp::day`] tells it.
     pub fn of_day(day: i64, zone: &TimeZone) -> Self {
         let utc = Self(day.saturating_mul(DAY_MS));
@@ -80,6 +86,7 @@ mod tests {
             let midnight = Timestamp::of_day(day, &berlin);
             assert_eq!(midnight.to_string(), begins);
             assert_eq!(midnight.day(&berlin), day);
+            assert_eq!(midnight.date(&berlin), Timestamp(day * DAY_MS).date(&TimeZone::UTC));
             assert_eq!(Timestamp(midnight.0 - 1).day(&berlin), day - 1);
         }
         assert_eq!(Timestamp::of_day(19_752, &TimeZone::UTC).to_string(), "2024-01-30T00:00:00Z");

@@ -246,13 +246,23 @@ pub fn recorded(path: &Path) -> Result<Questions> {
     let mut questions = Questions::default();
     for (line, number) in text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
         let recorded: Recorded = serde_json::from_str(line)
-            .map_err(|error| Error::Input(format!("{}, line {number}: {error}", path.display())))?;
+            .map_err(|error| Error::Input(wrong(path, number, &error)))?;
         recorded.add_to(&mut questions);
     }
     if questions.is_empty() {
         return Err(Error::Input(format!("{} holds no requests", path.display())));
     }
     Ok(questions)
+}
+
+/// The error's own text may quote a customer's key.
+fn wrong(path: &Path, line: usize, error: &serde_json::Error) -> String {
+    format!(
+        "{}, line {line}, column {}: expected an object with query (related_items, basket_upsell or for_customer), \
+         item_ids (a list of texts), customer_id (a text), limit, exclude_purchased",
+        path.display(),
+        error.column()
+    )
 }
 
 impl Recorded {

@@ -14,10 +14,9 @@ use crate::error::{Error, Result};
 /// How to start servers: this program again, in another role.
 #[derive(Clone, Debug)]
 pub struct Servers {
-    /// The program.
-    pub program: PathBuf,
-    /// The core that servers are kept on, if the machine has one to spare.
-    pub core: Option<usize>,
+    program: PathBuf,
+    pub(super) core: Option<usize>,
+    settings: Option<PathBuf>,
 }
 
 /// A server under load.
@@ -34,6 +33,15 @@ pub struct Server {
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Servers {
+    /// Servers that this program plays: on that core, if the machine has one to spare, and by these settings.
+    ///
+    /// Errors: nobody knows where this program lies.
+    pub fn of_this_program(core: Option<usize>, settings: Option<PathBuf>) -> Result<Self> {
+        let program =
+            std::env::current_exe().map_err(Error::io("find", Path::new("this program")))?;
+        Ok(Self { program, core, settings })
+    }
+
     /// The real server, on an index, as `serve` runs it.
     ///
     /// Errors: it does not start.
@@ -74,6 +82,9 @@ impl Servers {
         }
         if afresh {
             command.arg("--afresh");
+        }
+        if let Some(settings) = &self.settings {
+            command.arg("--config").arg(settings);
         }
         // Its standard input stays open as long as this process lives: that is how it knows.
         let mut process = command

@@ -101,7 +101,7 @@ enum Asked {
     Page {
         /// From the most to the least important: related:ITEM, basket:ITEM,ITEM, customer:KEY, again:KEY,
         /// trending[:WINDOW], rising[:WINDOW]
-        #[arg(required = true, value_name = "PLACEMENT", value_parser = placement)]
+        #[arg(required = true, num_args = 1..=20, value_name = "PLACEMENT", value_parser = placement)]
         placements: Vec<Placement>,
         #[command(flatten)]
         common: Common,
@@ -333,7 +333,7 @@ fn ask(
     let history = shop.past(&question, customer)?;
     let worth = worth(&shop.shelf, &question);
     let terms = Terms {
-        up_sell: up_sell.then_some(PriceBand { least: 1.05, most: 1.5 * 1.05 }),
+        up_sell: up_sell.then(PriceBand::default),
         order_value: order_value.map(|target| OrderValue { now: worth, target }),
         ..shop.terms(common)
     };

@@ -54,15 +54,16 @@ pub(super) struct AudienceCommand {
     /// … and not more
     #[arg(long, default_value = "10d", value_parser = days, value_name = "DAYS")]
     to: u32,
-    /// Adds `expected_purchases`: days with orders expected in so many days
-    #[arg(long, value_name = "DAYS", value_parser = days)]
+    /// Adds `expected_purchases` to the file: days with orders expected in so many days
+    #[arg(long, value_name = "DAYS", value_parser = days, requires = "out")]
     horizon_days: Option<u32>,
 }
 
 /// `7d` or `7`.
 pub(super) fn days(text: &str) -> Result<u32, String> {
-    let digits = text.strip_suffix('d').unwrap_or(text);
-    digits.parse().map_err(|_| format!("expected days, as in 7d, got {text:?}"))
+    let days = text.strip_suffix('d').unwrap_or(text).parse().ok();
+    let days = days.filter(|days| *days <= 36_500);
+    days.ok_or_else(|| format!("expected days up to 36500, as in 7d, got {text:?}"))
 }
 
 /// Shown without a file.

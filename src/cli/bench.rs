@@ -58,22 +58,22 @@ struct Serve {
     #[arg(long, value_delimiter = ',', default_value = "related,basket,customer")]
     queries: Vec<Query>,
     /// All three questions at once as well, so many parts of each: related,basket,customer
-    #[arg(long, value_delimiter = ',', num_args = 1, value_name = "N,N,N")]
-    mix: Vec<usize>,
+    #[arg(long, value_name = "N,N,N", value_parser = mix)]
+    mix: Option<Mix>,
     /// Requests under way at any moment; a run for each
-    #[arg(long, value_delimiter = ',', default_value = "16,64", value_name = "N,…")]
+    #[arg(long, value_delimiter = ',', default_value = "16,64", value_name = "N,…", value_parser = at_least_one)]
     in_flight: Vec<usize>,
     /// Open loop too: requests per second; a run for each
-    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    #[arg(long, value_delimiter = ',', value_name = "N,…", value_parser = above_zero)]
     rates: Vec<f64>,
     /// HTTP/2 connections
-    #[arg(long, default_value_t = 8, value_name = "N")]
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = at_least_one)]
     connections: usize,
     /// How long each server is loaded for each figure
-    #[arg(long, default_value_t = 5.0, value_name = "S")]
-    seconds: f64,
+    #[arg(long, default_value = "5", value_name = "S", value_parser = seconds)]
+    seconds: Duration,
     /// Slices that this time is cut into; the servers take turns, and figures are medians
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = at_least_one)]
     rounds: usize,
     /// Length of the answers asked for
     #[arg(long, default_value_t = 20, value_name = "N")]
@@ -129,27 +129,72 @@ enum Role {
 }
 
 impl Bench {
-    pub(super) fn run(self, config: Config) -> anyhow::Result<()> {
+    /// `settings` is the file that servers are to read, too.
+    pub(super) fn run(self, config: Config, settings: Option<PathBuf>) -> anyhow::Result<()> {
         match self.what {
             What::Train(train) => train.run(&config),
-            What::Serve(serve) => serve.run(),
-            What::Overload(overload) => overload.run(),
+            What::Serve(serve) => serve.run(settings),
+            What::Overload(overload) => overload.run(settings),
             What::Play(play) => play.run(config),
         }
     }
 }
 
-impl Serve {
-    fn run(self) -> anyhow::Result<()> {
-        if self.connections == 0 || self.rounds == 0 || !self.seconds.is_finite() {
-            anyhow::bail!("--connections and --rounds must be at least 1, --seconds a number");
+/// Parts of the three questions.
+#[derive(Clone, Debug)]
+pub(super) struct Mix([usize; 3]);
+
+impl Mix {
+    pub(super) fn questions(
+        &self,
+        snapshot: &Snapshot,
+        shape: &Shape,
+    ) -> anyhow::Result<Questions> {
+        let parts: usize = self.0.iter().sum();
+        let mut mixed = Vec::new();
+        for (kind, part) in QueryKind::ALL.into_iter().zip(self.0) {
+            let count = shape.count * part / parts;
+            mixed.push(bench::generated(snapshot, kind, &Shape { count, ..shape.clone() })?);
         }
+        Ok(Questions::together(mixed).shuffled(shape.seed))
+    }
+}
+
+pub(super) fn mix(text: &str) -> Result<Mix, String> {
+    let parts: Option<Vec<usize>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    let parts = parts.and_then(|parts| <[usize; 3]>::try_from(parts).ok());
+    let fits = |parts: &[usize; 3]| (1..=1_000).contains(&parts.iter().copied().max().unwrap_or(0));
+    let expected = "expected three whole numbers up to 1000, not all 0, as in 6,3,1";
+    parts.filter(fits).map(Mix).ok_or_else(|| expected.to_owned())
+}
+
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.trim().parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected a whole number from 1".to_owned())
+}
+
+pub(super) fn above_zero(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse().ok();
+    let number = number.filter(|number: &f64| *number > 0.0 && *number <= 1e6);
+    number.ok_or_else(|| "expected a number above 0, at most a million".to_owned())
+}
+
+/// Up to a day.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = above_zero(text).ok().filter(|seconds| *seconds <= 86_400.0);
+    let seconds =
+        seconds.ok_or_else(|| "expected seconds, above 0 and at most 86400".to_owned())?;
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+impl Serve {
+    fn run(self, settings: Option<PathBuf>) -> anyhow::Result<()> {
         let steps = Steps::new();
         steps.step("reading the index");
         let sets = self.question_sets()?;
         // Servers on the first core, the load on the second.
         let apart = bench::usable_cores() > 1 && bench::pin(1);
-        let servers = Servers { program: std::env::current_exe()?, core: apart.then_some(0) };
+        let servers = Servers::of_this_program(apart.then_some(0), settings)?;
         let (real, afresh) = match self.server {
             Some(address) => (Server::elsewhere(address), None),
             None => (servers.real(&self.index)?, Some(servers.afresh(&self.index)?)),
@@ -158,7 +203,7 @@ impl Serve {
             in_flight: self.in_flight,
             rates: self.rates,
             connections: self.connections,
-            duration: Duration::from_secs_f64(self.seconds),
+            duration: self.seconds,
             rounds: self.rounds,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -183,7 +228,7 @@ impl Serve {
             let all = bench::recorded(path)?;
             let sets = kinds.map(|kind| (Some(kind), all.of(kind)));
             let mut sets: Vec<_> = sets.filter(|(_, questions)| !questions.is_empty()).collect();
-            if !self.mix.is_empty() {
+            if self.mix.is_some() {
                 sets.push((None, all)); // mixed as it was
             }
             return Ok(sets);
@@ -195,14 +240,8 @@ impl Serve {
         for kind in kinds {
             sets.push((Some(kind), bench::generated(&snapshot, kind, &shape)?));
         }
-        if !self.mix.is_empty() {
-            let mut mixed = Vec::new();
-            let parts: usize = self.mix.iter().sum();
-            for (kind, part) in QueryKind::ALL.into_iter().zip(&self.mix) {
-                let count = shape.count * part / parts.max(1);
-                mixed.push(bench::generated(&snapshot, kind, &Shape { count, ..shape.clone() })?);
-            }
-            sets.push((None, Questions::together(mixed).shuffled(shape.seed)));
+        if let Some(mix) = &self.mix {
+            sets.push((None, mix.questions(&snapshot, &shape)?));
         }
         Ok(sets)
     }
@@ -227,7 +266,9 @@ impl Play {
             }
             let listener = TcpListener::bind("127.0.0.1:0").await.context("no port is free")?;
             print(listener.local_addr()?)?;
-            let mut options = config.serve;
+            // Keys and certificates would keep the load out.
+            let mut options =
+                grpc::ServeOptions { keys: None, tls: grpc::TlsOptions::default(), ..config.serve };
             if self.afresh {
                 options.remember_mb = 0;
             }

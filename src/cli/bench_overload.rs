@@ -7,10 +7,9 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
+use super::bench::{Mix, above_zero, at_least_one, mix, seconds};
 use super::output::{Steps, align_right, print, table};
-use crate::bench::{
-    self, QueryKind, Questions, Server, Servers, Shape, Strain, Strained, generated,
-};
+use crate::bench::{self, Server, Servers, Shape, Strain, Strained};
 use crate::index::{Index, Snapshot};
 
 /// Asks more than a server can do: how much it still answers, how late, and how soon it is well again. The
@@ -24,25 +23,19 @@ pub(super) struct BenchOverload {
     #[arg(long, value_name = "HOST:PORT")]
     server: Option<SocketAddr>,
     /// So many times what it can do
-    #[arg(long, default_value_t = 3.0, value_name = "N")]
+    #[arg(long, default_value_t = 3.0, value_name = "N", value_parser = above_zero)]
     times: f64,
     /// How long each stretch lasts: in peace, under load, and after it
-    #[arg(long, default_value_t = 10.0, value_name = "S")]
-    seconds: f64,
+    #[arg(long, default_value = "10", value_name = "S", value_parser = seconds)]
+    seconds: Duration,
     /// Deadline of each request
     #[arg(long, default_value_t = 500, value_name = "MS")]
     deadline_ms: u64,
     /// Parts of the three questions: related,basket,customer
-    #[arg(
-        long,
-        value_delimiter = ',',
-        num_args = 1,
-        default_value = "6,3,1",
-        value_name = "N,N,N"
-    )]
-    mix: Vec<usize>,
+    #[arg(long, default_value = "6,3,1", value_name = "N,N,N", value_parser = mix)]
+    mix: Mix,
     /// HTTP/2 connections
-    #[arg(long, default_value_t = 8, value_name = "N")]
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = at_least_one)]
     connections: usize,
     /// Let the server answer from memory what it has answered before, as `serve` does
     #[arg(long)]
@@ -53,16 +46,14 @@ pub(super) struct BenchOverload {
 }
 
 impl BenchOverload {
-    pub(super) fn run(self) -> anyhow::Result<()> {
-        let sound = self.seconds.is_finite() && self.seconds > 0.0 && self.times > 0.0;
-        if !sound || !self.times.is_finite() {
-            anyhow::bail!("--seconds and --times must be numbers above 0");
-        }
+    pub(super) fn run(self, settings: Option<PathBuf>) -> anyhow::Result<()> {
         let steps = Steps::new();
         steps.step("reading the index");
-        let questions = self.questions()?;
+        let snapshot = Snapshot::open_current(&Index::at(&self.index))?;
+        let questions = self.mix.questions(&snapshot, &Shape::default())?;
+        drop(snapshot); // it belongs to the server
         let apart = bench::usable_cores() > 1 && bench::pin(1);
-        let servers = Servers { program: std::env::current_exe()?, core: apart.then_some(0) };
+        let servers = Servers::of_this_program(apart.then_some(0), settings)?;
         let server = match self.server {
             Some(address) => Server::elsewhere(address),
             None if self.remembering => servers.real(&self.index)?,
@@ -70,7 +61,7 @@ impl BenchOverload {
         };
         let strain = Strain {
             times: self.times,
-            duration: Duration::from_secs_f64(self.seconds),
+            duration: self.seconds,
             deadline: Duration::from_millis(self.deadline_ms),
             connections: self.connections,
         };
@@ -86,18 +77,6 @@ impl BenchOverload {
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
         show(&strained)
-    }
-
-    fn questions(&self) -> anyhow::Result<Questions> {
-        let snapshot = Snapshot::open_current(&Index::at(&self.index))?;
-        let shape = Shape::default();
-        let parts: usize = self.mix.iter().sum();
-        let mut mixed = Vec::new();
-        for (kind, part) in QueryKind::ALL.into_iter().zip(&self.mix) {
-            let count = shape.count * part / parts.max(1);
-            mixed.push(generated(&snapshot, kind, &Shape { count, ..shape.clone() })?);
-        }
-        Ok(Questions::together(mixed).shuffled(shape.seed))
     }
 }
 

@@ -87,18 +87,20 @@ impl Evaluate {
             let day = date.to_zoned(zone.clone()).context("the calendar does not hold this day")?;
             Ok(Timestamp(day.timestamp().as_millisecond()))
         };
-        let window = Window {
-            start: moment(self.start)?,
-            end: moment(self.end.tomorrow()?)?,
-            before_days: self.before,
-        };
+        let end = self.end.tomorrow().map_err(|_| {
+            Error::Input(format!("--end {}: expected the last day of the campaign", self.end))
+        })?;
+        let window =
+            Window { start: moment(self.start)?, end: moment(end)?, before_days: self.before };
         window.check()?;
         let assignments = read_assignments(&self.assignments)?;
         let called = match &index {
             Some(index) => CustomerKeys::of_current(index)?,
             None => CustomerKeys::from_environment(config.customers.hash_keys)?,
         };
-        let log = events::read(&self.events, &config.events)?.log;
+        let reading = events::read(&self.events, &config.events)?;
+        reading.notes.iter().for_each(|note| say(format_args!("note: {note}")));
+        let log = reading.log;
         self.held_against(&log, &window)?;
         let ledger = Ledger::of(&log, &zone);
         let names = log.customers.keys().map(|key| called.stored(key).into_owned());

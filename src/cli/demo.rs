@@ -11,7 +11,7 @@ use super::output::{print, recommendation_table};
 use super::serve::{runtime, told_to_stop};
 use super::train::read_and_train;
 use crate::config::Config;
-use crate::demo::{Shop, ShopOptions, make};
+use crate::demo::{Shop, ShopOptions, customer_key, make};
 use crate::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use crate::grpc::{self, pb};
 use crate::index::Index;
@@ -41,10 +41,18 @@ pub(super) struct Demo {
     /// Address to listen on; without it 127.0.0.1:50051, or another port if that is taken
     #[arg(long, value_name = "HOST:PORT", value_parser = super::serve::address)]
     listen: Option<std::net::SocketAddr>,
+    /// Listen where others can reach it, who may then ask and read along
+    #[arg(long)]
+    insecure_public: bool,
 }
 
 impl Demo {
+    /// What a shop has set for its own files and its own server does not fit this one.
     pub(super) fn run(self, config: Config) -> anyhow::Result<()> {
+        let config = Config { train: config.train, ..Config::default() };
+        if let Some(listen) = self.listen {
+            grpc::may_listen(listen, &config.serve, self.insecure_public)?;
+        }
         let options = ShopOptions {
             customers: self.customers,
             items: self.items,
@@ -193,10 +201,12 @@ impl Questions {
         if basket.is_empty() {
             basket.push(any());
         }
+        let due = shop.truth.due.first().map(|due| due.customer.clone());
+        let anybody = || shop.events.iter().find_map(|event| event.customer.map(customer_key));
         Self {
             item: anchors.first().map_or_else(any, |&anchor| anchor.clone()),
             basket,
-            customer: shop.truth.due.first().map(|due| due.customer.clone()).unwrap_or_default(),
+            customer: due.or_else(anybody).unwrap_or_default(),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::evaluate::{AgainReport, RisingReport};
 pub(super) fn show_rising(report: &RisingReport) -> anyhow::Result<()> {
     print(format!(
         "\nrising: asked at the end of {} weeks for 50 items; right is what sells at least twice its usual share \
-         in the week after, and to 5 customers; {:.0} such items a week",
+         in the week after, and to 5 customers, each once a day; {:.0} such items a week",
         report.weeks, report.true_risers
     ))?;
     let mut rows = table(&["", "precision@50", "95 % interval"]);

@@ -91,7 +91,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(config),
             Command::Ask(ask) => ask.run(&config),
             Command::Evaluate(evaluate) => evaluate.run(config),
-            Command::Bench(bench) => bench.run(config),
+            Command::Bench(bench) => bench.run(config, self.config),
             Command::Index(index) => index.run(),
             Command::Key(key) => key.run(),
             Command::Audience(audience) => audience.run(),

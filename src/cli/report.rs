@@ -116,6 +116,7 @@ impl Customers {
         let steps = Steps::new();
         steps.step("reading the events");
         let told = events::read_as_told(&self.events, &config.events)?;
+        told.notes.iter().for_each(|note| say(format_args!("note: {note}")));
         let whole = told.whole();
         let catalog = match self.catalog.as_slice() {
             [] => CatalogReading::default(),

@@ -105,6 +105,7 @@ pub(super) fn read_and_train(
     let others = catalog.columns.iter().chain(&people.columns);
     let columns = columns_table(of_events.chain(others.map(|file| (file, "attributes"))));
     let account = account_table(&reading.account);
+    let read_notes = reading.notes.clone();
     let input = Input {
         reading,
         catalog,
@@ -113,12 +114,22 @@ pub(super) fn read_and_train(
         customers: config.customers.clone(),
         config: serde_json::to_value(config).context("the configuration can't be written")?,
     };
-    let manifest = train(input, &config.train, index, |step| steps.step(step))?;
+    let trained = train(input, &config.train, index, |step| steps.step(step));
     let seconds = steps.seconds();
     drop(steps);
 
     print(columns)?;
     print(account)?;
+    // Where nothing was published, what was read tells why.
+    let manifest = match trained {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            for note in read_notes {
+                print(format!("note: {note}"))?;
+            }
+            return Err(error.into());
+        }
+    };
     print(counts_table(&manifest.counts))?;
     if let Some(held_out) = held_out_table(&manifest.learnt) {
         print(held_out)?;

@@ -39,6 +39,10 @@ impl<'a> Exam<'a> {
                 Cut::At { at, .. } => Some(at.to_string()),
                 Cut::ByHash => None,
             },
+            first_day: match cut {
+                Cut::At { at, .. } => Some(at.date(zone)),
+                Cut::ByHash => None,
+            },
             days: match cut {
                 Cut::At { days, .. } => Some(days),
                 Cut::ByHash => None,

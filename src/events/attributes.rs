@@ -24,8 +24,8 @@ pub struct AttributesReading {
 }
 
 /// The attributes of customers from files, folders and patterns. Of a customer who comes twice the later row
-/// counts, column by column; a row without a customer is passed over. `map` names the customer's column by hand:
-/// `customer_id = "household"`.
+/// counts, column by column; a row without a customer is passed over. `map` names the customer's column by hand,
+/// in files that have it: `customer_id = "household"`.
 ///
 /// Errors: a file is missing or damaged, or has no customer column.
 pub fn read_attributes(
@@ -46,7 +46,9 @@ fn read_file(
 ) -> Result<()> {
     let role = [ROLES[CUSTOMER]];
     let table = Table::open(path)?;
-    let detected = detect(&table, &role, map)?;
+    let own = map.iter().filter(|(_, column)| table.names.contains(column));
+    let own = own.map(|(role, column)| (role.clone(), column.clone())).collect();
+    let detected = detect(&table, &role, &own)?;
     detected.require(&table, &role, &["customer_id"])?;
     let key = detected.columns[0][0];
     let are_floats =

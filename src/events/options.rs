@@ -118,13 +118,13 @@ impl ReadOptions {
         let value = || std::iter::once(text.trim().as_bytes());
         let clock = Clock::of(value(), DateOrder::default(), &self.zone()?);
         clock.read(text.trim().as_bytes()).ok_or_else(|| {
-            Error::Config(format!("{setting} = {text:?}: expected a day or moment like 2011-10-15 or 2011-10-15T08:00:00Z"))
+            Error::Config(format!("events.{setting} = {text:?}: expected a day or moment like 2011-10-15 or 2011-10-15T08:00:00Z"))
         })
     }
 
     pub(super) fn check(&self) -> Result<()> {
         let refuse = |setting: &str, came: f64, expected: &str| {
-            Err(Error::Config(format!("{setting} = {came}: expected {expected}")))
+            Err(Error::Config(format!("events.{setting} = {came}: expected {expected}")))
         };
         if !(0.0..=1.0).contains(&self.max_unreadable_share) {
             return refuse(

@@ -247,8 +247,9 @@ impl Check {
     }
 
     fn price_band(&mut self, band: &pb::PriceBand) -> PriceBand {
-        let least = if band.least == 0.0 { 1.05 } else { band.least };
-        let most = if band.most == 0.0 { 1.5 * least.max(1.0) } else { band.most };
+        let usual = PriceBand::default();
+        let least = if band.least == 0.0 { usual.least } else { band.least };
+        let most = if band.most == 0.0 { usual.most * band.least.max(1.0) } else { band.most };
         if !(least.is_finite() && least >= 1.0) {
             self.fail("up_sell.least", format!("must be finite and at least 1, and is {least}"));
         }

@@ -146,21 +146,22 @@ impl RuleText {
             let midnight = date.to_zoned(zone.clone());
             midnight.map(|at| Timestamp(at.timestamp().as_millisecond()))
         };
-        let out_of_range = |_| wrong("a day is out of range".into());
+        let out_of_range = |_| wrong("`from` must be a day that the calendar holds".into());
         let (from, until) = (day("from", &self.from)?, day("until", &self.until)?);
         if let (Some(from), Some(until)) = (from, until)
             && until < from
         {
             return Err(wrong("`until` is before `from`".into()));
         }
-        let after = until.map(|day| day.tomorrow()).transpose().map_err(out_of_range)?;
+        // The last day that the calendar holds is "for ever", as sentinels like 9999-12-31 mean it.
+        let after = until.and_then(|day| day.tomorrow().ok());
         Ok(Rule {
             id: self.id.as_str().into(),
             action: self.action(&wrong, &filter)?,
             placements: self.placements.clone(),
             when: self.when.as_deref().map(|when| filter("when", when)).transpose()?,
             from: from.map(start).transpose().map_err(out_of_range)?,
-            end: after.map(start).transpose().map_err(out_of_range)?,
+            end: after.and_then(|day| start(day).ok()),
         })
     }
 

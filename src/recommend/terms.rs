@@ -66,6 +66,12 @@ pub struct PriceBand {
     pub most: f64,
 }
 
+impl Default for PriceBand {
+    fn default() -> Self {
+        Self { least: 1.05, most: 1.5 }
+    }
+}
+
 /// A basket that should reach some value: free shipping, a coupon.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OrderValue {

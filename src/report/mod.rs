@@ -47,16 +47,19 @@ pub fn customers_page(
 fn header(clientele: &Clientele) -> String {
     let kpis = &clientele.kpis;
     let [quarter, half, most] = kpis.days_to_second;
-    let facts = [
+    let mut facts = vec![
         (thousands(clientele.buyers as f64), "customers who bought"),
         (percent(kpis.repeat_share), "of them ordered again"),
-        (
-            format!("{half:.0} days"),
-            "to the second day with an order, for half of those who had one",
-        ),
-        (format!("{quarter:.0} to {most:.0} days"), "for the middle half"),
-        (format!("{:.0} days", clientele.rhythm.usual_days), "usually between two orders"),
     ];
+    if kpis.repeat_share > 0.0 {
+        let second = "to the second day with an order, for half of those who had one";
+        let usual = clientele.rhythm.usual_days;
+        facts.extend([
+            (format!("{half:.0} days"), second),
+            (format!("{quarter:.0} to {most:.0} days"), "for the middle half"),
+            (format!("{usual:.0} days"), "usually between two orders"),
+        ]);
+    }
     let facts: String =
         facts.iter().map(|(number, what)| format!("<li><b>{number}</b> {what}</li>")).collect();
     let until = day(clientele.today);
@@ -93,8 +96,8 @@ fn lifecycle(kpis: &Kpis) -> String {
 /// From where to where, in the last whole period.
 fn flow(months: &[Period]) -> String {
     // The last month is seldom over; the one before tells more.
-    let whole = months.len().saturating_sub(2);
-    let Some(month) = months.get(whole) else { return String::new() };
+    let whole = months.len().checked_sub(2).and_then(|last| months.get(last));
+    let Some(month) = whole else { return String::new() };
     let mut html = format!(
         "<h2>From stage to stage in the month from {}</h2><div class=\"wide\"><table><thead><tr><th>from \
          ╲ to</th>",

@@ -66,7 +66,7 @@ fn portraits(clientele: &Clientele) -> String {
     html + "</tbody></table></div>"
 }
 
-/// A bar to the left or the right of the middle, three standard deviations wide at most.
+/// A bar to the left or the right of the middle, two standard deviations wide at most.
 fn deviation(value: f32) -> String {
     let (half, value) = (34.0, f64::from(value.clamp(-2.0, 2.0)));
     let (x, long) = (half + half * value.min(0.0) / 2.0, half * value.abs() / 2.0);

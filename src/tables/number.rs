@@ -44,8 +44,18 @@ impl NumberStyle {
                 _ => plain.push(letter),
             }
         }
-        plain.parse().ok()
+        match taken_away(&plain) {
+            Some(amount) => amount.parse().ok().map(|amount: f64| -amount),
+            None => plain.parse().ok(),
+        }
     }
+}
+
+/// What is taken away, as accounts write it: `(12.50)`, or `12.50-`.
+fn taken_away(text: &str) -> Option<&str> {
+    let within = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+    let amount = within.or_else(|| text.strip_suffix('-'))?;
+    amount.starts_with(|first: char| first.is_ascii_digit() || first == '.').then_some(amount)
 }
 
 /// The text without a currency's code, which white space parts from the number: `USD 12.50`, `12.50 EUR`.
@@ -104,6 +114,11 @@ mod tests {
             ("0.125", 0.125, 0.125),
             ("-€ 0,125", -0.125, -0.125),
             (",125", 0.125, 0.125),
+            ("($12.50)", -12.5, -12.5),
+            ("12,50-", -12.5, -12.5),
+            ("(-1.5)", f64::NAN, f64::NAN),
+            ("--1.5", f64::NAN, f64::NAN),
+            ("-1.5-", f64::NAN, f64::NAN),
             ("10,125", 10125.0, 10.125),
         ] {
             let read = |style: NumberStyle| style.read(text.as_bytes()).unwrap_or(f64::NAN);

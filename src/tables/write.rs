@@ -80,11 +80,11 @@ pub fn write(path: &Path, columns: &[(&str, Column)]) -> Result<()> {
     part.finish(path)
 }
 
-/// A file under another name until it is whole: `FILE.part`, which is taken away again if it never is. Such files hold
-/// customers' keys.
+/// A file under a name of its own, beginning with the file's and ending in `.part`, until it is whole; it is taken away
+/// again if it never is.
 #[derive(Debug)]
 pub struct Part {
-    /// Where it is written.
+    /// Where it is written. Nobody else may read it: it may hold customers' keys.
     pub path: TempPath,
 }
 
@@ -93,10 +93,13 @@ impl Part {
     ///
     /// Errors: there is no such folder.
     pub fn of(path: &Path) -> Result<Self> {
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let path = TempPath::try_from_path(part).map_err(Error::io("create", path))?;
-        Ok(Self { path })
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let file = tempfile::Builder::new()
+            .prefix(path.file_name().unwrap_or_default())
+            .suffix(".part")
+            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .map_err(Error::io("create", path))?;
+        Ok(Self { path: file.into_temp_path() })
     }
 
     /// Gives it its name, once it is on disk.

@@ -46,12 +46,12 @@ impl TrendOptions {
     pub fn check(&self) -> Result<()> {
         if !(self.half_life_days > 0.0 && self.half_life_days.is_finite()) {
             return Err(Error::Config(format!(
-                "trends.half_life_days must be a positive number of days, not {}",
+                "train.trends.half_life_days must be a positive number of days, not {}",
                 self.half_life_days
             )));
         }
         if self.recent_days == 0 {
-            return Err(Error::Config("trends.recent_days must be at least 1".into()));
+            return Err(Error::Config("train.trends.recent_days must be at least 1".into()));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ pub(super) fn rising(report: &RisingReport) -> String {
     let marks = report.marks.iter().map(|m| (m.name, m.precision_at50, m.interval));
     let what = format!(
         "Asked at the end of {} weeks for 50 items. Right is what sells at least twice its usual share of the shop's \
-         sales in the week after, and to 5 customers: {:.0} items a week.",
+         sales in the week after, and to 5 customers, each once a day: {:.0} items a week.",
         report.weeks, report.true_risers
     );
     section("rising", &what, "precision@50, 95 % interval", marks, |value| format!("{value:.2}"))
@@ -35,7 +35,7 @@ pub(super) fn again(report: &AgainReport) -> String {
         100.0 * low,
         100.0 * high
     );
-    let share = |value: f64| format!("{:.0} %", 100.0 * value);
+    let share = |value: f64| format!("{:.1} %", 100.0 * value);
     let title = "bought within 7 days, 95 % interval";
     let mut html = section("buy_again", &what, title, marks, share);
     html.push_str(

@@ -23,16 +23,15 @@ pub(super) fn page(report: &Report) -> String {
     body.extend(report.rising.iter().map(hot::rising));
     body.extend(report.again.iter().map(hot::again));
     body.push_str(&tuned(&report.learnt));
-    body.push_str(&footer());
+    body.push_str(&footer(report.window.cut.is_some()));
     charts::page("How good are the answers?", &body)
 }
 
 fn header(report: &Report) -> String {
     let window = &report.window;
-    let held_out = match (&window.cut, window.days) {
-        (Some(cut), Some(days)) => format!(
-            "The last {days} days, from {}, were held out; everything was learnt from before.",
-            cut.split('T').next().unwrap_or(cut)
+    let held_out = match (&window.first_day, window.days) {
+        (Some(first), Some(days)) => format!(
+            "The last {days} days, from {first}, were held out; everything was learnt from before."
         ),
         _ => "The log has no time: orders were split by a hash, 72 to learn from for 8 to judge."
             .into(),
@@ -254,13 +253,18 @@ fn details(report: &Report, task: &TaskReport) -> String {
     html + "</tbody></table></div></details>"
 }
 
-fn footer() -> String {
-    "<footer><p>One cut in time; everything, popularity too, was learnt before it. Lists of up to 20 are \
+fn footer(in_time: bool) -> String {
+    let cut = match in_time {
+        true => "One cut in time; everything, popularity too, was learnt before it.",
+        false => "Everything, popularity too, was learnt from the orders that are not judged.",
+    };
+    format!(
+        "<footer><p>{cut} Lists of up to 20 are \
      ranked over the whole catalogue. Recall divides by all that is right, so it cannot reach 1 where \
      that is more than ten items; the ideal list of NDCG is cut at k. Items asked with, and known items \
      where new ones are asked for, are never credited. Whiskers are 95 % bootstrap intervals over \
      customers (orders or visits of nobody known).</p></footer>"
-        .to_owned()
+    )
 }
 
 fn three(value: f64) -> String {

@@ -35,6 +35,8 @@ pub struct Report {
 pub struct WindowReport {
     /// The moment from which on everything is held out; none if orders were split by a hash.
     pub cut: Option<String>,
+    /// The first day that is held out, as YYYY-MM-DD on the shop's calendar.
+    pub first_day: Option<String>,
     /// Days that are held out.
     pub days: Option<u32>,
     /// Events before.
