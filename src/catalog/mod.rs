@@ -81,6 +81,7 @@ pub struct Catalog {
     items: BTreeMap<String, Item>,
     /// Lower-case key → key, where only one item is called so.
     folded: BTreeMap<String, Option<String>>,
+    is_complete: bool,
 }
 
 impl Catalog {
@@ -95,6 +96,11 @@ impl Catalog {
     /// All items, by key.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Item)> {
         self.items.iter().map(|(key, item)| (key.as_str(), item))
+    }
+
+    /// Whether what is not in it is not for sale.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
     }
 
     /// How many items there are.

@@ -27,9 +27,10 @@ const IN_STOCK: usize = 6;
 const GROUP: usize = 7;
 const LAUNCHED: usize = 8;
 const STOCK: usize = 9;
+const SELLABLE: usize = 10;
 
 /// In the order of the constants above; several category columns are levels, widest first.
-const ROLES: [Role; 10] = [
+const ROLES: [Role; 11] = [
     one(
         "item_id",
         Content::Text,
@@ -44,6 +45,7 @@ const ROLES: [Role; 10] = [
                 "sku_id",
                 "goods_id",
                 "content_id",
+                "variant_sku",
             ],
             &[
                 "stock_code",
@@ -56,6 +58,9 @@ const ROLES: [Role; 10] = [
                 "article_no",
                 "article_number",
                 "material_number",
+                "artikelnummer",
+                "artikelnr",
+                "artikel_nr",
             ],
             &["asin", "upc", "ean", "gtin", "isbn"],
             &["product", "aid", "pid", "id"],
@@ -135,12 +140,22 @@ const ROLES: [Role; 10] = [
             "product_price",
             "retail_price",
             "product_retail_price",
+            "variant_price",
+            "regular_price",
+            "verkaufspreis",
         ]],
     ),
     one(
         "cost",
         Content::Number,
-        &[&["unit_cost", "cost_price", "purchase_price", "item_cost", "product_cost"]],
+        &[&[
+            "unit_cost",
+            "cost_price",
+            "purchase_price",
+            "item_cost",
+            "product_cost",
+            "cost_per_item",
+        ]],
     ),
     one(
         "in_stock",
@@ -153,6 +168,10 @@ const ROLES: [Role; 10] = [
             "stock_quantity",
             "inventory",
             "inventory_quantity",
+            "variant_inventory_qty",
+            "stock_status",
+            "lagerbestand",
+            "bestand",
         ]],
     ),
     one(
@@ -165,6 +184,7 @@ const ROLES: [Role; 10] = [
             "product_group_id",
             "primary_product_id",
             "variant_group_id",
+            "handle",
         ]],
     ),
     one(
@@ -178,8 +198,37 @@ const ROLES: [Role; 10] = [
     one(
         "stock",
         Content::Number,
-        &[&["stock_quantity", "inventory", "inventory_quantity", "units_in_stock"]],
+        &[&[
+            "stock_quantity",
+            "inventory",
+            "inventory_quantity",
+            "units_in_stock",
+            "variant_inventory_qty",
+            "lagerbestand",
+            "bestand",
+        ]],
     ),
+    Role {
+        name: "sellable",
+        aliases: &[&[
+            "status",
+            "product_status",
+            "item_status",
+            "published",
+            "is_published",
+            "visibility",
+            "visible",
+            "is_visible",
+            "active",
+            "is_active",
+            "enabled",
+            "is_enabled",
+            "is_sellable",
+            "for_sale",
+        ]],
+        content: Content::Text,
+        several: true,
+    },
 ];
 
 const fn one(
@@ -201,11 +250,18 @@ pub struct CatalogOptions {
     pub time_zone: String,
     /// A file with a larger share of unreadable rows is refused, 0 to 1. Default: 0.10.
     pub max_unreadable_share: f64,
+    /// True offers nothing that the catalogue does not list. Default: false.
+    pub only_listed: bool,
 }
 
 impl Default for CatalogOptions {
     fn default() -> Self {
-        Self { map: BTreeMap::new(), time_zone: "UTC".into(), max_unreadable_share: 0.10 }
+        Self {
+            map: BTreeMap::new(),
+            time_zone: "UTC".into(),
+            max_unreadable_share: 0.10,
+            only_listed: false,
+        }
     }
 }
 
@@ -257,6 +313,7 @@ pub fn read(paths: &[PathBuf], options: &CatalogOptions) -> Result<CatalogReadin
             reading.account.read
         )));
     }
+    reading.catalog.is_complete = options.only_listed;
     let told = reading.account.lines();
     reading.notes.extend(told);
     Ok(reading)
@@ -270,13 +327,7 @@ impl CatalogAccount {
             (self.replaced, "of an item that comes again further down: its last row counts"),
         ];
         let rows = rows.into_iter().filter(|(rows, _)| *rows > 0);
-        let values = self.dropped.iter().map(|(column, &values)| {
-            format!(
-                "{} of column {column} dropped: not what it should hold",
-                counted(values, "value")
-            )
-        });
-        rows.map(|(rows, why)| format!("catalogue: {} {why}", counted(rows, "row"))).chain(values)
+        rows.map(|(rows, why)| format!("catalogue: {} {why}", counted(rows, "row")))
     }
 }
 
@@ -301,6 +352,7 @@ fn read_file(
     let before = reading.account.clone();
     let mut first_offence = None;
     let all: Vec<usize> = (0..table.names.len()).collect();
+    let mut dropped = Dropped::new();
     table.read(&all, |batch| {
         for broken in &batch.broken {
             reading.account.read += broken.rows;
@@ -313,7 +365,7 @@ fn read_file(
             match std::str::from_utf8(file.field(batch, row, ITEM).unwrap_or_default()) {
                 Ok("") => reading.account.no_item += 1,
                 Ok(key) if key != NESTED && !key.contains(['\0', '\u{fffd}']) => {
-                    let item = file.item(batch, row, &mut reading.account.dropped);
+                    let item = file.item(batch, row, &mut dropped);
                     let before = reading.catalog.insert(file.key(key), item);
                     reading.account.replaced += u64::from(before.is_some());
                 }
@@ -341,6 +393,13 @@ fn read_file(
         )));
     }
     reading.notes.extend(file.words.note(path));
+    for (column, (values, example)) in dropped {
+        reading.notes.push(format!(
+            "{} of column {column} dropped: not what it should hold, such as {example:?}",
+            counted(values, "value")
+        ));
+        *reading.account.dropped.entry(column).or_default() += values;
+    }
     if let Some(first) = first_offence {
         reading.notes.push(left_out(path, unreadable, first));
     }
@@ -366,6 +425,9 @@ fn in_own_words(error: Error) -> Error {
     }
 }
 
+/// How many values of a column are not what it should hold, and the first of them.
+type Dropped = BTreeMap<String, (u64, String)>;
+
 /// One file whose columns are known.
 struct File<'a> {
     columns: &'a [Vec<usize>],
@@ -385,14 +447,16 @@ impl<'a> File<'a> {
             values.filter(|text| !is_absent(text))
         };
         let categories: Vec<_> = present(CATEGORY).map(decoded).collect();
-        let taken = |at: &usize| columns.iter().flatten().any(|column| column == at);
+        // What says whether an item is sold may be asked for by name as well.
+        let others = columns[..SELLABLE].iter().flatten();
+        let taken = |at: &usize| others.clone().any(|column| column == at);
         Self {
             columns,
             attributes: (0..table.names.len())
                 .filter(|at| !taken(at) && !table.names[*at].is_empty())
                 .map(|at| (at, table.names[at].as_str()))
                 .collect(),
-            styles: std::array::from_fn(|role| NumberStyle::of(present(role))),
+            styles: NumberStyle::of_file(present, &[PRICE, COST, STOCK]),
             levels: Levels::of(columns[CATEGORY].len(), categories.iter().map(|value| &**value)),
             whole_floats: are_whole_floats(present(ITEM)),
             clock: Clock::of(present(LAUNCHED), DateOrder::of(present(LAUNCHED)), zone),
@@ -410,7 +474,7 @@ impl<'a> File<'a> {
         if self.whole_floats { key.strip_suffix(".0").unwrap_or(key) } else { key }
     }
 
-    fn item(&self, batch: &Batch, row: usize, dropped: &mut BTreeMap<String, u64>) -> Item {
+    fn item(&self, batch: &Batch, row: usize, dropped: &mut Dropped) -> Item {
         let plain = |field: &[u8]| self.text(field);
         let categories = self.columns[CATEGORY].iter();
         let categories: Vec<String> = categories
@@ -424,6 +488,8 @@ impl<'a> File<'a> {
         };
         let (price, cost) = (amount(PRICE), amount(COST));
         let in_stock = self.value(batch, row, IN_STOCK, dropped, in_stock);
+        let mut statuses = self.columns[SELLABLE].iter().map(|&column| batch.field(row, column));
+        let in_stock = if statuses.any(is_withdrawn) { Some(false) } else { in_stock };
         let units = self.field(batch, row, STOCK).and_then(|text| self.styles[STOCK].read(text));
         // What is not to be had counts as none.
         let most = if in_stock == Some(false) { 0 } else { i64::MAX };
@@ -457,7 +523,7 @@ impl<'a> File<'a> {
         batch: &Batch,
         row: usize,
         role: usize,
-        dropped: &mut BTreeMap<String, u64>,
+        dropped: &mut Dropped,
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Option<T> {
         self.parsed(batch, row, *self.columns[role].first()?, dropped, parse)
@@ -469,13 +535,17 @@ impl<'a> File<'a> {
         batch: &Batch,
         row: usize,
         column: usize,
-        dropped: &mut BTreeMap<String, u64>,
+        dropped: &mut Dropped,
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Option<T> {
         let text = Some(batch.field(row, column)).filter(|text| !is_absent(text))?;
         let value = parse(text);
         if value.is_none() {
-            *dropped.entry(self.names[column].clone()).or_default() += 1;
+            let (values, example) = dropped.entry(self.names[column].clone()).or_default();
+            if *values == 0 {
+                *example = decoded(text).chars().take(40).collect();
+            }
+            *values += 1;
         }
         value
     }
@@ -483,13 +553,85 @@ impl<'a> File<'a> {
 
 /// Yes, no, or how many there are.
 fn in_stock(text: &[u8]) -> Option<bool> {
-    let word = decoded(text).to_lowercase().replace([' ', '_', '-'], "");
-    match word.as_str() {
-        "true" | "t" | "yes" | "y" | "instock" | "available" | "preorder" | "backorder" | "ja"
-        | "oui" | "si" | "sí" | "sì" => Some(true),
-        "false" | "f" | "no" | "n" | "outofstock" | "unavailable" | "soldout" | "discontinued"
-        | "nein" | "non" => Some(false),
+    let word = word(text);
+    match word.trim_start_matches("https://schema.org/").trim_start_matches("http://schema.org/") {
+        "true"
+        | "t"
+        | "yes"
+        | "y"
+        | "instock"
+        | "available"
+        | "preorder"
+        | "presale"
+        | "backorder"
+        | "onbackorder"
+        | "limitedavailability"
+        | "instoreonly"
+        | "onlineonly"
+        | "madetoorder"
+        | "ja"
+        | "oui"
+        | "si"
+        | "sí"
+        | "sì"
+        | "lieferbar"
+        | "verfügbar"
+        | "vorrätig"
+        | "auflager"
+        | "enstock"
+        | "disponible"
+        | "disponibile"
+        | "opvoorraad" => Some(true),
+        "false" | "f" | "no" | "n" | "outofstock" | "unavailable" | "notavailable" | "soldout"
+        | "discontinued" | "nein" | "non" | "ausverkauft" | "nichtlieferbar" | "nichtverfügbar"
+        | "nichtvorrätig" | "nichtauflager" | "vergriffen" | "rupturedestock" | "enrupture"
+        | "enrupturedestock" | "épuisé" | "indisponible" | "nodisponible" | "agotado"
+        | "sinstock" | "esaurito" | "nondisponibile" | "uitverkocht" | "nietopvoorraad" => {
+            Some(false)
+        }
         _ => NumberStyle::Point.read(text).map(|units| units > 0.0),
+    }
+}
+
+/// Whether a status says that the item is not sold, whatever there is of it.
+fn is_withdrawn(status: &[u8]) -> bool {
+    matches!(
+        word(status).as_str(),
+        "draft"
+            | "archived"
+            | "hidden"
+            | "private"
+            | "trash"
+            | "disabled"
+            | "inactive"
+            | "unpublished"
+            | "discontinued"
+            | "deleted"
+            | "blocked"
+            | "obsolete"
+            | "delisted"
+            | "notvisibleindividually"
+            | "false"
+            | "no"
+            | "0"
+            | "-1"
+            | "f"
+            | "n"
+            | "nein"
+            | "non"
+            | "inaktiv"
+            | "deaktiviert"
+            | "gesperrt"
+            | "ausgelaufen"
+    )
+}
+
+/// A word as it is compared: in lower case, and together.
+fn word(text: &[u8]) -> String {
+    let word = decoded(text).to_lowercase();
+    match word.strip_prefix('-') {
+        Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => word,
+        _ => word.replace([' ', '_', '-'], ""),
     }
 }
 
@@ -502,9 +644,34 @@ mod tests {
         for yes in ["yes", "Ja", "oui", "si", "Sí", "in stock", "3"] {
             assert_eq!(in_stock(yes.as_bytes()), Some(true), "{yes}");
         }
-        for no in ["no", "Nein", "non", "sold-out", "0", "-3"] {
+        for yes in ["https://schema.org/InStock", "onbackorder", "Vorrätig"] {
+            assert_eq!(in_stock(yes.as_bytes()), Some(true), "{yes}");
+        }
+        for no in [
+            "no",
+            "Nein",
+            "non",
+            "sold-out",
+            "0",
+            "-3",
+            "Nicht lieferbar",
+            "http://schema.org/OutOfStock",
+            "Épuisé",
+        ] {
             assert_eq!(in_stock(no.as_bytes()), Some(false), "{no}");
         }
         assert_eq!(in_stock(b"perhaps"), None);
+    }
+
+    #[test]
+    fn a_status_says_whether_an_item_is_sold_at_all() {
+        for gone in
+            ["draft", "Archived", "Not Visible Individually", "FALSE", "-1", "0", "gesperrt"]
+        {
+            assert!(is_withdrawn(gone.as_bytes()), "{gone}");
+        }
+        for sold in ["active", "publish", "Catalog, Search", "1", "2", "TRUE", "", "new", "-10"] {
+            assert!(!is_withdrawn(sold.as_bytes()), "{sold}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::{Cause, EventKind, ReadOptions};
 use crate::ids::{MAX_AMOUNT, MAX_KEY_BYTES};
 use crate::tables::{
     Batch, Clock, DateOrder, Decoder, FileColumns, NESTED, NumberStyle, Table, Why,
-    are_whole_floats, detect, is_absent, quoted,
+    are_whole_floats, decoded, detect, is_absent, quoted,
 };
 use crate::time::Timestamp;
 use crate::{Error, Result};
@@ -29,8 +29,11 @@ const MOST_KINDS: usize = 20;
 /// Of what costs this much nobody takes less than 1 off, in the shop's currency.
 const DEAR: f64 = 20.0;
 
+/// Roles whose columns hold numbers.
+const NUMBERS: [usize; 4] = [QUANTITY, UNIT_PRICE, LINE_TOTAL, DISCOUNT];
+
 /// Of a purchase that was none in the end.
-const UNDONE: [&str; 11] = [
+const UNDONE: [&str; 26] = [
     "cancelled",
     "canceled",
     "void",
@@ -42,6 +45,21 @@ const UNDONE: [&str; 11] = [
     "rejected",
     "expired",
     "abandoned",
+    "storniert",
+    "storno",
+    "annulliert",
+    "abgebrochen",
+    "widerrufen",
+    "retourniert",
+    "annulé",
+    "annulée",
+    "remboursé",
+    "remboursée",
+    "cancelado",
+    "cancelada",
+    "annullato",
+    "rimborsato",
+    "geannuleerd",
 ];
 
 /// With fewer lines at a time, threads cost more than they bring.
@@ -94,6 +112,7 @@ pub(super) struct FileReader<'a> {
     discounts_are_shares: bool,
     clock: Clock,
     words: &'a Words,
+    nobody: &'a [String],
     pub(super) texts: Decoder,
 }
 
@@ -101,7 +120,7 @@ impl<'a> FileReader<'a> {
     /// Decides what the columns of `table` mean and how they are written.
     pub(super) fn new(
         table: &mut Table,
-        options: &ReadOptions,
+        options: &'a ReadOptions,
         zone: &jiff::tz::TimeZone,
         words: &'a Words,
     ) -> Result<Self> {
@@ -163,7 +182,7 @@ impl<'a> FileReader<'a> {
             whole_floats: std::array::from_fn(|role| {
                 role <= SESSION && are_whole_floats(present(table, &columns[role]))
             }),
-            styles: std::array::from_fn(|role| NumberStyle::of(present(table, &columns[role]))),
+            styles: NumberStyle::of_file(|role| present(table, &columns[role]), &NUMBERS),
             discounts_are_shares: are_shares(table, &columns),
             has_event_type: !columns[EVENT_TYPE].is_empty(),
             has_customer: !columns[CUSTOMER].is_empty(),
@@ -175,8 +194,13 @@ impl<'a> FileReader<'a> {
             notes,
             clock,
             words,
+            nobody: &options.nobody,
             texts: Decoder::default(),
         })
+    }
+
+    fn is_nobody(&self, customer: &str) -> bool {
+        self.nobody.iter().any(|nobody| nobody.eq_ignore_ascii_case(customer))
     }
 
     /// For what the lines say of their items.
@@ -188,16 +212,23 @@ impl<'a> FileReader<'a> {
         Goods::new(named(CATEGORY), named(BRAND))
     }
 
-    /// What each line of `batch` says, in their order.
+    /// What each line of `batch` says, in their order; `above` is of the batch before.
     pub(super) fn rows<'b>(
         &'b self,
         batch: &'b Batch,
         keys: &'b mut Keys,
+        above: &'b mut Above,
     ) -> impl Iterator<Item = Result<Row, Aside>> {
         let lines = (0..batch.len()).into_par_iter().with_min_len(LEAST_LINES);
         let lines = lines.map_init(|| keys.look(), |look, line| self.said(batch, line, look));
         let lines: Vec<_> = lines.collect();
-        lines.into_iter().map(|said| Ok(said?.row(keys)))
+        lines.into_iter().map(|said| {
+            let said = said?;
+            if above.is_undone(&said) && said.kind == EventKind::Purchase {
+                return Err(Cause::Undone.into());
+            }
+            Ok(said.row(keys))
+        })
     }
 
     fn said<'b>(
@@ -209,10 +240,7 @@ impl<'a> FileReader<'a> {
         let line = Line { reader: self, batch, row: line };
         let item = line.key(ITEM)?.ok_or(Cause::NoItem)?;
         let kind = line.kind()?;
-        if kind == EventKind::Purchase && line.text(STATUS).is_some_and(is_undone) {
-            return Err(Cause::Undone.into());
-        }
-        let customer = line.key(CUSTOMER)?;
+        let customer = line.key(CUSTOMER)?.filter(|key| !self.is_nobody(key));
         let order = line.key(ORDER)?;
         let session = line.key(SESSION)?;
         if customer.is_none() && order.is_none() && session.is_none() {
@@ -234,7 +262,42 @@ impl<'a> FileReader<'a> {
             },
             title: title.map(|title| look.title(title)),
         };
-        Ok(Said { named, at, kind, quantity, unit_price, discount_percent })
+        let status = if self.slots[STATUS].is_empty() {
+            Status::None
+        } else {
+            Status::Of(order, line.text(STATUS).map(is_undone))
+        };
+        Ok(Said { named, at, kind, quantity, unit_price, discount_percent, status })
+    }
+}
+
+/// What the file says of an order's fate.
+#[derive(Clone, Copy)]
+enum Status<'a> {
+    /// It has no column for it.
+    None,
+    /// Whether this order was undone, if the line says so: some exports do on an order's first line only.
+    Of(Option<&'a str>, Option<bool>),
+}
+
+/// The order of the lines above, and whether it was undone.
+#[derive(Default)]
+pub(super) struct Above {
+    order: String,
+    is_undone: bool,
+}
+
+impl Above {
+    fn is_undone(&mut self, said: &Said<'_>) -> bool {
+        let Status::Of(order, undone) = said.status else { return false };
+        let is_same = order.is_some_and(|order| order == self.order);
+        let undone = undone.unwrap_or(is_same && self.is_undone);
+        if !is_same {
+            self.order.clear();
+            self.order.push_str(order.unwrap_or_default());
+        }
+        self.is_undone = undone;
+        undone
     }
 }
 
@@ -246,6 +309,7 @@ struct Said<'a> {
     quantity: f64,
     unit_price: Option<f64>,
     discount_percent: u8,
+    status: Status<'a>,
 }
 
 impl Said<'_> {
@@ -299,7 +363,10 @@ impl<'a> Line<'a> {
                     if self.reader.whole_floats[role] { key.strip_suffix(".0") } else { None };
                 Ok(Some(whole.unwrap_or(key)))
             }
-            _ => Err(self.offence(role, "expected a key, got bytes that are no text")),
+            _ => Err(self.offence(
+                role,
+                "expected a key, got bytes that are no UTF-8: save the file as UTF-8",
+            )),
         }
     }
 
@@ -438,11 +505,10 @@ fn are_shares(table: &Table, columns: &[Vec<usize>]) -> bool {
 
 /// Whether an order of this status came to nothing: `Cancelled`, `Shipped - Returned to Seller`.
 fn is_undone(status: &[u8]) -> bool {
-    let words = || status.split(|byte| !byte.is_ascii_alphabetic());
-    let says = |of: &[&str]| {
-        words().any(|word| of.iter().any(|one| word.eq_ignore_ascii_case(one.as_bytes())))
-    };
-    says(&UNDONE) && !says(&["partially", "partly", "not", "never"])
+    let status = decoded(status).to_lowercase();
+    let words = || status.split(|letter: char| !letter.is_alphabetic());
+    let says = |of: &[&str]| words().any(|word| of.contains(&word));
+    says(&UNDONE) && !says(&["partially", "partly", "not", "never", "nicht", "teilweise"])
 }
 
 /// Errors: most items are written as lists, `['tea', 'cup']`: a whole order to a row.
@@ -526,9 +592,15 @@ mod tests {
 
     #[test]
     fn an_order_is_undone_where_its_status_says_so_in_a_word_of_its_own() {
-        for undone in
-            ["Cancelled", "canceled", "Shipped - Returned to Seller", "REFUNDED", "voided"]
-        {
+        for undone in [
+            "Cancelled",
+            "canceled",
+            "Shipped - Returned to Seller",
+            "REFUNDED",
+            "voided",
+            "STORNIERT",
+            "Annulée",
+        ] {
             assert!(is_undone(undone.as_bytes()), "{undone}");
         }
         for sold in [

@@ -30,6 +30,9 @@ pub struct ReadOptions {
     /// Codes and titles that are bookkeeping, not goods; case is ignored, a `*` at an end stands for
     /// anything. Default: postage, fees, discounts, vouchers and their like.
     pub non_products: Vec<String>,
+    /// What stands in the customer's column for nobody: guests, the till; case is ignored. Default: "guest", "anonymous".
+    /// Many shops write 0.
+    pub nobody: Vec<String>,
     /// True keeps `85123a` and `85123A` apart; else they are one item under its more frequent
     /// spelling. Default: false.
     pub match_case: bool,
@@ -90,6 +93,7 @@ impl Default for ReadOptions {
             after: None,
             event_types: BTreeMap::new(),
             non_products: NON_PRODUCTS.map(String::from).to_vec(),
+            nobody: ["guest", "anonymous"].map(String::from).to_vec(),
             match_case: false,
             keep_programs: false,
             keep_repeats: false,

@@ -8,7 +8,7 @@ use super::delivered::Delivered;
 use super::goods::Said;
 use super::keys::Keys;
 use super::kinds::Words;
-use super::line::{Aside, FileReader, Offence};
+use super::line::{Above, Aside, FileReader, Offence};
 use super::row::Row;
 use super::told::Told;
 use super::{Account, Cause, Event, EventKind, EventLog, ReadOptions};
@@ -120,7 +120,7 @@ impl<'a> Intake<'a> {
         let _ = self.rows.try_reserve(table.about_rows());
         let mut file = FileAccount { path: path.to_path_buf(), ..FileAccount::default() };
         let mut offences = Vec::new();
-        let mut goods = reader.goods();
+        let (mut goods, mut above) = (reader.goods(), Above::default());
         table.read(&reader.selected, |batch| {
             for broken in &batch.broken {
                 file.read += broken.rows;
@@ -132,7 +132,7 @@ impl<'a> Intake<'a> {
                     problem: broken.problem.clone(),
                 });
             }
-            for (line, row) in reader.rows(batch, &mut self.keys).enumerate() {
+            for (line, row) in reader.rows(batch, &mut self.keys, &mut above).enumerate() {
                 file.read += 1;
                 match row {
                     Ok(row) => {

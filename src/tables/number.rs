@@ -13,9 +13,22 @@ pub enum NumberStyle {
 impl NumberStyle {
     /// Decided once for a column, by what most of its values that leave no doubt write.
     pub fn of<'a>(values: impl Iterator<Item = &'a [u8]>) -> Self {
+        Self::told(values).unwrap_or_default()
+    }
+
+    /// The styles of a file's columns of numbers: where a column leaves doubt, the others tell.
+    pub fn of_file<'a, Values: Iterator<Item = &'a [u8]>, const N: usize>(
+        column: impl Fn(usize) -> Values,
+        numbers: &[usize],
+    ) -> [Self; N] {
+        let all = Self::of(numbers.iter().flat_map(|&number| column(number)));
+        std::array::from_fn(|number| Self::told(column(number)).unwrap_or(all))
+    }
+
+    fn told<'a>(values: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
         let marks = values.filter_map(|value| decimal_mark(std::str::from_utf8(value).ok()?));
         let balance: i64 = marks.map(|mark| if mark == ',' { 1 } else { -1 }).sum();
-        if balance > 0 { Self::Comma } else { Self::Point }
+        (balance != 0).then_some(if balance > 0 { Self::Comma } else { Self::Point })
     }
 
     /// The finite number that `text` writes; a currency, spaces and thousands' marks are let pass. The column's
@@ -100,6 +113,14 @@ mod tests {
             "one does not outvote two"
         );
         assert_eq!(style(&["0,125", "7,125"]), NumberStyle::Comma, "a leading 0 leaves no doubt");
+        // Units with three decimals beside prices that leave no doubt.
+        let columns = [["1,000", "2,500"], ["12,50", "7,95"], ["x", "y"]];
+        let column = |nth: usize| columns[nth].iter().map(|value| value.as_bytes());
+        assert_eq!(NumberStyle::of_file(column, &[0, 1]), [NumberStyle::Comma; 3]);
+        assert_eq!(
+            NumberStyle::of_file(column, &[0]),
+            [NumberStyle::Point, NumberStyle::Comma, NumberStyle::Point]
+        );
         assert_eq!(NumberStyle::Point.read("£1,234.50".as_bytes()), Some(1234.5));
         assert_eq!(NumberStyle::Comma.read("1.234,50 €".as_bytes()), Some(1234.5));
         for (text, point, comma) in [

@@ -5,6 +5,7 @@ use std::io::{BufReader, Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
+use std::time::SystemTime;
 
 use super::{Batch, is_absent, json, parquet, text};
 use crate::{Error, Result};
@@ -51,6 +52,25 @@ pub struct Table {
     pub(super) sampled: usize,
     /// Its first thousand rows, all columns; see also [`Self::see_more`].
     pub sample: Batch,
+    stamp: Stamp,
+}
+
+/// By which a file is known to be as it was: which it is, how long, and when it was written to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Stamp {
+    file: u64,
+    written: (u64, Option<SystemTime>),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Result<Self> {
+        let of = path.metadata().map_err(Error::io("read", path))?;
+        #[cfg(unix)]
+        let file = std::os::unix::fs::MetadataExt::ino(&of);
+        #[cfg(not(unix))]
+        let file = 0;
+        Ok(Self { file, written: (of.len(), of.modified().ok()) })
+    }
 }
 
 impl Table {
@@ -59,6 +79,7 @@ impl Table {
     /// Errors: not readable, empty, truncated, or not a table.
     pub fn open(path: &Path) -> Result<Self> {
         guarded(path, || {
+            let stamp = Stamp::of(path)?;
             let format = format(path)?;
             let all = |names: Vec<String>| (names.len(), names);
             let (sampled, names) = match format {
@@ -67,7 +88,8 @@ impl Table {
                 Format::Parquet => all(parquet::names(path)?),
             };
             let sample = Batch::default();
-            let mut table = Self { path: path.to_path_buf(), format, names, sampled, sample };
+            let path = path.to_path_buf();
+            let mut table = Self { path, format, names, sampled, sample, stamp };
             let all: Vec<usize> = (0..table.names.len()).collect();
             let mut sample = Batch::new(all.len());
             table.rows(&all)?.fill(&mut sample, SAMPLE_ROWS)?;
@@ -125,11 +147,33 @@ impl Table {
     ///
     /// A second thread unpacks and splits ahead; `visit` runs on this one.
     ///
-    /// Errors: those of `visit`; a file that turns out truncated or damaged.
+    /// Errors: those of `visit`; a file that turns out truncated or damaged, or is not as it was when it was opened.
     pub fn read(
         &self,
         columns: &[usize],
         mut visit: impl FnMut(&Batch) -> Result<()>,
+    ) -> Result<()> {
+        self.as_it_was(|now| *now == self.stamp)?;
+        self.read_through(columns, &mut visit)?;
+        // Another file in its place meanwhile does no harm: the one that was opened was read to its end.
+        self.as_it_was(|now| now.file != self.stamp.file || now.written == self.stamp.written)
+    }
+
+    fn as_it_was(&self, is_so: impl Fn(&Stamp) -> bool) -> Result<()> {
+        match is_so(&Stamp::of(&self.path)?) {
+            true => Ok(()),
+            false => Err(Error::Input(format!(
+                "{}: it was written to while it was read: wait until the export is done; best it writes another file, and \
+                 gives it this name when it is whole",
+                self.path.display()
+            ))),
+        }
+    }
+
+    fn read_through(
+        &self,
+        columns: &[usize],
+        visit: &mut impl FnMut(&Batch) -> Result<()>,
     ) -> Result<()> {
         std::thread::scope(|scope| {
             let (sender, receiver) = sync_channel::<Batch>(WAITING);

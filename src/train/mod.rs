@@ -20,6 +20,7 @@ mod foresee;
 pub mod gate;
 mod lacking;
 mod learn;
+mod listed;
 mod objective;
 mod options;
 mod people;
@@ -145,7 +146,7 @@ pub fn train(
             reading.account.why(forgotten)
         )));
     }
-    let strange = catalog_of_strangers(&log, &catalog.catalog);
+    let strange = listed::against(&log, &catalog.catalog, options.gate.force)?;
     let items = stock(&mut log, &catalog.catalog);
     let (quiet, crowds) = match options.keep_crowds {
         true => (log.clone(), Vec::new()),
@@ -195,6 +196,8 @@ pub fn train(
             "erasures: {forgotten} events of customers who asked to be forgotten are left out"
         ));
     }
+    let until = learnt.contents.timed.then(|| learnt.contents.now.to_string());
+    notes.extend(nothing_new(index, until));
     notes.extend(learnt.notes());
     notes.extend(verdict.notes());
     notes.extend(crowds);
@@ -315,23 +318,19 @@ pub fn learn_tuned(
     Tuned { learnt, clients, how, lacking }
 }
 
+/// A word on a log that ends where that of the current generation did.
+fn nothing_new(index: &Index, until: Option<String>) -> Option<String> {
+    let current = index.current_manifest().ok()?;
+    let until = until.filter(|until| current.trained_until.as_ref() == Some(until))?;
+    Some(format!(
+        "no event is later than those of generation {}, which end at {until} too: is the export still running?",
+        current.generation
+    ))
+}
+
 /// Whether the current generation, if there is one that can be read, keeps hashes instead of customers' keys.
 fn keeps_hashes(index: &Index) -> bool {
     index.current_manifest().is_ok_and(|manifest| !manifest.customer_keys.is_empty())
-}
-
-/// A word on a catalogue that knows less than a tenth of what it could of the log's items.
-fn catalog_of_strangers(log: &EventLog, catalog: &Catalog) -> Option<String> {
-    let known = log.items.keys().filter(|key| catalog.get(key).is_some()).count();
-    let could = log.items.len().min(catalog.len());
-    (10 * known < could).then(|| {
-        format!(
-            "catalogue: {known} of its {} are in the events, which have {}: does its column of items hold other \
-             keys? To name the column: --catalog-map item_id=COLUMN",
-            counted(catalog.len() as u64, "item"),
-            log.items.len()
-        )
-    })
 }
 
 /// What the catalogue says of every item of the log, in the order of their ids. Items of the catalogue
@@ -344,8 +343,9 @@ pub fn stock(log: &mut EventLog, catalog: &Catalog) -> Vec<Item> {
     }
     let prices = latest_prices(log);
     let keys: &Interner<ItemId> = &log.items;
-    let mut items: Vec<Item> =
-        keys.keys().map(|key| catalog.get(key).cloned().unwrap_or_default()).collect();
+    let unlisted = Item { in_stock: catalog.is_complete().then_some(false), ..Item::default() };
+    let of_key = |key| catalog.get(key).unwrap_or(&unlisted).clone();
+    let mut items: Vec<Item> = keys.keys().map(of_key).collect();
     let columns = log.said.iter().map(|said| said.category.len()).max().unwrap_or(0);
     let levels = log.said.iter().flat_map(|said| &said.category).map(String::as_str);
     let levels = Levels::of(columns, levels);

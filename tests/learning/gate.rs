@@ -271,12 +271,11 @@ fn a_catalogue_that_lost_its_prices_its_keys_or_itself_is_told() {
     };
     says(
         &publish("z", 20, "2.50", true),
-        &[
-            "catalogue: 0 of its 20 items are in the events, which have 120",
-            "customers: 1 of 2 in the table are in no event",
-        ],
+        &["catalogue: 0 of its 20 items are in the events, which have 120", "--force"],
     );
-    assert!(!publish("i", ITEMS, "2.50", true).contains("catalogue"));
+    let sound = publish("i", ITEMS, "2.50", true);
+    assert!(!sound.contains("catalogue"), "{sound}");
+    says(&sound, &["customers: 1 of 2 in the table are in no event"]);
     says(
         &publish("i", ITEMS, "0", true),
         &["input: 0 of 120 items in the catalogue have a price above 0"],
