@@ -217,6 +217,7 @@ const ROLES: [Role; 11] = [
             "published",
             "is_published",
             "visibility",
+            "visibility_in_catalog",
             "visible",
             "is_visible",
             "active",
@@ -352,7 +353,7 @@ fn read_file(
     let before = reading.account.clone();
     let mut first_offence = None;
     let all: Vec<usize> = (0..table.names.len()).collect();
-    let mut dropped = Dropped::new();
+    let (mut dropped, mut above) = (Dropped::new(), Above::default());
     table.read(&all, |batch| {
         for broken in &batch.broken {
             reading.account.read += broken.rows;
@@ -365,7 +366,8 @@ fn read_file(
             match std::str::from_utf8(file.field(batch, row, ITEM).unwrap_or_default()) {
                 Ok("") => reading.account.no_item += 1,
                 Ok(key) if key != NESTED && !key.contains(['\0', '\u{fffd}']) => {
-                    let item = file.item(batch, row, &mut dropped);
+                    let mut item = file.item(batch, row, &mut dropped);
+                    above.tell(&mut item, file.is_withdrawn(batch, row));
                     let before = reading.catalog.insert(file.key(key), item);
                     reading.account.replaced += u64::from(before.is_some());
                 }
@@ -428,6 +430,36 @@ fn in_own_words(error: Error) -> Error {
 /// How many values of a column are not what it should hold, and the first of them.
 type Dropped = BTreeMap<String, (u64, String)>;
 
+/// The variant in the row above. Some exports say only once what is the same of all variants of a product.
+#[derive(Default)]
+struct Above {
+    title: Option<String>,
+    category: Vec<String>,
+    brand: Option<String>,
+    group: Option<String>,
+    is_withdrawn: bool,
+}
+
+impl Above {
+    /// Adds to a variant what the one above says of both.
+    fn tell(&mut self, item: &mut Item, is_withdrawn: Option<bool>) {
+        let is_same = item.group_id.is_some() && item.group_id == self.group;
+        if is_same {
+            item.title = item.title.take().or_else(|| self.title.clone());
+            item.brand = item.brand.take().or_else(|| self.brand.clone());
+            if item.category.is_empty() {
+                item.category.clone_from(&self.category);
+            }
+        }
+        let is_withdrawn = is_withdrawn.unwrap_or(is_same && self.is_withdrawn);
+        let Item { title, category, brand, group_id: group, .. } = item.clone();
+        *self = Self { title, category, brand, group, is_withdrawn };
+        if is_withdrawn {
+            (item.in_stock, item.stock) = (Some(false), item.stock.map(|_| 0));
+        }
+    }
+}
+
 /// One file whose columns are known.
 struct File<'a> {
     columns: &'a [Vec<usize>],
@@ -488,8 +520,6 @@ impl<'a> File<'a> {
         };
         let (price, cost) = (amount(PRICE), amount(COST));
         let in_stock = self.value(batch, row, IN_STOCK, dropped, in_stock);
-        let mut statuses = self.columns[SELLABLE].iter().map(|&column| batch.field(row, column));
-        let in_stock = if statuses.any(is_withdrawn) { Some(false) } else { in_stock };
         let units = self.field(batch, row, STOCK).and_then(|text| self.styles[STOCK].read(text));
         // What is not to be had counts as none.
         let most = if in_stock == Some(false) { 0 } else { i64::MAX };
@@ -510,6 +540,12 @@ impl<'a> File<'a> {
                 .value::<Timestamp>(batch, row, LAUNCHED, dropped, |text| self.clock.read(text)),
             attributes: self.attributes.iter().filter_map(attribute).collect(),
         }
+    }
+
+    /// Whether the row says that the item is not sold; none if it says nothing.
+    fn is_withdrawn(&self, batch: &Batch, row: usize) -> Option<bool> {
+        let statuses = self.columns[SELLABLE].iter().map(|&column| batch.field(row, column));
+        statuses.filter(|status| !is_absent(status)).map(is_withdrawn).reduce(|a, b| a || b)
     }
 
     /// A text, if it is one.
@@ -610,7 +646,6 @@ fn is_withdrawn(status: &[u8]) -> bool {
             | "blocked"
             | "obsolete"
             | "delisted"
-            | "notvisibleindividually"
             | "false"
             | "no"
             | "0"
@@ -665,12 +700,21 @@ mod tests {
 
     #[test]
     fn a_status_says_whether_an_item_is_sold_at_all() {
-        for gone in
-            ["draft", "Archived", "Not Visible Individually", "FALSE", "-1", "0", "gesperrt"]
-        {
+        for gone in ["draft", "Archived", "FALSE", "-1", "0", "gesperrt"] {
             assert!(is_withdrawn(gone.as_bytes()), "{gone}");
         }
-        for sold in ["active", "publish", "Catalog, Search", "1", "2", "TRUE", "", "new", "-10"] {
+        for sold in [
+            "active",
+            "publish",
+            "Catalog, Search",
+            "Not Visible Individually",
+            "1",
+            "2",
+            "TRUE",
+            "",
+            "new",
+            "-10",
+        ] {
             assert!(!is_withdrawn(sold.as_bytes()), "{sold}");
         }
     }

@@ -33,8 +33,28 @@ pub struct Cli {
     /// Settings; without it, ./cartwright.toml is read if there is one
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// How the log is written, to stderr
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        env = "CARTWRIGHT_LOG_FORMAT",
+        value_name = "FORMAT"
+    )]
+    pub log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
+}
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object to a line.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]

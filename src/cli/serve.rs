@@ -29,10 +29,14 @@ pub(super) struct Serve {
     /// The shop's time zone, as in training: the shop's rules begin and end on its days; default UTC
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
+    /// Tell Prometheus how the server does, at http://HOST:PORT/metrics, without keys or encryption
+    #[arg(long, value_name = "HOST:PORT", value_parser = address)]
+    metrics: Option<SocketAddr>,
 }
 
 impl Serve {
     pub(super) fn run(self, mut config: Config) -> anyhow::Result<()> {
+        config.serve.metrics = self.metrics.or(config.serve.metrics);
         let index = Index::at(self.index);
         let asked = self.time_zone.as_deref();
         config.serve.time_zone = super::zone_of(asked, &config.serve.time_zone, &index);

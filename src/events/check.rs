@@ -44,6 +44,7 @@ pub(super) fn checked(
     if !options.match_case {
         join_spellings(&mut rows, keys, notes);
     }
+    undone(&mut rows);
     not_products(&mut rows, keys, &options.non_products);
     mark_returns(&mut rows, &keys.groups, notes);
     odd_quantities(&mut rows, options.max_quantity as f32);
@@ -119,6 +120,18 @@ fn set_aside(rows: &mut [Row], cause: Cause, is_so: impl Fn(&Row) -> bool) {
     rows.iter_mut()
         .filter(|row| row.is_live() && is_so(row))
         .for_each(|row| row.fate = Some(cause));
+}
+
+/// What was bought and is undone in a later delivery is undone in the earlier one.
+fn undone(rows: &mut [Row]) {
+    let line = |row: &Row| Some((row.group?, row.item));
+    let is_undone = |row: &&Row| row.fate == Some(Cause::Undone);
+    let undone: FxHashSet<_> = rows.iter().filter(is_undone).filter_map(line).collect();
+    if !undone.is_empty() {
+        set_aside(rows, Cause::Undone, |row| {
+            row.kind == EventKind::Purchase && line(row).is_some_and(|line| undone.contains(&line))
+        });
+    }
 }
 
 fn outside(rows: &mut [Row], period: &std::ops::Range<crate::time::Timestamp>) {

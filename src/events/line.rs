@@ -220,15 +220,26 @@ impl<'a> FileReader<'a> {
         above: &'b mut Above,
     ) -> impl Iterator<Item = Result<Row, Aside>> {
         let lines = (0..batch.len()).into_par_iter().with_min_len(LEAST_LINES);
-        let lines = lines.map_init(|| keys.look(), |look, line| self.said(batch, line, look));
+        let lines = lines.map_init(
+            || keys.look(),
+            |look, line| (self.status(batch, line), self.said(batch, line, look)),
+        );
         let lines: Vec<_> = lines.collect();
-        lines.into_iter().map(|said| {
-            let said = said?;
-            if above.is_undone(&said) && said.kind == EventKind::Purchase {
-                return Err(Cause::Undone.into());
-            }
-            Ok(said.row(keys))
+        lines.into_iter().map(|(status, said)| {
+            let is_undone = above.is_undone(status);
+            let row = said?.row(keys);
+            let is_undone = is_undone && row.kind == EventKind::Purchase;
+            Ok(Row { fate: is_undone.then_some(Cause::Undone), ..row })
         })
+    }
+
+    /// What the line says of its order's fate.
+    fn status<'b>(&'b self, batch: &'b Batch, line: usize) -> Status<'b> {
+        if self.slots[STATUS].is_empty() {
+            return Status::default();
+        }
+        let line = Line { reader: self, batch, row: line };
+        Status { order: line.text(ORDER), is_undone: line.text(STATUS).map(is_undone) }
     }
 
     fn said<'b>(
@@ -262,42 +273,33 @@ impl<'a> FileReader<'a> {
             },
             title: title.map(|title| look.title(title)),
         };
-        let status = if self.slots[STATUS].is_empty() {
-            Status::None
-        } else {
-            Status::Of(order, line.text(STATUS).map(is_undone))
-        };
-        Ok(Said { named, at, kind, quantity, unit_price, discount_percent, status })
+        Ok(Said { named, at, kind, quantity, unit_price, discount_percent })
     }
 }
 
-/// What the file says of an order's fate.
-#[derive(Clone, Copy)]
-enum Status<'a> {
-    /// It has no column for it.
-    None,
-    /// Whether this order was undone, if the line says so: some exports do on an order's first line only.
-    Of(Option<&'a str>, Option<bool>),
+/// An order, and whether it was undone, if the line says so: some exports do on an order's first line only.
+#[derive(Clone, Copy, Default)]
+struct Status<'a> {
+    order: Option<&'a [u8]>,
+    is_undone: Option<bool>,
 }
 
 /// The order of the lines above, and whether it was undone.
 #[derive(Default)]
 pub(super) struct Above {
-    order: String,
+    order: Vec<u8>,
     is_undone: bool,
 }
 
 impl Above {
-    fn is_undone(&mut self, said: &Said<'_>) -> bool {
-        let Status::Of(order, undone) = said.status else { return false };
-        let is_same = order.is_some_and(|order| order == self.order);
-        let undone = undone.unwrap_or(is_same && self.is_undone);
+    fn is_undone(&mut self, status: Status<'_>) -> bool {
+        let is_same = status.order.is_some_and(|order| order == self.order);
+        self.is_undone = status.is_undone.unwrap_or(is_same && self.is_undone);
         if !is_same {
             self.order.clear();
-            self.order.push_str(order.unwrap_or_default());
+            self.order.extend_from_slice(status.order.unwrap_or_default());
         }
-        self.is_undone = undone;
-        undone
+        self.is_undone
     }
 }
 
@@ -309,7 +311,6 @@ struct Said<'a> {
     quantity: f64,
     unit_price: Option<f64>,
     discount_percent: u8,
-    status: Status<'a>,
 }
 
 impl Said<'_> {

@@ -20,6 +20,7 @@ use tonic::codegen::http::{HeaderMap, Response};
 use tonic::{Code, Request, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::meter::Measure;
 use crate::recommend::Effort;
 
 /// After so long a client that was refused may try again: a full queue is worked off by then.
@@ -113,6 +114,11 @@ impl Queue {
         Effort::Brief
     }
 
+    /// How many are inside.
+    pub(super) fn inside(&self) -> usize {
+        self.inside.load(Ordering::Relaxed)
+    }
+
     /// How many were refused, and how many were asked for a brief answer, since the start.
     pub(super) fn tally(&self) -> Tally {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -173,6 +179,7 @@ pub(super) struct Timely {
     answering: BoxFuture<Response<Body>, Infallible>,
     deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
+    measure: Measure,
     _inside: [Option<Inside>; 2],
 }
 
@@ -180,16 +187,13 @@ impl Timely {
     pub(super) fn new(
         answering: BoxFuture<Response<Body>, Infallible>,
         deadline: Instant,
+        measure: Measure,
         inside: [Option<Inside>; 2],
     ) -> Self {
-        Self { answering, deadline, timer: None, _inside: inside }
+        Self { answering, deadline, timer: None, measure, _inside: inside }
     }
-}
 
-impl Future for Timely {
-    type Output = Result<Response<Body>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn polled(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<Body>, Infallible>> {
         let too_late = || Status::deadline_exceeded("the deadline has passed").into_http();
         if Instant::now() >= self.deadline {
             return Poll::Ready(Ok(too_late()));
@@ -200,6 +204,18 @@ impl Future for Timely {
         let deadline = self.deadline.into();
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         timer.as_mut().poll(context).map(|()| Ok(too_late()))
+    }
+}
+
+impl Future for Timely {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.polled(context);
+        if let Poll::Ready(Ok(answer)) = &polled {
+            self.measure.end(answer);
+        }
+        polled
     }
 }
 

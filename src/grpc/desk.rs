@@ -82,6 +82,7 @@ impl Desk {
         if most_bytes > 0 {
             write_key(&asked, now, &mut self.key);
             if let Some(answer) = self.remembered.get(served.number, &self.key) {
+                served.answers.remember();
                 return Ok(answer);
             }
         }
@@ -178,7 +179,10 @@ impl Desk {
             effort,
         };
         let query = Query { question, history, limit: asked.limit, terms };
-        Ok(answer(contents, blend, &query, &mut self.scratch))
+        let answer = answer(contents, blend, &query, &mut self.scratch);
+        let items = &answer.recommendations;
+        served.answers.work_out(items.len(), items.iter().filter(|item| item.fallback).count());
+        Ok(answer)
     }
 }
 

@@ -82,6 +82,7 @@ impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let path = request.uri().path();
+        let measure = self.guard.meter().begin(path);
         let admitted = self.guard.admit(path, request.headers(), self.from).and_then(|admitted| {
             let (deadline, inside) = admitted;
             let own = self.own.enter();
@@ -93,7 +94,7 @@ impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
             Err(status) => {
                 let soon = Instant::now() + Duration::from_secs(60); // it is ready
                 let refusal: BoxFuture<_, _> = Box::pin(ready(Ok(status.into_http())));
-                return Timely::new(refusal, soon, [None, None]);
+                return Timely::new(refusal, soon, measure, [None, None]);
             }
         };
         let answering = if path.starts_with(QUICK) {
@@ -108,7 +109,7 @@ impl<T: RecommendationService> Service<Request<Incoming>> for Door<T> {
             })
         };
         // Health and reflection may be watched for as long as the client likes: only their start is timed.
-        Timely::new(answering, deadline, inside)
+        Timely::new(answering, deadline, measure, inside)
     }
 }
 

@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use super::admission::{Inside, Queue, Tally, no_room, time_allowed};
 use super::keys::{Attempts, Keys, Refusal, Scope};
+use super::meter::Meter;
 use super::server::ServeOptions;
 use crate::error::{Error, Result};
 
@@ -26,6 +27,7 @@ pub(super) struct Guard {
     keys: ArcSwapOption<Keys>,
     tls: ArcSwapOption<ServerConfig>,
     attempts: Mutex<Attempts>,
+    meter: Arc<Meter>,
     options: ServeOptions,
 }
 
@@ -63,6 +65,7 @@ impl Guard {
             keys: ArcSwapOption::from_pointee(keys),
             tls: ArcSwapOption::new(options.tls.read()?),
             attempts: Mutex::default(),
+            meter: Arc::default(),
             options: options.clone(),
         })
     }
@@ -70,6 +73,11 @@ impl Guard {
     /// Where requests wait.
     pub(super) fn queue(&self) -> Arc<Queue> {
         self.queue.clone()
+    }
+
+    /// Counts what comes and what becomes of it.
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// Encrypts a connection; `None` if connections are not encrypted.

@@ -16,6 +16,8 @@ mod generations;
 mod greeting;
 mod guard;
 mod keys;
+mod meter;
+mod metrics;
 mod names;
 mod remembered;
 mod rules;

@@ -17,6 +17,7 @@ use tonic::Status;
 use tracing::{error, info, warn};
 
 use super::changes::Changing;
+use super::meter::Answers;
 use super::status::NOT_YET;
 use crate::catalog::Shelf;
 use crate::customers::Clientele;
@@ -44,6 +45,8 @@ pub(super) struct Served {
     pub(super) rules: Arc<Rules>,
     /// A number that no other state of the server has.
     pub(super) number: u64,
+    /// What is counted, whatever is served.
+    pub(super) answers: Arc<Answers>,
 }
 
 impl Served {
@@ -65,7 +68,8 @@ pub(super) struct Counter {
     /// What the shop changes; held while anything is changed, generations too: one change at a time.
     changing: Mutex<Changing>,
     states: AtomicU64,
-    answers: AtomicU64,
+    numbers: AtomicU64,
+    answers: Arc<Answers>,
     started: u64,
 }
 
@@ -95,7 +99,8 @@ impl Counter {
             loading: Mutex::default(),
             changing,
             states: AtomicU64::new(1),
-            answers: AtomicU64::new(0),
+            numbers: AtomicU64::new(0),
+            answers: Arc::default(),
             started,
         }
     }
@@ -121,6 +126,11 @@ impl Counter {
         self.served().ok_or_else(|| Status::unavailable(NOT_YET))
     }
 
+    /// What is counted of answers.
+    pub(super) fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
     /// Forgets the customer at once and for good.
     pub(super) fn erase(&self, customer: &str) -> Result<(), Status> {
         let served = self.served_or_not_yet()?;
@@ -131,7 +141,7 @@ impl Counter {
 
     /// A number that no other answer of this server has, and that gives nothing away.
     pub(super) fn number(&self) -> u64 {
-        let number = self.answers.fetch_add(1, Ordering::Relaxed);
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         scrambled(self.started.wrapping_add(number))
     }
 
@@ -227,7 +237,7 @@ impl Counter {
     }
 
     /// Whether answers are of the current generation.
-    fn serves_the_current(&self) -> bool {
+    pub(super) fn serves_the_current(&self) -> bool {
         self.index.current().is_ok_and(|current| self.generation() == Some(current))
     }
 
@@ -298,7 +308,8 @@ impl Counter {
     /// The same, where the shop's rules are known.
     pub(super) fn answer_from(&self, generation: Arc<Generation>, shelf: Shelf, rules: Arc<Rules>) {
         let number = self.states.fetch_add(1, Ordering::Relaxed);
-        self.served.store(Some(Arc::new(Served { generation, shelf, rules, number })));
+        let answers = self.answers.clone();
+        self.served.store(Some(Arc::new(Served { generation, shelf, rules, number, answers })));
     }
 
     /// Looks for a newer generation again and again, and has `tell` know whether the current one is served; one

@@ -1,6 +1,7 @@
 //! Listens, loads, serves, drains.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use super::customers::Customers;
 use super::door::Door;
 use super::generations::Generations;
 use super::guard::Guard;
+use super::metrics::{self, Figures};
 use super::pb;
 use super::pb::audience_service_server::AudienceServiceServer;
 use super::pb::catalog_service_server::CatalogServiceServer;
@@ -68,6 +70,8 @@ pub struct ServeOptions {
     pub tls: TlsOptions,
     /// Size of a request, bytes, at most; default 4 MiB.
     pub max_request_bytes: usize,
+    /// Address at which `GET /metrics` tells Prometheus how the server does, without keys or encryption; default: none.
+    pub metrics: Option<SocketAddr>,
     /// The shop's file of rules, in TOML: read again when it changes; none by default.
     pub rules: Option<PathBuf>,
     /// Decides when a day of these rules begins; that of the events.
@@ -89,6 +93,7 @@ impl Default for ServeOptions {
             keys: None,
             tls: TlsOptions::default(),
             max_request_bytes: 4 << 20,
+            metrics: None,
             rules: None,
             time_zone: "UTC".to_owned(),
         }
@@ -167,6 +172,11 @@ pub async fn run(
     let mut workers = Workers::start(listener, &door, threads)?;
 
     let mut upkeep = JoinSet::new();
+    if let Some(address) = options.metrics {
+        let (meter, queue) = (guard.meter().clone(), guard.queue());
+        let figures = Figures { meter, queue, counter: counter.clone() };
+        upkeep.spawn(metrics::tell(metrics::listen(address).await?, figures));
+    }
     let serving = async {
         let (loading, rules) = (counter.clone(), options.rules.clone());
         let loading = tokio::task::spawn_blocking(move || {

@@ -146,6 +146,48 @@ fn a_standard_order_export_of_shopify_is_read_as_it_is() {
     assert_eq!(["order_id", "title"].map(|role| column(&plain, role)), [None, Some("name")]);
 }
 
+/// The status of an order, and what is said of a product, stand on the first of its lines only.
+#[test]
+fn lines_below_belong_to_what_is_said_above_them() {
+    let head = "Name,Email,Financial Status,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku";
+    let first = "#1,a@x,refunded,2024-01-01,1,Tea,3.00,tea\n#1,a@x,,2024-01-01,1,Cup,3.50,cup\n\
+                 #2,a@x,paid,2024-01-02,1,Tea,3.00,tea\n#2,a@x,,2024-01-02,1,Pot,9.50,pot\n\
+                 #3,b@x,voided,2024-01-03,1,No key,9.50,\n#3,b@x,,2024-01-03,1,Cup,3.50,cup\n";
+    let reading = csv(&format!("{head}\n{first}"));
+    let bought = |reading: &Reading| -> Vec<String> {
+        let log = &reading.log;
+        log.events.iter().map(|event| log.items.key(event.item).to_owned()).collect()
+    };
+    assert_eq!(bought(&reading), ["tea", "pot"]);
+    // Delivered again, what was paid is refunded now.
+    let again = "#2,a@x,refunded,2024-01-02,1,Tea,3.00,tea\n#2,a@x,,2024-01-02,1,Pot,9.50,pot\n\
+                 #4,a@x,paid,2024-01-05,1,Cup,3.50,cup\n";
+    assert_eq!(bought(&csv(&format!("{head}\n{first}{again}"))), ["cup"]);
+
+    let reading = goods(
+        "products.csv",
+        b"Handle,Title,Vendor,Status,Variant SKU,Variant Price,Variant Inventory Qty\n\
+          tent,Tent,Acme,draft,tent-s,90,4\ntent,,,,tent-l,120,3\npot,Pot,Acme,active,pot-1,9.50,7\n",
+    );
+    let [small, large, pot] =
+        ["tent-s", "tent-l", "pot-1"].map(|key| reading.catalog.get(key).unwrap());
+    assert_eq!((large.title.as_deref(), large.brand.as_deref()), (Some("Tent"), Some("Acme")));
+    assert_eq!(
+        [small, large, pot].map(|item| item.is_in_stock()),
+        [Some(false), Some(false), Some(true)]
+    );
+    assert_eq!((large.price, pot.stock), (Some(120.0), Some(7)));
+}
+
+#[test]
+fn units_are_read_as_the_prices_beside_them_are_written() {
+    let reading = csv(
+        "customer_id;item_id;quantity;price\na;tea;1,000;12,50\nb;tea;2,000;7,95\nguest;cup;1,000;3,10\n",
+    );
+    let units: Vec<f32> = reading.log.events.iter().map(|event| event.quantity).collect();
+    assert_eq!(units, [1.0, 2.0], "and what nobody bought in no order is nobody's");
+}
+
 #[test]
 fn the_moment_of_an_event_goes_before_its_day() {
     let reading =

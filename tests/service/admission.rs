@@ -25,7 +25,7 @@ use tonic_types::StatusExt;
 
 pub(crate) struct Place {
     folder: TempDir,
-    index: Index,
+    pub(crate) index: Index,
 }
 
 impl Place {

@@ -21,6 +21,7 @@ mod customers;
 mod generations;
 mod hostile;
 mod line;
+mod metrics;
 mod publishing;
 mod rolling;
 mod soak;
