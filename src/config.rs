@@ -49,6 +49,9 @@ impl Config {
             None if Path::new(DEFAULT_FILE).is_file() => Toml::file_exact(DEFAULT_FILE),
             None => Toml::string(""),
         };
+        if let Some(name) = std::env::vars_os().find_map(|(name, _)| misspelt(name.to_str()?)) {
+            return Err(Error::Config(name));
+        }
         // Two underscores lead from a section to its knob; a variable without them is none of ours.
         let environment =
             Env::prefixed(ENVIRONMENT).filter(|key| key.as_str().contains("__")).split("__");
@@ -63,9 +66,35 @@ impl Config {
     }
 }
 
+/// What is wrong with a variable that means a section's knob and lacks the second underscore.
+fn misspelt(name: &str) -> Option<String> {
+    let rest = name.strip_prefix(ENVIRONMENT).filter(|rest| !rest.contains("__"))?;
+    let (section, knob) = rest.split_once('_')?;
+    matches!(section, "EVENTS" | "CATALOG" | "CUSTOMERS" | "TRAIN" | "SERVE").then(|| {
+        format!(
+            "{name} sets nothing: two underscores lead from a section to its setting, as in \
+             {ENVIRONMENT}{section}__{knob}"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_that_lacks_an_underscore_is_told_and_others_are_let_be() {
+        let told = misspelt("CARTWRIGHT_EVENTS_TIME_ZONE").expect("it sets nothing");
+        assert!(told.ends_with("CARTWRIGHT_EVENTS__TIME_ZONE"), "{told}");
+        for name in [
+            "CARTWRIGHT_EVENTS__TIME_ZONE",
+            "CARTWRIGHT_CUSTOMER_SECRET",
+            "CARTWRIGHT_DATA",
+            "EVENTS_X",
+        ] {
+            assert_eq!(misspelt(name), None, "{name}");
+        }
+    }
 
     fn load(toml: &str) -> Result<Config> {
         let dir = tempfile::tempdir().expect("a temporary folder");
