@@ -12,9 +12,11 @@ use crate::index::Snapshot;
 /// Fewer are not worth looking through.
 const LEAST_PRUNED: usize = 512;
 
-/// How many, and how much of them is held out.
+/// Whom of it, how many, and how much of them is held out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selection {
+    /// Only those who meet this condition over the customer's fields, if there is one: `attributes.consent = "yes"`.
+    pub only: Option<String>,
     /// At most so many, the best; `None` = all.
     pub limit: Option<usize>,
     /// Share that is not written to, so that the campaign can be judged; 0 to 1.
@@ -59,7 +61,10 @@ pub fn select(
         }]));
     }
     let clientele = snapshot.customers.clientele()?;
-    let picker = Picker::new(&snapshot.contents, shelf, &clientele, audience)?;
+    let picker = |audience| Picker::new(&snapshot.contents, shelf, &clientele, audience);
+    let only = selection.only.clone().map(Audience::Where);
+    let only = only.as_ref().map(picker).transpose().map_err(|error| error.within("only."))?;
+    let picker = picker(audience)?;
     let limit = selection.limit.unwrap_or(usize::MAX);
     let best_first = |a: &Chosen, b: &Chosen| {
         b.pick.score.total_cmp(&a.pick.score).then_with(|| a.customer.cmp(&b.customer))
@@ -67,6 +72,9 @@ pub fn select(
     let mut chosen = Vec::new();
     for entry in snapshot.customers.profiles() {
         let (customer, profile) = entry?;
+        if only.as_ref().is_some_and(|only| only.pick(&profile, None).is_none()) {
+            continue;
+        }
         let history = match picker.needs_history() {
             true => snapshot.customers.stored_history(&customer)?,
             false => None,
@@ -104,7 +112,7 @@ mod tests {
 
     fn selection(campaign: &str, salt: &str) -> Selection {
         let (campaign, salt) = (campaign.to_owned(), salt.to_owned());
-        Selection { limit: None, holdout: 0.1, campaign, salt }
+        Selection { only: None, limit: None, holdout: 0.1, campaign, salt }
     }
 
     #[test]

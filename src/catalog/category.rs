@@ -10,6 +10,8 @@ pub enum Levels {
     ByColumn,
     /// One column with a whole path.
     Within(char),
+    /// One column with several whole paths, commas between them: `Camping > Tents, Sale`.
+    Several,
 }
 
 impl Levels {
@@ -22,6 +24,12 @@ impl Levels {
         let half = values.len().div_ceil(2);
         match () {
             () if values.is_empty() => Self::ByColumn,
+            () if values
+                .iter()
+                .any(|value| whole_paths(value).filter(|path| path.contains('>')).count() > 1) =>
+            {
+                Self::Several
+            }
             () if with('>') > 0 => Self::Within('>'),
             () if columns > 1 => Self::ByColumn,
             () if with('|') > 0 => Self::Within('|'),
@@ -39,10 +47,20 @@ impl Levels {
             match self {
                 Self::ByColumn => push(&mut path, value),
                 Self::Within(mark) => value.split(mark).for_each(|level| push(&mut path, level)),
+                Self::Several => {
+                    let levels = |path: &&str| std::cmp::Reverse(path.split('>').count());
+                    // The nearest says most; of several the first.
+                    let nearest = whole_paths(value).min_by_key(levels).unwrap_or_default();
+                    nearest.split('>').for_each(|level| push(&mut path, level));
+                }
             }
         }
         path
     }
+}
+
+fn whole_paths(value: &str) -> impl Iterator<Item = &str> {
+    value.split(", ")
 }
 
 fn push(path: &mut Vec<String>, level: &str) {
@@ -68,6 +86,16 @@ mod tests {
             assert_eq!(paths(1, &[value]), expected, "{value}");
         }
         assert_eq!(paths(1, &["electronics.phone"])[0], ["electronics", "phone"]);
+    }
+
+    #[test]
+    fn of_several_paths_the_nearest_counts() {
+        let values = ["Camping > Tents, Sale", "Sale, Camping > Pots", "A > B, C > D", "Sale"];
+        let expected =
+            [vec!["Camping", "Tents"], vec!["Camping", "Pots"], vec!["A", "B"], vec!["Sale"]];
+        assert_eq!(paths(1, &values), expected);
+        let names = ["Bags, Cases > Suitcases", "Bags, Cases"];
+        assert_eq!(paths(1, &names), [vec!["Bags, Cases", "Suitcases"], vec!["Bags, Cases"]]);
     }
 
     #[test]

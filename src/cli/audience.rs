@@ -30,6 +30,9 @@ pub(super) struct AudienceCommand {
     /// Where to: .csv, .jsonl or .parquet; without it the best are shown
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Only those of this condition, for example 'attributes.consent = "yes"'; its fields are those of `where`
+    #[arg(long, value_name = "CONDITION")]
+    only: Option<String>,
     /// At most so many, the best
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -77,6 +80,7 @@ impl AudienceCommand {
         let audience = self.audience(&snapshot.contents)?;
         let campaign = self.campaign.clone().unwrap_or_else(|| audience.name().to_owned());
         let selection = Selection {
+            only: self.only.clone(),
             limit: self.limit,
             holdout: self.holdout,
             campaign,

@@ -123,7 +123,9 @@ fn checked(
     check.key_length("campaign", &request.campaign);
     check.key_length("salt", &request.salt);
     let named = Some(request.campaign).filter(|name| !name.is_empty());
+    let only = Some(request.only).filter(|only| !only.is_empty());
     let selection = Selection {
+        only,
         limit: limit.ok().filter(|&limit| limit > 0),
         holdout: request.holdout,
         campaign: named.unwrap_or_else(|| audience.name().to_owned()),

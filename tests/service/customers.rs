@@ -303,6 +303,39 @@ async fn who_is_erased_is_gone_at_once_and_after_the_next_training_from_every_by
     assert_eq!(numbers(), [3, 4], "and those who never did can be gone back to");
 }
 
+/// Not everybody who is picked has agreed to be written to.
+#[tokio::test]
+async fn an_audience_can_be_narrowed_by_a_condition() {
+    let (_folder, index) = shop();
+    let server = Server::ready(&index).await;
+    let mut client = AudienceServiceClient::new(server.channel().await);
+    let names = |members: Vec<pb::AudienceMember>| -> Vec<String> {
+        members.into_iter().map(|member| member.customer_id).collect()
+    };
+    let everybody = names(members(&mut client, Audience::Where("true".into()), 0.0).await);
+    let condition = "orders >= 4";
+    let met = names(members(&mut client, Audience::Where(condition.into()), 0.0).await);
+    let due = || Audience::ReorderDue(pb::ReorderDue { within_days: 30 });
+    let all = names(members(&mut client, due(), 0.0).await);
+    let request = |only: &str| pb::StreamAudienceRequest {
+        audience: Some(due()),
+        only: only.into(),
+        ..Default::default()
+    };
+    let mut stream = client.stream_audience(request(condition)).await.expect("some").into_inner();
+    let mut narrowed = Vec::new();
+    while let Some(member) = stream.message().await.expect("it goes on") {
+        narrowed.push(member.customer_id);
+    }
+    let both: Vec<String> = all.iter().filter(|name| met.contains(name)).cloned().collect();
+    assert_eq!(narrowed, both);
+    let counts = [narrowed.len(), all.len(), met.len(), everybody.len()];
+    assert!(0 < counts[0] && counts[0] < counts[1] && counts[2] < counts[3], "{counts:?}");
+    let wrong = client.stream_audience(request("ordrs > 3")).await.expect_err("no such field");
+    assert!(wrong.message().contains("only"), "{}", wrong.message());
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn an_audience_is_shown_nothing_that_can_not_be_had() {
     let (_folder, index) = shop();
