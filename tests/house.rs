@@ -116,7 +116,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("prost", &["grpc", "bench"]),
     ("pb::", &["grpc", "bench", "cli"]),
     ("h2::", &["bench"]),
-    ("hyper", &["bench", "grpc/door.rs"]),
+    ("hyper", &["bench", "grpc/door.rs", "grpc/metrics.rs"]),
     ("hdrhistogram::", &["bench"]),
     ("rustix::", &["bench", "fault"]),
     (

@@ -59,8 +59,8 @@ pub(super) fn machines(rows: &mut [Row], notes: &mut Vec<String>) {
                 ));
             }
             _ => notes.push(format!(
-                "{who}, and takes what others take: if it is a till, or an account that many share, leave its \
-                 customer empty, and each of its orders speaks for itself"
+                "{who}, and takes what others take: if it is a till, or an account that many share, name it in \
+                 events.nobody, and each of its orders speaks for itself"
             )),
         }
     }

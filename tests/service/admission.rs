@@ -185,8 +185,10 @@ async fn only_so_many_streams_are_open_at_once() {
     let server = place.serve(quick()).await;
     let client = server.client().await;
     let open = || async {
-        let nothing = tokio_stream::pending::<pb::ForCustomerRequest>();
-        client.clone().stream_for_customers(nothing).await.map_err(|status| status.code())
+        let (asks, nothing) = tokio::sync::mpsc::channel::<pb::ForCustomerRequest>(1);
+        let nothing = tokio_stream::wrappers::ReceiverStream::new(nothing);
+        let answers = client.clone().stream_for_customers(nothing).await;
+        answers.map(|answers| (asks, answers)).map_err(|status| status.code())
     };
     let mut streams = Vec::new();
     let refusal = loop {

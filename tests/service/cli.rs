@@ -189,12 +189,19 @@ fn the_demo_answers_with_reasons_and_leaves_nothing_behind() {
     assert_eq!(left, 1, "only tmp is there");
 }
 
+/// The demo's shop has columns and a server of its own: what is set for the shop at hand is not for it.
 #[test]
 fn a_demo_whose_server_can_not_start_says_why() {
     let desk = Desk::new();
-    desk.write("cartwright.toml", "[serve]\nrules = \"none.toml\"\n");
-    let size = ["--customers", "300", "--items", "60", "--days", "60"];
-    fails(&desk.run(&[&["demo", "--once"][..], &size].concat()), 1, "none.toml");
+    let own =
+        "[events.map]\nitem_id = \"SKU\"\n[serve]\nkeys = \"none.keys\"\nrules = \"none.toml\"\n";
+    desk.write("cartwright.toml", own);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = taken.local_addr().expect("it has an address").to_string();
+    let size = ["--customers", "300", "--items", "60", "--days", "60", "--listen", &address];
+    fails(&desk.run(&[&["demo", "--once"][..], &size].concat()), 1, "cannot listen on");
+    let public = desk.run(&["demo", "--once", "--listen", "0.0.0.0:0"]);
+    fails(&public, 2, "--insecure-public");
     desk.is_swept();
 }
 
