@@ -98,6 +98,10 @@ fn orders(
     orders
 }
 
+fn is_look(event: &Event) -> bool {
+    !matches!(event.kind, EventKind::Purchase | EventKind::Return)
+}
+
 /// Visits that lie wholly after the cut.
 fn visits(
     mut judged: Vec<Event>,
@@ -113,6 +117,25 @@ fn visits(
         .filter_map(|event| event.group)
         .collect();
     judged.retain(|event| event.group.is_none_or(|group| !open.contains(&group)));
+    judged.retain(is_look);
+    if let Cut::At { at, .. } = cut {
+        let before = whole.events.iter().take_while(|event| event.at < at);
+        let nameless = before.filter(|event| is_look(event) && event.group.is_none());
+        let mut latest: FxHashMap<CustomerId, Timestamp> =
+            nameless.filter_map(|event| Some((event.customer?, event.at))).collect();
+        let gap_ms = i64::from(session_gap_minutes) * 60_000;
+        judged.retain(|event| {
+            let Some(customer) = event.customer.filter(|_| event.group.is_none()) else {
+                return true;
+            };
+            let last = latest.remove(&customer);
+            let goes_on = last.is_some_and(|last| event.at.0 - last.0 <= gap_ms);
+            if goes_on {
+                latest.insert(customer, event.at);
+            }
+            !goes_on
+        });
+    }
     let log = EventLog { events: judged.into(), timed: whole.timed, ..EventLog::default() };
     sessions(&log, session_gap_minutes).items
 }

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::moment::is_time_of_day;
-use super::{Clock, DateOrder, NumberStyle, Table, decoded};
+use super::{Clock, DateOrder, NESTED, NumberStyle, Table, decoded};
 use crate::{Error, Result};
 
 /// What a role's values must look like.
@@ -162,13 +162,33 @@ impl Detected {
         let has_digit = |name: &String| name.contains(|letter: char| letter.is_ascii_digit());
         let is_headless = looks_like_data(table) || is_foreign && table.names.iter().any(has_digit);
         Err(Error::Input(format!(
-            "{}: no column for {}. Looked for {}; {} To name the column by hand: --map {}=COLUMN",
+            "{}: no column for {}. Looked for {}; {}{} To name the column by hand: --map {}=COLUMN",
             table.path.display(),
             names.join(" or "),
             looked_for.join("; "),
             there_are(table, is_headless),
+            nested(table),
             names[0],
         )))
+    }
+}
+
+/// A word on columns in which whole objects stand, as the items of an order do in some exports.
+fn nested(table: &Table) -> String {
+    let is_nested = |column: &usize| {
+        let mut values = table.sample.column(*column);
+        values.any(|value| value == NESTED.as_bytes())
+    };
+    let nested: Vec<String> = (0..table.names.len())
+        .filter(is_nested)
+        .map(|column| table.names[column].clone())
+        .collect();
+    match nested.as_slice() {
+        [] => String::new(),
+        nested => format!(
+            " Objects stand in {}: give each of them a row of its own (UNNEST in BigQuery, explode elsewhere).",
+            listed(nested)
+        ),
     }
 }
 

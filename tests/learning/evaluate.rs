@@ -120,6 +120,17 @@ fn items_never_seen_before_stay_in_the_truth() {
 }
 
 #[test]
+fn a_visit_over_the_midnight_of_the_cut_is_none_of_the_window() {
+    let look = |at: &str, item: &str| format!("c,{item},2024-01-{at}:00Z,view\n");
+    let looks = [("01T10:00", "a"), ("09T23:40", "a"), ("10T00:05", "b"), ("10T00:20", "d")];
+    let visit = [("10T09:00", "e"), ("10T09:10", "f")];
+    let rows: String = looks.iter().chain(&visit).map(|(at, item)| look(at, item)).collect();
+    let told = log_of(&format!("customer_id,item_id,timestamp,event_type\n{rows}"));
+    let report = examined(&told, 1);
+    assert_eq!(report.window.held_out_visits, 1, "that of the morning");
+}
+
+#[test]
 fn a_basket_is_halved_as_the_published_protocol_halves_it() {
     // Python: sorted(items, key=lambda item: (stable_hash("o3", item), item)).
     let csv = "customer_id,item_id,timestamp,order_id\nc,a,2024-01-01,o0\n\

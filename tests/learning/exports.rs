@@ -180,6 +180,16 @@ fn lines_below_belong_to_what_is_said_above_them() {
 }
 
 #[test]
+fn orders_whose_items_stand_in_a_list_are_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orders.jsonl");
+    let row = "{\"user_id\":\"a\",\"event_date\":\"20240101\",\"items\":[{\"item_id\":\"tea\"}]}\n";
+    std::fs::write(&path, row.repeat(3)).unwrap();
+    let error = read(&[path], &ReadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("Objects stand in items") && error.contains("UNNEST"), "{error}");
+}
+
+#[test]
 fn units_are_read_as_the_prices_beside_them_are_written() {
     let reading = csv(
         "customer_id;item_id;quantity;price\na;tea;1,000;12,50\nb;tea;2,000;7,95\nguest;cup;1,000;3,10\n",
