@@ -1,6 +1,6 @@
 //! One line of a file, understood.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
@@ -144,6 +144,7 @@ impl<'a> FileReader<'a> {
         detected.require(table, &roles, &["customer_id", "order_id", "session_id"])?;
         table.see_more(&detected.columns.concat())?;
         let table = &*table;
+        detected.notes.extend(currencies(table));
         if let Some(&item) = detected.columns[ITEM].first() {
             refuse_lists(table, item)?;
         }
@@ -456,6 +457,25 @@ impl<'a> Line<'a> {
             Offence { line: self.batch.line(self.row), column, problem: problem.to_string() };
         Aside { cause: Cause::Unreadable, offence: Some(offence) }
     }
+}
+
+/// A word on prices of several currencies, going by a column of that name.
+fn currencies(table: &Table) -> Option<String> {
+    let is_currency = |name: &String| {
+        let name = name.to_ascii_lowercase().replace([' ', '_', '-'], "");
+        matches!(name.as_str(), "currency" | "currencycode" | "ordercurrency" | "currencyiso")
+    };
+    let column = table.names.iter().position(is_currency)?;
+    let values = table.sample.column(column).filter(|text| !is_absent(text));
+    let different: BTreeSet<String> = values.map(|text| decoded(text).into_owned()).collect();
+    (different.len() > 1).then(|| {
+        let named: Vec<&str> = different.iter().take(5).map(String::as_str).collect();
+        format!(
+            "{}: prices are of several currencies ({}), and are added up as if they were of one: convert them first",
+            table.path.display(),
+            named.join(", ")
+        )
+    })
 }
 
 /// Whether this is a number as spreadsheets write one that is too long for them: `1.23457E+15`.

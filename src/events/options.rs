@@ -45,7 +45,7 @@ pub struct ReadOptions {
 }
 
 /// Single letters (UCI's `M`, `D`, `S`, `B`) are caught by their titles: in another shop they are goods.
-const NON_PRODUCTS: [&str; 34] = [
+const NON_PRODUCTS: [&str; 47] = [
     "POST",
     "POSTAGE",
     "DOT",
@@ -80,6 +80,19 @@ const NON_PRODUCTS: [&str; 34] = [
     "*GIFT VOUCHER £*",
     "GIFT_0001_*",
     "NEXT DAY CARRIAGE",
+    "SHIPPING PROTECTION*",
+    "PACKAGE PROTECTION*",
+    "TEST PRODUCT*",
+    "VERSAND",
+    "VERSANDKOSTEN*",
+    "PORTO",
+    "GUTSCHEIN",
+    "GESCHENKGUTSCHEIN*",
+    "FRAIS DE PORT*",
+    "GASTOS DE ENVÍO*",
+    "GASTOS DE ENVIO*",
+    "SPESE DI SPEDIZIONE*",
+    "VERZENDKOSTEN*",
 ];
 
 impl Default for ReadOptions {

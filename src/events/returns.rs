@@ -17,33 +17,26 @@ pub(super) trait Line {
     fn quantity(&mut self) -> &mut f32;
 }
 
-impl Line for Row {
-    fn kind(&self) -> EventKind {
-        self.kind
-    }
+macro_rules! line {
+    ($kind:ty) => {
+        impl Line for $kind {
+            fn kind(&self) -> EventKind {
+                self.kind
+            }
 
-    fn owner(&self) -> Option<(CustomerId, ItemId)> {
-        Some((self.customer?, self.item))
-    }
+            fn owner(&self) -> Option<(CustomerId, ItemId)> {
+                Some((self.customer?, self.item))
+            }
 
-    fn quantity(&mut self) -> &mut f32 {
-        &mut self.quantity
-    }
+            fn quantity(&mut self) -> &mut f32 {
+                &mut self.quantity
+            }
+        }
+    };
 }
 
-impl Line for Event {
-    fn kind(&self) -> EventKind {
-        self.kind
-    }
-
-    fn owner(&self) -> Option<(CustomerId, ItemId)> {
-        Some((self.customer?, self.item))
-    }
-
-    fn quantity(&mut self) -> &mut f32 {
-        &mut self.quantity
-    }
-}
+line!(Row);
+line!(Event);
 
 /// Each return takes units from the same customer's purchases of the item, the latest earlier one first; a return
 /// that found less than it says is of what it found. Gives back the places to be set aside, and why: a purchase of

@@ -373,11 +373,15 @@ pub(super) const ROLES: [Role; 15] = [
     one("brand", Content::Text, &[&["brand_name", "item_brand", "vendor"], &["manufacturer"]]),
 ];
 
-/// The roles in a file with such columns: where lines are `Lineitem …`, in Shopify's export, the order is `Name`.
+/// The roles in a file with such columns: where lines are `Lineitem …`, in Shopify's export, the order is `Name`, and
+/// money that is no line's is none of theirs.
 pub(super) fn roles(columns: &[String]) -> [Role; ROLES.len()] {
     let mut roles = ROLES;
     if columns.iter().any(|column| column.eq_ignore_ascii_case("Lineitem name")) {
         roles[ORDER].aliases = &[&["name"]];
+        // `Discount Amount` and `Total` are the order's, and stand on its first line.
+        roles[DISCOUNT].aliases = &[&["lineitem_discount"]];
+        roles[LINE_TOTAL].aliases = &[];
     }
     roles
 }

@@ -109,16 +109,21 @@ impl Table {
             return Ok(());
         }
         let all: Vec<usize> = (0..self.names.len()).collect();
-        let mut more = Batch::new(all.len());
-        self.read(&all, |batch| {
+        let (mut more, mut is_enough) = (Batch::new(all.len()), false);
+        let read = self.read(&all, |batch| {
             for row in 0..batch.len() {
                 let tells = |column: &usize| !is_absent(batch.field(row, *column));
                 if more.len() < SAMPLE_ROWS && silent.iter().any(tells) {
                     more.push(batch.line(row), all.iter().map(|&column| batch.field(row, column)));
                 }
             }
-            Ok(())
-        })?;
+            is_enough = more.len() == SAMPLE_ROWS;
+            // Any error ends the reading.
+            if is_enough { Err(damaged(&self.path, "read no further")) } else { Ok(()) }
+        });
+        if !is_enough {
+            read?;
+        }
         for row in 0..more.len() {
             let fields = all.iter().map(|&column| more.field(row, column));
             self.sample.push(more.line(row), fields);

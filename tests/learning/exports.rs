@@ -180,6 +180,17 @@ fn lines_below_belong_to_what_is_said_above_them() {
 }
 
 #[test]
+fn what_is_taken_off_an_order_is_not_taken_off_its_first_line() {
+    let reading = csv(
+        "Name,Email,Created at,Discount Amount,Total,Currency,Lineitem name,Lineitem price,Lineitem quantity,Lineitem sku\n\
+         #1,a@x,2024-01-01,5.00,4.50,EUR,Tea,3.00,1,tea\n#1,a@x,2024-01-01,,,,Cup,6.50,1,cup\n\
+         #2,b@x,2024-01-02,,3.00,USD,Tea,3.00,1,tea\n",
+    );
+    assert!(reading.log.events.iter().all(|event| event.discount_percent == 0));
+    assert!(is_told(&reading.notes, "several currencies (EUR, USD)"), "{:?}", reading.notes);
+}
+
+#[test]
 fn orders_whose_items_stand_in_a_list_are_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orders.jsonl");
