@@ -16,6 +16,7 @@ mod output;
 mod placement;
 mod report;
 mod serve;
+mod settings;
 mod train;
 
 use std::path::PathBuf;
@@ -81,6 +82,8 @@ enum Command {
     Index(index::IndexCommand),
     /// Make a key for a program that may ask the server
     Key(key::Key),
+    /// Show every setting and its value
+    Settings(settings::Settings),
 }
 
 /// The shop's time zone: what is asked for, or else that in which the index was trained.
@@ -114,6 +117,7 @@ impl Cli {
             Command::Bench(bench) => bench.run(config, self.config),
             Command::Index(index) => index.run(),
             Command::Key(key) => key.run(),
+            Command::Settings(settings) => settings.run(&config),
             Command::Audience(audience) => audience.run(),
             Command::Report(report) => report.run(config),
             Command::Campaign(campaign) => campaign.run(config),

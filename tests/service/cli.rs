@@ -206,6 +206,23 @@ fn a_demo_whose_server_can_not_start_says_why() {
 }
 
 #[test]
+fn settings_are_shown_and_what_is_shown_can_be_read_again() {
+    let desk = Desk::new();
+    desk.write("cartwright.toml", "[events]\ntime_zone = \"Europe/Berlin\"\n");
+    let settings = |arguments: &[&str]| {
+        let output = desk.run(arguments);
+        succeeds(&output);
+        text(&output.stdout)
+    };
+    let shown = settings(&["settings"]);
+    for line in ["[events]", "time_zone = \"Europe/Berlin\"", "[train.gate]", "queue = 512"] {
+        assert!(shown.lines().any(|shown| shown == line), "{line} is not in\n{shown}");
+    }
+    desk.write("again.toml", &shown);
+    assert_eq!(settings(&["--config", "again.toml", "settings"]), shown);
+}
+
+#[test]
 fn settings_are_those_of_the_folder_and_not_of_one_above() {
     let desk = Desk::new();
     desk.write("cartwright.toml", "[nonsense]\nx = 1\n");
