@@ -479,6 +479,19 @@ mod tests {
     use crate::filter::{Schema, Type};
 
     #[test]
+    fn an_item_is_launched_on_a_day_of_the_shop() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let launched_at = Some(Timestamp::of_day(19_754, &berlin)); // 2024-02-01, at midnight
+        let mut keys = Interner::new();
+        keys.intern("tent");
+        let shelf = Shelf::new(Arc::new(keys), &[Item { launched_at, ..Item::default() }]);
+        let field = |shelf: &Shelf| shelf.field("launched_at").expect("it is a field").0;
+        let day = |shelf: &Shelf| shelf.row(ItemId::FIRST).day(field(shelf));
+        assert_eq!(day(&shelf), Some(19_753), "in UTC it is the evening before");
+        assert_eq!(day(&shelf.in_zone(berlin)), Some(19_754));
+    }
+
+    #[test]
     fn an_item_comes_back_as_it_was_put_up_whatever_came_later() {
         let owned = |text: &str| Some(text.to_owned());
         let full = Item {

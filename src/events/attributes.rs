@@ -119,6 +119,19 @@ mod tests {
     }
 
     #[test]
+    fn what_names_the_customers_column_of_the_events_is_let_be_where_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("people.csv");
+        std::fs::write(&path, "customer_id,Household,age\nanna,h1,25\n").unwrap();
+        let known = |column: &str| {
+            let map = [("customer_id".to_owned(), column.to_owned())].into();
+            let reading = read_attributes(std::slice::from_ref(&path), &map).unwrap();
+            reading.attributes.into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!([known("Household"), known("Buyer")], [["h1"], ["anna"]]);
+    }
+
+    #[test]
     fn a_table_without_customers_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("people.csv");

@@ -321,3 +321,34 @@ fn format(path: &Path) -> Result<Format> {
         Some(_) => Ok(Format::Delimited(text::mark(&head, name.contains(".tsv")))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_to_while_it_is_read_is_refused_and_one_that_is_replaced_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.csv");
+        let write = || std::fs::write(&path, "customer_id,item_id\na,tea\n").unwrap();
+        write();
+        let table = Table::open(&path).unwrap();
+        let grow = |_: &Batch| {
+            let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+            std::io::Write::write_all(&mut file, b"b,cup\n").map_err(Error::io("write", &path))
+        };
+        let error = table.read(&[0], grow).unwrap_err().to_string();
+        assert!(error.contains("written to while it was read"), "{error}");
+        let error = table.read(&[0], |_| Ok(())).unwrap_err().to_string();
+        assert!(error.contains("written to"), "what was looked at is another file: {error}");
+
+        write();
+        let table = Table::open(&path).unwrap();
+        let replace = |_: &Batch| {
+            let other = folder.path().join("other.csv");
+            std::fs::write(&other, "a,b\n1,2\n3,4\n").map_err(Error::io("write", &other))?;
+            std::fs::rename(&other, &path).map_err(Error::io("rename", &path))
+        };
+        table.read(&[0], replace).expect("what was opened was read to its end");
+    }
+}

@@ -179,6 +179,44 @@ fn lines_below_belong_to_what_is_said_above_them() {
     assert_eq!((large.price, pot.stock), (Some(120.0), Some(7)));
 }
 
+/// The first thousand rows leave open whether 1.234 is a thousand: every format looks at as many.
+#[test]
+fn the_same_rows_are_the_same_log_whatever_the_format() {
+    let price = |row: usize| if row < 1_100 { "1.234" } else { "12,50" };
+    let rows: Vec<[String; 3]> =
+        (0..3_000).map(|row| [format!("c{row}"), "tea".into(), price(row).into()]).collect();
+    let lines: String = rows.iter().map(|row| row.join(";") + "\n").collect();
+    let of_csv = csv(&format!("customer_id;item_id;price\n{lines}"));
+    let column = |at: usize| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(row[at].as_str())).collect::<StringArray>())
+    };
+    let names = ["customer_id", "item_id", "price"];
+    let columns = names.into_iter().zip([column(0), column(1), column(2)]);
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let of_parquet = events(&[("events.parquet", &bytes)]);
+    assert_eq!(of_parquet.log.events.len(), 3_000);
+    assert_eq!(of_csv.log.events, of_parquet.log.events);
+}
+
+#[test]
+fn long_numbers_that_lose_their_digits_are_no_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let row = |key: u128| format!("{{\"customer_id\":{key},\"item_id\":\"tea\"}}\n");
+    let first = 1_000_000_000_000_000_000_000_000;
+    std::fs::write(&path, (first..first + 9).map(row).collect::<String>()).unwrap();
+    let error = read(std::slice::from_ref(&path), &ReadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("export keys as text") && error.contains("customer_id"), "{error}");
+    let whole = 10_000_000_000_000_000_000;
+    std::fs::write(&path, (whole..whole + 9).map(row).collect::<String>()).unwrap();
+    assert_eq!(read(&[path], &ReadOptions::default()).unwrap().log.customers.len(), 9);
+}
+
 #[test]
 fn what_is_taken_off_an_order_is_not_taken_off_its_first_line() {
     let reading = csv(

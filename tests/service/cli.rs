@@ -146,10 +146,14 @@ impl Serving {
         panic!("the server never said {word:?}");
     }
 
-    fn told(&mut self, signal: &str) -> ExitStatus {
+    fn gets(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let told = Command::new("kill").args([signal, &pid]).status();
         assert!(told.expect("kill is there").success());
+    }
+
+    fn told(&mut self, signal: &str) -> ExitStatus {
+        self.gets(signal);
         wait(&mut self.child)
     }
 }
@@ -348,6 +352,8 @@ fn a_running_server_is_no_obstacle_to_ask_verify_and_train_and_ends_well_when_to
         listens.expect("it listens where it says");
         // A second server on the same index: it has to do with a private copy.
         let mut second = Serving::start(&desk);
+        server.gets("-HUP");
+        server.hears("going on");
         assert_eq!(second.told(signal).code(), Some(0));
         assert_eq!(server.told(signal).code(), Some(0));
     }
