@@ -295,7 +295,7 @@ fn a_catalogue_that_lost_its_prices_its_keys_or_itself_is_told() {
         &[
             "catalogue: 30 items of the events",
             "catalog.only_listed = true",
-            "no event is later than those of generation 1",
+            "no event is later than those of generation",
         ],
     );
 }
