@@ -611,6 +611,7 @@ fn in_stock(text: &[u8]) -> Option<bool> {
         | "sí"
         | "sì"
         | "lieferbar"
+        | "sofortlieferbar"
         | "verfügbar"
         | "vorrätig"
         | "auflager"
