@@ -45,7 +45,6 @@ const ROLES: [Role; 11] = [
                 "sku_id",
                 "goods_id",
                 "content_id",
-                "variant_sku",
             ],
             &[
                 "stock_code",
@@ -58,11 +57,10 @@ const ROLES: [Role; 11] = [
                 "article_no",
                 "article_number",
                 "material_number",
-                "artikelnummer",
-                "artikelnr",
-                "artikel_nr",
             ],
             &["asin", "upc", "ean", "gtin", "isbn"],
+            &["variant_sku"],
+            &["artikelnummer", "artikelnr", "artikel_nr"],
             &["product", "aid", "pid", "id"],
             // A catalogue of bare names, like groceries.
             &["name"],
@@ -132,60 +130,62 @@ const ROLES: [Role; 11] = [
     one(
         "price",
         Content::Number,
-        &[&[
-            "unit_price",
-            "selling_price",
-            "list_price",
-            "item_price",
-            "product_price",
-            "retail_price",
-            "product_retail_price",
-            "variant_price",
-            "regular_price",
-            "verkaufspreis",
-        ]],
+        &[
+            &[
+                "unit_price",
+                "selling_price",
+                "list_price",
+                "item_price",
+                "product_price",
+                "retail_price",
+                "product_retail_price",
+            ],
+            &["variant_price"],
+            &["regular_price"],
+            &["verkaufspreis"],
+        ],
     ),
     one(
         "cost",
         Content::Number,
-        &[&[
-            "unit_cost",
-            "cost_price",
-            "purchase_price",
-            "item_cost",
-            "product_cost",
-            "cost_per_item",
-        ]],
+        &[
+            &["unit_cost", "cost_price", "purchase_price", "item_cost", "product_cost"],
+            &["cost_per_item"],
+        ],
     ),
     one(
         "in_stock",
         Content::Text,
-        &[&[
-            "available",
-            "availability",
-            "is_available",
-            "stock",
-            "stock_quantity",
-            "inventory",
-            "inventory_quantity",
-            "variant_inventory_qty",
-            "stock_status",
-            "lagerbestand",
-            "bestand",
-        ]],
+        &[
+            &[
+                "available",
+                "availability",
+                "is_available",
+                "stock",
+                "stock_quantity",
+                "inventory",
+                "inventory_quantity",
+            ],
+            &["variant_inventory_qty"],
+            &["stock_status"],
+            &["lagerbestand"],
+            &["bestand"],
+        ],
     ),
     one(
         "group_id",
         Content::Text,
-        &[&[
-            "item_group_id",
-            "parent_id",
-            "parent_sku",
-            "product_group_id",
-            "primary_product_id",
-            "variant_group_id",
-            "handle",
-        ]],
+        &[
+            &[
+                "item_group_id",
+                "parent_id",
+                "parent_sku",
+                "product_group_id",
+                "primary_product_id",
+                "variant_group_id",
+            ],
+            &["handle"],
+        ],
     ),
     one(
         "launched_at",
@@ -198,15 +198,12 @@ const ROLES: [Role; 11] = [
     one(
         "stock",
         Content::Number,
-        &[&[
-            "stock_quantity",
-            "inventory",
-            "inventory_quantity",
-            "units_in_stock",
-            "variant_inventory_qty",
-            "lagerbestand",
-            "bestand",
-        ]],
+        &[
+            &["stock_quantity", "inventory", "inventory_quantity", "units_in_stock"],
+            &["variant_inventory_qty"],
+            &["lagerbestand"],
+            &["bestand"],
+        ],
     ),
     Role {
         name: "sellable",
@@ -544,8 +541,14 @@ impl<'a> File<'a> {
 
     /// Whether the row says that the item is not sold; none if it says nothing.
     fn is_withdrawn(&self, batch: &Batch, row: usize) -> Option<bool> {
-        let statuses = self.columns[SELLABLE].iter().map(|&column| batch.field(row, column));
-        statuses.filter(|status| !is_absent(status)).map(is_withdrawn).reduce(|a, b| a || b)
+        let statuses = self.columns[SELLABLE].iter().filter_map(|&column| {
+            let status = batch.field(row, column);
+            // What a number stands for as a status, only the shop knows; as "published" it is yes or no.
+            let is_code = self.names[column].to_lowercase().ends_with("status")
+                && status.iter().all(|byte| byte.is_ascii_digit());
+            (!is_absent(status) && !is_code).then(|| is_withdrawn(status))
+        });
+        statuses.reduce(|a, b| a || b)
     }
 
     /// A text, if it is one.

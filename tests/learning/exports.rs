@@ -169,6 +169,12 @@ fn lines_below_belong_to_what_is_said_above_them() {
         b"Handle,Title,Vendor,Status,Variant SKU,Variant Price,Variant Inventory Qty\n\
           tent,Tent,Acme,draft,tent-s,90,4\ntent,,,,tent-l,120,3\npot,Pot,Acme,active,pot-1,9.50,7\n",
     );
+    let ambiguous = goods(
+        "stock.csv",
+        b"sku,stock_quantity,stock_status,status,published\na,3,instock,0,1\nb,0,outofstock,0,1\nc,3,instock,1,0\n",
+    );
+    let there = ["a", "b", "c"].map(|key| ambiguous.catalog.get(key).unwrap().is_in_stock());
+    assert_eq!(there, [Some(true), Some(false), Some(false)]);
     let [small, large, pot] =
         ["tent-s", "tent-l", "pot-1"].map(|key| reading.catalog.get(key).unwrap());
     assert_eq!((large.title.as_deref(), large.brand.as_deref()), (Some("Tent"), Some("Acme")));
