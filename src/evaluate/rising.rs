@@ -61,9 +61,9 @@ const WAYS: [Way; 4] = [
 
 /// Asks in each of the last weeks of the log; `items` is what the catalogue says, in the order of their ids.
 ///
-/// A true riser is an item sold before the week that was asked, which in the week after sells to at least 5
-/// customers (each once a day), and to at least twice as many as its share of the shop's sales in the eight weeks before would have
-/// brought. `None` if the log is too short, or has no time.
+/// A true riser is an item sold before the week that was asked, which in the week after sells to at least 5 customers
+/// (each once a day), and to at least twice as many as its share of the shop's sales in the eight weeks before would
+/// have brought. `None` if the log is too short, or has no time.
 pub fn rising_over_weeks(told: &Told, items: &[Item], zone: &TimeZone) -> Option<RisingReport> {
     let days = Days::within(&told.whole(), zone, items.len(), told.days(zone)?);
     let categories = CategoryTree::new(items);
