@@ -90,10 +90,7 @@ enum Command {
 fn zone_of(asked: Option<&str>, settings: &str, index: &Index) -> String {
     let default = ServeOptions::default().time_zone;
     let set = Some(settings).filter(|zone| *zone != default);
-    let trained = || {
-        let manifest = index.current_manifest().ok()?;
-        Some(manifest.config.pointer("/events/time_zone")?.as_str()?.to_owned())
-    };
+    let trained = || index.current_manifest().ok()?.time_zone().iana_name().map(str::to_owned);
     asked.or(set).map(str::to_owned).or_else(trained).unwrap_or(default)
 }
 

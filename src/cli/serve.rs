@@ -26,7 +26,8 @@ pub(super) struct Serve {
     /// Listens where other machines can connect, though without encryption or keys: the network is closed
     #[arg(long)]
     insecure_public: bool,
-    /// The shop's time zone, as in training: the shop's rules begin and end on its days; default UTC
+    /// The shop's time zone, as in training: the shop's rules begin and end on its days; default that of
+    /// the index
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
     /// Tell Prometheus how the server does, at http://HOST:PORT/metrics, without keys or encryption

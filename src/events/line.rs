@@ -466,8 +466,10 @@ fn currencies(table: &Table) -> Option<String> {
         matches!(name.as_str(), "currency" | "currencycode" | "ordercurrency" | "currencyiso")
     };
     let column = table.names.iter().position(is_currency)?;
-    let values = table.sample.column(column).filter(|text| !is_absent(text));
-    let different: BTreeSet<String> = values.map(|text| decoded(text).into_owned()).collect();
+    // Nothing else is shown of it: where columns are shifted, it may be a customer's key.
+    let is_code = |text: &&[u8]| text.len() == 3 && text.iter().all(u8::is_ascii_alphabetic);
+    let codes = table.sample.column(column).filter(is_code);
+    let different: BTreeSet<String> = codes.map(|code| decoded(code).to_uppercase()).collect();
     (different.len() > 1).then(|| {
         let named: Vec<&str> = different.iter().take(5).map(String::as_str).collect();
         format!(
