@@ -7,8 +7,10 @@ mod columns;
 mod fields;
 mod listing;
 mod read;
+mod roles;
 mod shelf;
 mod tree;
+mod words;
 
 pub use category::Levels;
 pub use read::{CatalogAccount, CatalogOptions, CatalogReading, read};

@@ -20,7 +20,7 @@ pub(super) const BRAND: usize = 14;
 
 /// In the order of the constants above.
 pub(super) const ROLES: [Role; 15] = [
-    one(
+    Role::one(
         "item_id",
         Content::Text,
         &[
@@ -58,7 +58,7 @@ pub(super) const ROLES: [Role; 15] = [
             &["description"],
         ],
     ),
-    one(
+    Role::one(
         "customer_id",
         Content::PrivateText,
         &[
@@ -100,7 +100,7 @@ pub(super) const ROLES: [Role; 15] = [
             &["customer_name"],
         ],
     ),
-    one(
+    Role::one(
         "order_id",
         Content::PrivateText,
         &[
@@ -129,7 +129,7 @@ pub(super) const ROLES: [Role; 15] = [
             &["belegnummer"],
         ],
     ),
-    one(
+    Role::one(
         "session_id",
         Content::PrivateText,
         &[&[
@@ -142,7 +142,7 @@ pub(super) const ROLES: [Role; 15] = [
             "sid",
         ]],
     ),
-    one(
+    Role::one(
         "timestamp",
         Content::Moment,
         &[
@@ -183,7 +183,7 @@ pub(super) const ROLES: [Role; 15] = [
             &["time", "at"],
         ],
     ),
-    one(
+    Role::one(
         "event_type",
         Content::Text,
         &[
@@ -204,7 +204,7 @@ pub(super) const ROLES: [Role; 15] = [
             &["type", "kind"],
         ],
     ),
-    one(
+    Role::one(
         "quantity",
         Content::Number,
         &[
@@ -231,7 +231,7 @@ pub(super) const ROLES: [Role; 15] = [
             &["anzahl"],
         ],
     ),
-    one(
+    Role::one(
         "unit_price",
         Content::Number,
         &[
@@ -250,7 +250,7 @@ pub(super) const ROLES: [Role; 15] = [
             &["stueckpreis"],
         ],
     ),
-    one(
+    Role::one(
         "line_total",
         Content::Number,
         &[
@@ -286,7 +286,7 @@ pub(super) const ROLES: [Role; 15] = [
         content: Content::Number,
         several: true,
     },
-    one(
+    Role::one(
         "title",
         Content::Text,
         &[
@@ -306,7 +306,7 @@ pub(super) const ROLES: [Role; 15] = [
             &["description", "product_description", "item_description"],
         ],
     ),
-    one(
+    Role::one(
         "time_of_day",
         Content::TimeOfDay,
         &[
@@ -322,7 +322,7 @@ pub(super) const ROLES: [Role; 15] = [
             &["time"],
         ],
     ),
-    one(
+    Role::one(
         "status",
         Content::Text,
         &[
@@ -368,7 +368,11 @@ pub(super) const ROLES: [Role; 15] = [
         content: Content::Text,
         several: true,
     },
-    one("brand", Content::Text, &[&["brand_name", "item_brand", "vendor"], &["manufacturer"]]),
+    Role::one(
+        "brand",
+        Content::Text,
+        &[&["brand_name", "item_brand", "vendor"], &["manufacturer"]],
+    ),
 ];
 
 /// The roles in a file with such columns: where lines are `Lineitem …`, in Shopify's export, the order is `Name`, and
@@ -382,12 +386,4 @@ pub(super) fn roles(columns: &[String]) -> [Role; ROLES.len()] {
         roles[LINE_TOTAL].aliases = &[];
     }
     roles
-}
-
-const fn one(
-    name: &'static str,
-    content: Content,
-    aliases: &'static [&'static [&'static str]],
-) -> Role {
-    Role { name, aliases, content, several: false }
 }

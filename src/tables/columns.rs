@@ -37,6 +37,17 @@ pub struct Role {
     pub several: bool,
 }
 
+impl Role {
+    /// One that a single column plays.
+    pub const fn one(
+        name: &'static str,
+        content: Content,
+        aliases: &'static [&'static [&'static str]],
+    ) -> Self {
+        Self { name, aliases, content, several: false }
+    }
+}
+
 /// Why a column plays its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
