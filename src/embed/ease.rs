@@ -3,7 +3,8 @@
 //! Where a count says that B goes with A, EASE says how much of it A *explains* beside all other items,
 //! so that what everyone buys pulls nobody. It is dense: it covers the head of the catalogue only.
 //!
-//! Source: Steck 2019, "Embarrassingly shallow autoencoders for sparse data", eq. 8.
+//! Sources: Steck 2019, "Embarrassingly shallow autoencoders for sparse data", eq. 8; and, for what drops out,
+//! Steck 2020, "Autoencoders that don't overfit towards the identity".
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,10 @@ pub struct EaseOptions {
     /// Added to the diagonal (λ), in rows of usual weight: against chance; > 0. Raised by itself where
     /// f32 cannot carry it.
     pub regularization: f32,
+    /// Pulls are those that foretell an item best where each other item of a row is left out with this chance, 0 to
+    /// below 1: what many of its items say together counts, and not what one says alone. Raises each item's own λ by
+    /// its sum of squares times p ÷ (1 − p).
+    pub dropout: f32,
     /// A row of n items weighs n to the power of −`size`, 0 to 2; 0 = all weigh the same.
     pub size: f32,
     /// How many items take part, at most: those in most rows. Time grows with its third power, memory
@@ -32,7 +37,7 @@ pub struct EaseOptions {
 
 impl Default for EaseOptions {
     fn default() -> Self {
-        Self { regularization: 200.0, size: 0.0, head: 8_000, per_item: 200 }
+        Self { regularization: 200.0, dropout: 0.0, size: 0.0, head: 8_000, per_item: 200 }
     }
 }
 
@@ -54,7 +59,7 @@ impl From<&Pull> for (ItemId, f32) {
 /// Tiles of this side: their product fits the cache, and few of them leave no thread idle.
 const SIDE: usize = 256;
 
-/// P = (XᵀX + λI)⁻¹ over the head of the catalogue, with the weights of the rows as X.
+/// P = (XᵀX + Λ)⁻¹ over the head of the catalogue, with the weights of the rows as X.
 #[derive(Debug)]
 pub struct Ease {
     pub(super) items: usize, // those beyond the head too
@@ -114,7 +119,7 @@ fn head(by_item: &Lists<(u32, f32)>, limit: usize) -> Vec<u32> {
     head
 }
 
-/// (XᵀX + λI)⁻¹ over the head, with λ raised tenfold until the inverse can be computed.
+/// (XᵀX + Λ)⁻¹ over the head, with λ raised tenfold until the inverse can be computed.
 fn regularized_inverse(
     rows: &Interactions,
     by_item: &Lists<(u32, f32)>,
@@ -127,8 +132,10 @@ fn regularized_inverse(
     // Below this λ drowns in the rounding of the sums it is added to.
     let mut ridge = options.regularization.max(largest * f32::EPSILON).max(f32::MIN_POSITIVE);
     let ranked = ranked(rows, head);
+    // What is left out can't speak for itself: as if it stood in so many more rows alone.
+    let own = 1.0 + options.dropout / (1.0 - options.dropout);
     while ridge.is_finite() {
-        if let Some(inverse) = gram(&ranked, by_item, head, ridge, side).inverse() {
+        if let Some(inverse) = gram(&ranked, by_item, head, (own, ridge), side).inverse() {
             return Some(inverse);
         }
         tracing::debug!(ridge, "EASE cannot invert with so little regularization, takes more");
@@ -153,14 +160,14 @@ fn ranked(rows: &Interactions, head: &[u32]) -> Lists<(u32, f32)> {
     lists
 }
 
-/// XᵀX + λI in tiles, nothing above the diagonal; what the last tiles have beyond the head is the unit matrix.
+/// XᵀX with its diagonal times `own` plus `ridge`, in tiles, nothing above the diagonal; what the last tiles have beyond the head is the unit matrix.
 ///
 /// A sum runs over an item's rows in their order: the same on any number of threads.
 fn gram(
     ranked: &Lists<(u32, f32)>,
     by_item: &Lists<(u32, f32)>,
     head: &[u32],
-    ridge: f32,
+    (own, ridge): (f32, f32),
     side: usize,
 ) -> Tiles {
     let row_of_tiles = |i: usize| {
@@ -179,7 +186,7 @@ fn gram(
                     sums[other as usize] += x * y;
                 }
             }
-            sums[rank] += ridge;
+            sums[rank] = own * sums[rank] + ridge;
             for (tile, sums) in tiles.iter_mut().zip(sums.chunks_exact(side)) {
                 tile[row * side..(row + 1) * side].copy_from_slice(sums);
             }
@@ -297,6 +304,11 @@ pub(super) mod tests {
                 }
             }
         }
+        of_gram(gram, ridge)
+    }
+
+    fn of_gram(gram: Vec<Vec<f64>>, ridge: f64) -> Vec<Vec<f64>> {
+        let n = gram.len();
         let p = inverse(gram, ridge);
         let b = |i: usize, j: usize| if i == j { 0.0 } else { -p[i][j] / p[j][j] };
         (0..n).map(|i| (0..n).map(|j| b(i, j)).collect()).collect()
@@ -376,18 +388,51 @@ pub(super) mod tests {
         }
 
         #[test]
+        fn dropout_is_what_leaving_items_out_at_random_comes_to(
+            rows in prop::collection::vec(prop::collection::vec(0usize..6, 0..5), 0..20),
+            ridge in 0.5f32..20.0,
+        ) {
+            let whole = sets(&rows, 6, 0.0);
+            // Of each row every part, each as likely as any other: two items are both there in a quarter of them, one
+            // in half. Times four: XᵀX with twice its diagonal.
+            let mut gram = vec![vec![0.0f64; 6]; 6];
+            for row in 0..whole.len() {
+                let items: Vec<usize> = whole.row(row).map(|(item, _)| item.index()).collect();
+                let parts = 1usize << items.len();
+                for part in 0..parts {
+                    let stays = |place: &usize| part >> place & 1 == 1;
+                    for i in (0..items.len()).filter(stays) {
+                        for j in (0..items.len()).filter(stays) {
+                            gram[items[i]][items[j]] += 4.0 / parts as f64;
+                        }
+                    }
+                }
+            }
+            let exact = of_gram(gram, f64::from(ridge));
+            let pulls = ease(&whole, &EaseOptions { dropout: 0.5, ..options(ridge, 100) });
+            for (i, exact) in exact.iter().enumerate() {
+                let mut found = [0.0; 6];
+                pulls.row(i).iter().for_each(|pull| found[pull.item.index()] = pull.weight);
+                for (found, exact) in found.iter().zip(exact) {
+                    let exact = exact.max(0.0);
+                    prop_assert!((f64::from(*found) - exact).abs() < 1e-4, "{} {}", found, exact);
+                }
+            }
+        }
+
+        #[test]
         fn nothing_makes_it_panic_or_leave_the_numbers(
             rows in prop::collection::vec(prop::collection::vec(0usize..9, 0..9), 0..9),
             ridge in prop::sample::select(vec![
                 0.0, -1.0, 1e-30, 1e-9, 1.0, 1e30, f32::INFINITY, f32::NAN,
             ]),
+            dropout in prop::sample::select(vec![0.0, -1.0, 0.5, 0.999, 1.0, 2.0, f32::NAN]),
             copies in 1usize..200,
             head in 0usize..10,
             per_item in 0usize..4,
         ) {
             let rows = vec![rows; copies].concat();
-            let options =
-                EaseOptions { regularization: ridge, head, per_item, ..EaseOptions::default() };
+            let options = EaseOptions { dropout, per_item, ..options(ridge, head) };
             let pulls = Ease::in_tiles(&sets(&rows, 9, 0.0), &options, 4).pulls(per_item);
             prop_assert!(pulls.entries().iter().all(|p| p.weight.is_finite() && p.weight > 0.0));
             prop_assert!(pulls.rows().all(|row| row.len() <= per_item.min(head.saturating_sub(1))));

@@ -273,7 +273,7 @@ impl Counter {
         self.erased.refresh(&self.index)?;
         snapshot.customers.heed(self.erased.clone());
         let blend = Blend::learnt(&snapshot.manifest.learnt)?;
-        snapshot.contents.raise_momentum(blend.momentum_powers());
+        snapshot.contents.raise(blend.powers());
         let elapsed_ms = started.elapsed().as_millis() as u64;
         info!(generation = number, elapsed_ms, "loaded a generation");
         let clientele = snapshot.customers.clientele()?;

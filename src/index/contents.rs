@@ -84,28 +84,37 @@ pub struct Contents {
     pub(crate) popularity_ranks: Vec<u32>,
     /// Of each category, the items for which it is the narrowest, in that order; derived.
     pub(crate) of_category: Lists<ItemId>,
-    /// `trends.momentum` to powers that will be asked for; derived.
-    pub(crate) raised_momentum: Vec<(f32, Vec<f32>)>,
+    /// The items' standing, by powers that will be asked for; derived.
+    pub(crate) standings: Vec<(Powers, Vec<f32>)>,
 }
 
-/// Each item's momentum to some power, or 1 where that is 0.
+/// Powers of what is known of an item's sales, by which they multiply its scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Powers {
+    /// Of its momentum.
+    pub momentum: f32,
+    /// Of its [reach](Contents::reach).
+    pub reach: f32,
+}
+
+/// What each item's sales multiply its scores with.
 #[derive(Clone, Copy, Debug)]
-pub enum Momentum<'a> {
-    /// To the power of 0.
+pub enum Standing<'a> {
+    /// 1.
     One,
     /// Worked out beforehand.
     Ready(&'a [f32]),
-    /// To be raised to a power, one by one.
-    ToRaise(&'a [f32], f32),
+    /// To be worked out, one by one.
+    ToRaise(&'a Contents, Powers),
 }
 
-impl Momentum<'_> {
+impl Standing<'_> {
     /// Of one item.
     pub fn of(self, item: ItemId) -> f32 {
         match self {
             Self::One => 1.0,
-            Self::Ready(raised) => raised[item.index()],
-            Self::ToRaise(momentum, power) => momentum[item.index()].powf(power),
+            Self::Ready(standings) => standings[item.index()],
+            Self::ToRaise(contents, powers) => contents.raised(item, powers),
         }
     }
 }
@@ -147,25 +156,37 @@ impl Contents {
         (self.popularity_rank(item) as usize) < self.trends.ranking.len()
     }
 
-    /// Works out the items' momentum to these powers: a question asks for it of thousands of items.
-    pub fn raise_momentum(&mut self, powers: impl IntoIterator<Item = f32>) {
-        for power in powers {
-            if let Momentum::ToRaise(momentum, _) = self.momentum_to(power) {
-                let raised = momentum.iter().map(|momentum| momentum.powf(power)).collect();
-                self.raised_momentum.push((power, raised));
+    /// Works out the items' standing by these powers: a question asks for it of thousands of items.
+    pub fn raise(&mut self, powers: impl IntoIterator<Item = Powers>) {
+        for powers in powers {
+            if matches!(self.standing(powers), Standing::ToRaise(..)) {
+                let all = (0..self.len()).map(ItemId::new);
+                let standings = all.map(|item| self.raised(item, powers)).collect();
+                self.standings.push((powers, standings));
             }
         }
     }
 
-    /// The items' momentum to a power.
-    pub fn momentum_to(&self, power: f32) -> Momentum<'_> {
-        if power == 0.0 {
-            return Momentum::One;
+    /// The items' standing by these powers.
+    pub fn standing(&self, powers: Powers) -> Standing<'_> {
+        if powers == Powers::default() {
+            return Standing::One;
         }
-        match self.raised_momentum.iter().find(|(raised_to, _)| *raised_to == power) {
-            Some((_, raised)) => Momentum::Ready(raised),
-            None => Momentum::ToRaise(&self.trends.momentum, power),
+        match self.standings.iter().find(|(raised_to, _)| *raised_to == powers) {
+            Some((_, standings)) => Standing::Ready(standings),
+            None => Standing::ToRaise(self, powers),
         }
+    }
+
+    fn raised(&self, item: ItemId, powers: Powers) -> f32 {
+        let momentum = self.trends.momentum[item.index()];
+        momentum.powf(powers.momentum) * self.reach(item).powf(powers.reach)
+    }
+
+    /// One more than the orders that the item is in.
+    pub fn reach(&self, item: ItemId) -> f32 {
+        let orders = self.bought.item_groups.get(item.index()).copied().unwrap_or(0);
+        orders as f32 + 1.0
     }
 
     /// How many items there are.
@@ -184,5 +205,29 @@ impl Contents {
         let vector = self.content.vector(item).unwrap_or_default();
         let near = nearest(&self.vectors, &vector, NEAR_AN_ARRIVAL);
         near.into_iter().map(|near| (near.item, near.cosine)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_items_standing_is_its_momentum_and_its_reach_each_to_its_power() {
+        let mut keys = Interner::<ItemId>::new();
+        ["tea", "cup", "pot"].iter().for_each(|key| _ = keys.intern(key));
+        let mut contents = Contents::of(Arc::new(keys), &vec![Item::default(); 3]);
+        contents.trends.momentum = vec![1.0, 4.0, 0.25];
+        contents.bought.item_groups = vec![0, 3, 15];
+        let powers = Powers { momentum: 0.5, reach: -0.5 };
+        let standings = |contents: &Contents, powers| {
+            [0, 1, 2].map(|i| contents.standing(powers).of(ItemId::new(i)))
+        };
+        let one_by_one = standings(&contents, powers);
+        assert_eq!(one_by_one, [1.0, 1.0, 0.125]);
+        contents.raise([powers]);
+        assert!(matches!(contents.standing(powers), Standing::Ready(_)));
+        assert_eq!(standings(&contents, powers), one_by_one);
+        assert_eq!(standings(&contents, Powers::default()), [1.0; 3]);
     }
 }

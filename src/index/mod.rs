@@ -26,7 +26,7 @@ mod private;
 mod read;
 mod write;
 
-pub use contents::{Contents, Momentum};
+pub use contents::{Contents, Powers, Standing};
 pub use customers::Customers;
 pub use generations::{Generation, Index, Keep};
 pub use keys::{CustomerKeys, Erased, SECRET};

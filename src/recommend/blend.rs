@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Kind;
 use crate::error::{Error, Result};
+use crate::index::Powers;
 
 /// Where candidates come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,9 @@ pub struct Weights {
     pub popular: f32,
     /// Power of the item's momentum that multiplies every score; 0 ignores it.
     pub momentum: f32,
+    /// Power of how widely the item is bought that multiplies every score; 0 ignores it, and below 0 the less widely
+    /// bought are preferred.
+    pub reach: f32,
     /// What an item of the visit counts for each later one, 0 to 1.
     pub decay: f32,
     /// Power of how due an item is, in what the customer bought before; 0 ignores it.
@@ -92,7 +96,7 @@ impl Weights {
 
     /// Popularity and nothing else.
     pub fn only_popular() -> Self {
-        Self { bought: 0.0, popular: 1.0, momentum: 0.0, ..Self::default() }
+        Self { bought: 0.0, popular: 1.0, ..Self::default() }
     }
 
     /// The quick sources only: a look at a list or two each. Where they say nothing, what is bought together does.
@@ -173,10 +177,9 @@ impl Weights {
         by_source.iter().zip(says).map(|(weight, says)| weight * says).sum()
     }
 
-    /// The score of a candidate: Σ weight × what the source says, times momentum to its power.
-    pub fn score(&self, by_source: &[f32; SOURCES], says: &[f32; SOURCES], momentum: f32) -> f32 {
-        let sum = Self::sum(by_source, says);
-        if self.momentum == 0.0 { sum } else { sum * momentum.powf(self.momentum) }
+    /// What the item's sales multiply every score with.
+    pub fn powers(&self) -> Powers {
+        Powers { momentum: self.momentum, reach: self.reach }
     }
 }
 
@@ -198,6 +201,7 @@ impl Default for Weights {
             category: 0.0,
             popular: 0.01,
             momentum: 0.0,
+            reach: 0.0,
             decay: 0.8,
             due: 0.5,
             revenue: 0.0,
@@ -316,9 +320,9 @@ impl Blend {
         Kind::ALL.into_iter().filter(move |kind| again || *kind != Kind::Customer)
     }
 
-    /// The powers of momentum that the questions ask for.
-    pub fn momentum_powers(&self) -> impl Iterator<Item = f32> {
-        Kind::ALL.into_iter().map(|kind| self.of(kind).momentum)
+    /// The powers of items' sales that the questions ask for.
+    pub fn powers(&self) -> impl Iterator<Item = Powers> {
+        Kind::ALL.into_iter().map(|kind| self.of(kind).powers())
     }
 
     /// The same, to be changed.

@@ -30,6 +30,7 @@ pub(super) fn weights() -> &'static Weights {
         bought: 0.0,
         popular: 0.0,
         momentum: 0.0,
+        reach: 0.0,
         ..Weights::default()
     });
     &WEIGHTS

@@ -13,8 +13,10 @@ use crate::lists::RankedRow;
 use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch, Seen};
 
 /// Of the lists of many items, what a source says less loudly than a tenth of what it says most loudly is not read.
-/// It hardly ever decides anything, and is most of what there is.
+/// It hardly ever decides anything, and is most of what there is …
 const AUDIBLE: f32 = 0.1;
+/// … but in a cart, where what completes it is often what many of its items speak for, none of them loudly.
+const AUDIBLE_OF_CART: f32 = 0.03;
 
 /// One item that was proposed, or kept out: as much as fits into one line of the cache, since a question
 /// about many items touches thousands of these over and over. What is seldom asked for stands in [`Aside`].
@@ -212,6 +214,11 @@ impl<'a> Pool<'a> {
             (self.walked, self.audible) = (0, 0.0);
         }
         missed
+    }
+
+    /// Hears what is said as quietly as a cart says it.
+    pub(super) fn listen_to_cart(&mut self) {
+        self.audible = self.audible.min(AUDIBLE_OF_CART);
     }
 
     /// Whether the source is listened to at all.
@@ -476,10 +483,10 @@ impl<'a> Pool<'a> {
     /// All candidates with a score above 0, in no order.
     pub(super) fn scored(&mut self, weights: &Weights) -> Vec<Scored> {
         let by_source = weights.by_source();
-        let momentum = self.contents.momentum_to(weights.momentum);
+        let standing = self.contents.standing(weights.powers());
         let mut scored = Vec::with_capacity(self.scratch.used);
         self.for_each(|item, says| {
-            let score = Weights::sum(&by_source, says) * momentum.of(item);
+            let score = Weights::sum(&by_source, says) * standing.of(item);
             if score > 0.0 {
                 scored.push((item, score));
             }

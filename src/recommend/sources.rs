@@ -45,6 +45,7 @@ pub(super) fn basket(pool: &mut Pool<'_>, due: f32, items: &[&str], history: Opt
     items.iter().for_each(|&item| pool.block(item, Dropped::Asked));
     let arrivals = items.split_off(items.partition_point(|&item| !is_arrival(pool, item)));
     pool.depth = depth_for(items.len(), OF_CART);
+    pool.listen_to_cart();
     items.iter().for_each(|&item| look_ahead(pool, (item, 1.0)));
     items.iter().for_each(|&item| block_substitutes(pool, item));
     items.iter().for_each(|&item| propose(pool, (item, 1.0)));

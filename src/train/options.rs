@@ -24,8 +24,8 @@ pub struct TrainOptions {
     pub bought: RuleOptions,
     /// Rules over customers, chosen likewise.
     pub collected: RuleOptions,
-    /// Pulls between items, learnt from orders. Their `size` and `regularization` are those that answer best what is
-    /// held back; the ones said here are for shops where nothing can be.
+    /// Pulls between items, learnt from orders. Their `size`, `regularization` and `dropout` are those that answer best
+    /// what is held back; the ones said here are for shops where nothing can be.
     pub called: EaseOptions,
     /// Pulls between items, learnt from customers, chosen likewise. Where customers hardly come back, its head is twice
     /// as large.
@@ -79,6 +79,7 @@ impl Default for TrainOptions {
             called: EaseOptions {
                 head: 6_000,
                 regularization: 150.0,
+                dropout: 0.5,
                 size: 0.5,
                 ..EaseOptions::default()
             },
@@ -143,6 +144,7 @@ impl TrainOptions {
         }
         for (name, pulls) in [("called", &self.called), ("drawn", &self.drawn)] {
             within(&format!("{name}.regularization"), f64::from(pulls.regularization), 1e-9, 1e9)?;
+            within(&format!("{name}.dropout"), f64::from(pulls.dropout), 0.0, 0.99)?;
             within(&format!("{name}.size"), f64::from(pulls.size), 0.0, 2.0)?;
         }
         let ForesightOptions { regularization, lessons, days, moments, fading } = self.foreseen;

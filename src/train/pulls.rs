@@ -16,8 +16,12 @@ use crate::rules::Groups;
 const SIZES: [f32; 2] = [0.0, 0.5];
 /// … and then the next of these, as long as it helps: 30 for orders, 300 for customers to start from.
 const REGULARIZATIONS: [f32; 7] = [3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0];
-const OF_ORDERS: usize = 2;
-const OF_CUSTOMERS: usize = 4;
+/// … and at last the next of these, likewise.
+const DROPOUTS: [f32; 3] = [0.0, 0.5, 0.75];
+/// Which regularization and which dropout the search starts from.
+type Start = (usize, usize);
+const OF_ORDERS: Start = (2, 1);
+const OF_CUSTOMERS: Start = (4, 0);
 /// Where the head is larger than this, it is tried on so many items, for an eighth of the time: what suits these
 /// suits all, or nearly so.
 const HEAD_TRIED: usize = 3_000;
@@ -83,7 +87,7 @@ struct Tuning {
     kind: Kind,
     metric: Metric,
     weights: Weights,
-    start: usize,
+    start: Start,
 }
 
 /// What one try leaves in a rehearsal.
@@ -170,58 +174,89 @@ impl Tuning {
 }
 
 /// The options with the best figure of those tried, and what they gave: first the size, then more regularization
-/// or else less, step by step until it helps no more.
-fn choose<T: Default>(
+/// or else less, step by step until it helps no more, and dropout likewise.
+fn choose<T>(
     options: &EaseOptions,
-    start: usize,
-    mut give: impl FnMut(&EaseOptions) -> (f64, T),
+    (regularization, dropout): Start,
+    give: impl FnMut(&EaseOptions) -> (f64, T),
 ) -> (EaseOptions, T) {
-    let mut best = (f64::NEG_INFINITY, options.clone(), T::default());
-    let mut helps = |size: f32, step: usize, factor: f64| {
-        let regularization = REGULARIZATIONS[step];
-        let tried = EaseOptions { size, regularization, ..options.clone() };
-        let (figure, given) = give(&tried);
-        let helps = figure > best.0 * factor;
-        if helps {
-            best = (figure, tried, given);
-        }
-        (helps, best.1.size)
+    let start = EaseOptions {
+        size: SIZES[0],
+        regularization: REGULARIZATIONS[regularization],
+        dropout: DROPOUTS[dropout],
+        ..options.clone()
     };
-    let size = SIZES.map(|size| helps(size, start, 1.0).1)[SIZES.len() - 1];
-    let more = start + 1..REGULARIZATIONS.len();
-    if more.take_while(|&step| helps(size, step, 1.0).0).count() == 0 {
-        (0..start).rev().take_while(|&step| helps(size, step, CLEARLY).0).for_each(drop);
+    let mut search = Search::from(start, give);
+    search.walk(&SIZES, 0, |options, size| options.size = size);
+    search.walk(&REGULARIZATIONS, regularization, |options, ridge| options.regularization = ridge);
+    search.walk(&DROPOUTS, dropout, |options, dropout| options.dropout = dropout);
+    (search.options, search.given)
+}
+
+/// The best options so far, with their figure and what they gave.
+struct Search<T, F> {
+    options: EaseOptions,
+    figure: f64,
+    given: T,
+    give: F,
+}
+
+impl<T, F: FnMut(&EaseOptions) -> (f64, T)> Search<T, F> {
+    fn from(options: EaseOptions, mut give: F) -> Self {
+        let (figure, given) = give(&options);
+        Self { options, figure, given, give }
     }
-    (best.1, best.2)
+
+    /// Goes on from one of the steps to the next as long as it helps; or back, as long as it helps clearly.
+    fn walk(&mut self, steps: &[f32], start: usize, set: impl Fn(&mut EaseOptions, f32)) {
+        let mut helps = |step: f32, factor: f64| {
+            let mut options = self.options.clone();
+            set(&mut options, step);
+            let (figure, given) = (self.give)(&options);
+            let helps = figure > self.figure * factor;
+            if helps {
+                (self.options, self.figure, self.given) = (options, figure, given);
+            }
+            helps
+        };
+        let (before, after) = (&steps[..start], &steps[start + 1..]);
+        if after.iter().take_while(|step| helps(**step, 1.0)).count() == 0 {
+            before.iter().rev().take_while(|step| helps(**step, CLEARLY)).for_each(drop);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Best at one size and λ, and with every step away worse by much.
-    fn found(best_size: f32, best: f32, start: usize) -> (f32, f32, usize) {
+    /// Best at one size, λ and dropout, and with every step away worse by much: what is found, and in how many tries.
+    fn found(best: [f32; 3], start: Start) -> ([f32; 3], usize) {
+        let [best_size, best_ridge, best_dropout] = best;
         let mut tries = 0;
         let (chosen, given) = choose(&EaseOptions::default(), start, |tried| {
             tries += 1;
-            let off = (tried.regularization / best).ln().abs() + (tried.size - best_size).abs();
-            (f64::from(-0.1 * off).exp(), Some(tried.clone()))
+            let off = (tried.regularization / best_ridge).ln().abs()
+                + (tried.size - best_size).abs()
+                + (tried.dropout - best_dropout).abs();
+            (f64::from(-off).exp(), Some(tried.clone()))
         });
         assert_eq!(given.as_ref(), Some(&chosen), "what the best gave");
-        (chosen.size, chosen.regularization, tries)
+        ([chosen.size, chosen.regularization, chosen.dropout], tries)
     }
 
     #[test]
-    fn regularization_goes_on_in_the_direction_that_helps_to_the_end_if_it_must() {
-        assert_eq!(found(0.5, 30.0, OF_ORDERS), (0.5, 30.0, 4));
-        assert_eq!(found(0.0, 1_000.0, OF_ORDERS), (0.0, 1_000.0, 6));
-        assert_eq!(found(0.0, 30.0, OF_CUSTOMERS), (0.0, 30.0, 6));
-        assert_eq!(found(0.5, 1e-3, OF_CUSTOMERS), (0.5, 3.0, 7));
-        assert_eq!(found(0.0, 1e9, OF_CUSTOMERS), (0.0, 3_000.0, 4));
+    fn it_goes_on_in_the_direction_that_helps_to_the_end_if_it_must() {
+        let (of_orders, of_customers) = (OF_ORDERS, OF_CUSTOMERS);
+        assert_eq!(found([0.5, 30.0, 0.5], of_orders), ([0.5, 30.0, 0.5], 6));
+        assert_eq!(found([0.0, 1_000.0, 0.75], of_orders), ([0.0, 1_000.0, 0.75], 7));
+        assert_eq!(found([0.0, 30.0, 0.0], of_customers), ([0.0, 30.0, 0.0], 7));
+        assert_eq!(found([0.5, 1e-3, 0.5], of_customers), ([0.5, 3.0, 0.5], 9));
+        assert_eq!(found([0.0, 1e9, -1.0], of_orders), ([0.0, 3_000.0, 0.0], 8));
     }
 
     #[test]
-    fn less_regularization_must_be_clearly_better_more_only_better() {
+    fn less_must_be_clearly_better_and_more_only_better() {
         let at = |figures: [f64; 3]| {
             let figure = |tried: &EaseOptions| match tried.regularization {
                 100.0 => figures[0],
@@ -240,6 +275,7 @@ mod tests {
     #[test]
     fn where_nothing_can_be_told_the_first_that_was_tried_stays() {
         let (chosen, ()) = choose(&EaseOptions::default(), OF_CUSTOMERS, |_| (0.0, ()));
-        assert_eq!((chosen.size, chosen.regularization), (0.0, 300.0));
+        let EaseOptions { size, regularization, dropout, .. } = chosen;
+        assert_eq!((size, regularization, dropout), (0.0, 300.0, 0.0));
     }
 }

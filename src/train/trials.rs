@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::Learnt;
 use super::cases::Case;
 use crate::ids::ItemId;
-use crate::index::Contents;
+use crate::index::{Contents, Powers};
 use crate::recommend::{Kind, Query, SOURCES, Scratch, Weights, gathered};
 
 /// What an answer is judged by.
@@ -77,10 +77,10 @@ const BY_BLEND: usize = 150;
 /// No [`Metric`] looks further, fading or not.
 const MOST_PLACES: usize = 30;
 
-/// Cases, with every candidate's momentum raised to the same power.
+/// Cases, with what is known of every candidate's sales raised to the same powers.
 pub(super) struct Trials {
     each: Vec<Trial>,
-    power: f32,
+    powers: Option<Powers>,
 }
 
 /// One case with its candidates, by id: a column each of what is known of them.
@@ -88,7 +88,8 @@ pub(super) struct Trial {
     /// Which of them are right, by place.
     right: Vec<u32>,
     momentum: Vec<f32>,
-    /// Momentum to the power of [`Trials::power`].
+    reach: Vec<f32>,
+    /// Both to their [`Trials::powers`].
     raised: Vec<f32>,
     /// What each source says of each, source by source.
     says: Vec<f32>,
@@ -97,7 +98,7 @@ pub(super) struct Trial {
 
 impl Trials {
     pub(super) fn new(each: Vec<Trial>) -> Self {
-        Self { each, power: f32::NAN }
+        Self { each, powers: None }
     }
 
     pub(super) fn each(&self) -> &[Trial] {
@@ -113,14 +114,16 @@ impl Trials {
         [one, other].map(Self::new)
     }
 
-    fn raise(&mut self, power: f32) {
-        if power != self.power {
-            let raise = |Trial { raised, momentum, .. }: &mut Trial| {
-                let each = raised.iter_mut().zip(momentum);
-                each.for_each(|(raised, momentum)| *raised = momentum.powf(power));
+    fn raise(&mut self, powers: Powers) {
+        if self.powers != Some(powers) {
+            let raise = |Trial { raised, momentum, reach, .. }: &mut Trial| {
+                let each = raised.iter_mut().zip(momentum.iter().zip(reach));
+                each.for_each(|(raised, (momentum, reach))| {
+                    *raised = momentum.powf(powers.momentum) * reach.powf(powers.reach);
+                });
             };
             self.each.par_iter_mut().for_each(raise);
-            self.power = power;
+            self.powers = Some(powers);
         }
     }
 
@@ -135,7 +138,7 @@ impl Trials {
     }
 
     fn mean_of(&mut self, weights: &Weights, figure: impl Fn(&[bool], usize) -> f64 + Sync) -> f64 {
-        self.raise(weights.momentum);
+        self.raise(weights.powers());
         let by_source = weights.by_source();
         let judge = |scores: &mut Vec<f32>, trial: &Trial| {
             trial.sum(&by_source, scores);
@@ -154,7 +157,7 @@ impl Trials {
         values: &[f32],
         metric: Metric,
     ) -> Vec<f64> {
-        self.raise(weights.momentum);
+        self.raise(weights.powers());
         let heard: Vec<f32> =
             values.iter().map(|&v| weights.with_source(source, v).by_source()[source]).collect();
         let mut others = weights.by_source();
@@ -206,35 +209,37 @@ impl Trial {
         scratch: &mut Scratch,
     ) -> Self {
         let gathered = gathered(contents, heard, query, scratch);
-        let momentum = |item: ItemId| contents.trends.momentum[item.index()];
-        let by_source = weights.by_source();
+        let (by_source, standing) = (weights.by_source(), contents.standing(weights.powers()));
         let blend = gathered.items.iter().zip(&gathered.says);
-        let blend: Vec<f32> =
-            blend.map(|(&item, says)| weights.score(&by_source, says, momentum(item))).collect();
+        let score = |(&item, says)| Weights::sum(&by_source, says) * standing.of(item);
+        let blend: Vec<f32> = blend.map(score).collect();
         let kept = kept(&gathered.says, &blend);
         let candidates = gathered.items.iter().zip(&gathered.says).zip(kept);
         let candidates =
             candidates.filter(|(_, kept)| *kept).map(|((&item, says), _)| (item, says));
-        Self::of(candidates.collect(), momentum, truth)
+        let sales = |item: ItemId| (contents.trends.momentum[item.index()], contents.reach(item));
+        Self::of(candidates.collect(), sales, truth)
     }
 
     /// Of these candidates.
     fn of(
         mut candidates: Vec<(ItemId, &[f32; SOURCES])>,
-        momentum: impl Fn(ItemId) -> f32,
+        sales: impl Fn(ItemId) -> (f32, f32),
         truth: &[ItemId],
     ) -> Self {
         candidates.sort_unstable_by_key(|(item, _)| *item);
         let items = || candidates.iter().map(|(item, _)| *item);
         let is_right = |item: &ItemId| truth.binary_search(item).is_ok();
         let of_source = |source: usize| candidates.iter().map(move |(_, says)| says[source]);
+        let (momentum, reach) = items().map(sales).unzip();
         Self {
             right: (0..)
                 .zip(items())
                 .filter(|(_, item)| is_right(item))
                 .map(|(at, _)| at)
                 .collect(),
-            momentum: items().map(momentum).collect(),
+            momentum,
+            reach,
             raised: vec![f32::NAN; candidates.len()],
             says: (0..SOURCES).flat_map(of_source).collect(),
             truths: truth.len(),
@@ -327,7 +332,7 @@ pub(super) mod tests {
                 })
                 .collect();
             truth.push(ItemId::new(60));
-            Trial::of((0..).map(ItemId::new).zip(&says).collect(), |_| 1.0, &truth)
+            Trial::of((0..).map(ItemId::new).zip(&says).collect(), |_| (1.0, 1.0), &truth)
         };
         Trials::new((0..cases).map(&mut trial).collect())
     }
@@ -335,7 +340,7 @@ pub(super) mod tests {
     /// Items from 0, and what is known of each.
     struct Shop {
         says: Vec<[f32; SOURCES]>,
-        momentum: Vec<f32>,
+        sales: Vec<(f32, f32)>,
         truth: Vec<ItemId>,
     }
 
@@ -345,9 +350,11 @@ pub(super) mod tests {
         let mut shop = |_| {
             let says = |_| std::array::from_fn(|_| f32::from(random.u8(..3)));
             let says = (0..candidates).map(says).collect();
-            let momentum = (0..candidates).map(|_| [0.25, 1.0, 4.0][random.usize(..3)]).collect();
+            let mut one_of = |few: [f32; 3]| few[random.usize(..3)];
+            let sales = |_| (one_of([0.25, 1.0, 4.0]), one_of([1.0, 2.0, 16.0]));
+            let sales = (0..candidates).map(sales).collect();
             let truth = (0..candidates).filter(|_| random.u8(..5) == 0).map(ItemId::new);
-            Shop { says, momentum, truth: truth.chain([ItemId::new(candidates)]).collect() }
+            Shop { says, sales, truth: truth.chain([ItemId::new(candidates)]).collect() }
         };
         (0..cases).map(&mut shop).collect()
     }
@@ -355,21 +362,23 @@ pub(super) mod tests {
     fn trials(shops: &[Shop]) -> Trials {
         let trial = |shop: &Shop| {
             let candidates = (0..).map(ItemId::new).zip(&shop.says).collect();
-            Trial::of(candidates, |item| shop.momentum[item.index()], &shop.truth)
+            Trial::of(candidates, |item| shop.sales[item.index()], &shop.truth)
         };
         Trials::new(shops.iter().map(trial).collect())
     }
 
     #[test]
     fn a_figure_is_that_of_the_candidates_sorted_by_score_and_id() {
-        let weights = Weights { momentum: 0.5, ..Weights::default() };
+        let weights = Weights { momentum: 0.5, reach: -0.25, ..Weights::default() };
         for metric in [Metric::Ndcg10, Metric::Recall10, Metric::Mrr20] {
             for candidates in [0, 1, 9, 10, 60] {
                 let shops = random(40, candidates);
                 let sorted = |shop: &Shop| {
                     let score = |&item: &usize| {
                         let by_source = weights.by_source();
-                        weights.score(&by_source, &shop.says[item], shop.momentum[item])
+                        let (momentum, reach) = shop.sales[item];
+                        let standing = momentum.powf(0.5) * reach.powf(-0.25);
+                        Weights::sum(&by_source, &shop.says[item]) * standing
                     };
                     let mut all: Vec<usize> = (0..candidates).collect();
                     all.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.cmp(b)));
@@ -418,7 +427,7 @@ pub(super) mod tests {
     #[test]
     fn weights_tried_at_once_have_the_figures_they_have_one_by_one() {
         let mut trials = trials(&random(40, 60));
-        let weights = Weights { momentum: 0.5, viewed: 0.5, ..Weights::default() };
+        let weights = Weights { momentum: 0.5, reach: -0.25, viewed: 0.5, ..Weights::default() };
         let values = [0.0, 0.25, 1.0, 8.0];
         for source in 0..SOURCES {
             let at_once = trials.each_fading(&weights, source, &values, Metric::Ndcg10);

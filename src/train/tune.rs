@@ -40,6 +40,10 @@ const ROUNDS: usize = 6;
 const STEPS: [f32; 7] = [0.0, 0.25, 0.5, 0.75, 1.4, 2.0, 4.0];
 /// … or what one that was none becomes, in units of its source beside the loudest.
 const FIRST_STEPS: [f32; 4] = [0.02, 0.06, 0.2, 0.6];
+/// Powers of momentum that are tried …
+const MOMENTA: [f32; 7] = [0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0];
+/// … and of reach.
+const REACHES: [f32; 7] = [0.0, -0.3, -0.2, -0.1, -0.05, 0.05, 0.1];
 /// A weight below this, in units of its source beside the loudest, is as good as none.
 const LEAST_WEIGHT: f32 = 1e-3;
 
@@ -136,7 +140,7 @@ fn told_by_others(
     metric: Metric,
 ) -> (Weights, Score) {
     let popular = start.with_sources(Weights::only_popular().by_source());
-    let popular = Weights { momentum: 0.0, ..popular };
+    let popular = Weights { momentum: 0.0, reach: 0.0, ..popular };
     let halves = if trials.each().len() < MANY_CASES { 2 } else { 1 };
     let mut parts = trials.halves();
     // Of what was found, of where it began, of what sells, and of the best source alone; fading, and as it is told.
@@ -234,12 +238,19 @@ fn climb(
                 }
             }
         }
-        for momentum in [0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0] {
-            let tried = Weights { momentum, ..best.0.clone() };
+        let mut consider = |best: &mut (Weights, f64), tried: Weights| {
             let found = trials.fading(&tried, metric);
             if found > best.1 + LEAST_GAIN {
-                best = (tried, found);
+                *best = (tried, found);
             }
+        };
+        for momentum in MOMENTA {
+            let tried = Weights { momentum, ..best.0.clone() };
+            consider(&mut best, tried);
+        }
+        for reach in REACHES {
+            let tried = Weights { reach, ..best.0.clone() };
+            consider(&mut best, tried);
         }
         if best.1 <= round + LEAST_GAIN {
             break;
