@@ -21,12 +21,15 @@ const LOUD: usize = 40;
 const QUIET: usize = 40;
 const ALL: usize = ASKED + LOUD + QUIET;
 
-static SHOP: LazyLock<Contents> = LazyLock::new(|| {
+static SHOP: LazyLock<Contents> = LazyLock::new(|| shop(0.029));
+
+/// The loud ones are said to go with the first item by 1.0 at most, the quiet ones with the second by so much.
+fn shop(most: f32) -> Contents {
     let mut keys = Interner::<ItemId>::new();
     (0..ALL).for_each(|number| _ = keys.intern(&format!("i{number}")));
     let rule = |number: usize, score: f32| Rule { item: ItemId::new(number), together: 5, score };
     let loud = (0..LOUD).map(|n| rule(ASKED + n, 1.0 - n as f32 / 50.0)).collect();
-    let quiet = (0..QUIET).map(|n| rule(ASKED + LOUD + n, 0.09 - n as f32 / 1_000.0)).collect();
+    let quiet = (0..QUIET).map(|n| rule(ASKED + LOUD + n, most - n as f32 / 2_000.0)).collect();
     let mut lists: Vec<Vec<Rule>> = vec![loud, quiet];
     lists.resize(ALL, Vec::new());
     let lists: Lists<Rule> = lists.into_iter().collect();
@@ -41,7 +44,7 @@ static SHOP: LazyLock<Contents> = LazyLock::new(|| {
     contents.viewed = Rules { item_groups: vec![0; ALL], ..Rules::default() };
     contents.trends = Trends { momentum: vec![1.0; ALL], ..Trends::default() };
     contents.finish()
-});
+}
 
 fn is_quiet(number: usize) -> bool {
     number >= ASKED + LOUD
@@ -66,12 +69,16 @@ fn heard(answer: &Answer) -> (usize, usize) {
 
 #[test]
 fn what_is_said_quietly_is_no_candidate() {
-    let weights = Blend::default();
-    let query = Query::new(basket(), None, 5);
-    let weights = weights.of(Kind::BasketAnonymous);
-    let items = gathered(&SHOP, weights, &query, &mut Scratch::default()).items;
-    assert_eq!(items.len(), LOUD);
-    assert!(!items.iter().any(|item| is_quiet(item.index())));
+    let candidates = |shop: &Contents| {
+        let (blend, query) = (Blend::default(), Query::new(basket(), None, 5));
+        let weights = blend.of(Kind::BasketAnonymous);
+        let items = gathered(shop, weights, &query, &mut Scratch::default()).items;
+        (items.len(), items.iter().filter(|item| is_quiet(item.index())).count())
+    };
+    assert_eq!(candidates(&SHOP), (LOUD, 0));
+    // Half of them by more than 0.03 of the loudest.
+    let half_heard = shop(0.03 + (QUIET as f32 - 1.0) / 2.0 / 2_000.0);
+    assert_eq!(candidates(&half_heard), (LOUD + QUIET / 2, QUIET / 2));
 }
 
 #[test]
