@@ -87,9 +87,9 @@ pub(super) struct Trials {
 pub(super) struct Trial {
     /// Which of them are right, by place.
     right: Vec<u32>,
-    momentum: Vec<f32>,
-    reach: Vec<f32>,
-    /// Both to their [`Trials::powers`].
+    /// Logarithms of each one's momentum and reach.
+    sales: Vec<(f32, f32)>,
+    /// Momentum and reach to their [`Trials::powers`].
     raised: Vec<f32>,
     /// What each source says of each, source by source.
     says: Vec<f32>,
@@ -116,11 +116,10 @@ impl Trials {
 
     fn raise(&mut self, powers: Powers) {
         if self.powers != Some(powers) {
-            let raise = |Trial { raised, momentum, reach, .. }: &mut Trial| {
-                let each = raised.iter_mut().zip(momentum.iter().zip(reach));
-                each.for_each(|(raised, (momentum, reach))| {
-                    *raised = momentum.powf(powers.momentum) * reach.powf(powers.reach);
-                });
+            let raise = |Trial { raised, sales, .. }: &mut Trial| {
+                for (raised, (momentum, reach)) in raised.iter_mut().zip(sales) {
+                    *raised = (powers.momentum * *momentum + powers.reach * *reach).exp();
+                }
             };
             self.each.par_iter_mut().for_each(raise);
             self.powers = Some(powers);
@@ -231,15 +230,14 @@ impl Trial {
         let items = || candidates.iter().map(|(item, _)| *item);
         let is_right = |item: &ItemId| truth.binary_search(item).is_ok();
         let of_source = |source: usize| candidates.iter().map(move |(_, says)| says[source]);
-        let (momentum, reach) = items().map(sales).unzip();
+        let sales = items().map(sales).map(|(momentum, reach)| (momentum.ln(), reach.ln()));
         Self {
             right: (0..)
                 .zip(items())
                 .filter(|(_, item)| is_right(item))
                 .map(|(at, _)| at)
                 .collect(),
-            momentum,
-            reach,
+            sales: sales.collect(),
             raised: vec![f32::NAN; candidates.len()],
             says: (0..SOURCES).flat_map(of_source).collect(),
             truths: truth.len(),
@@ -253,13 +251,13 @@ impl Trial {
 
     /// What a source says of each candidate.
     fn of_source(&self, source: usize) -> &[f32] {
-        &self.says[source * self.momentum.len()..][..self.momentum.len()]
+        &self.says[source * self.sales.len()..][..self.sales.len()]
     }
 
     /// Per candidate what the sources say together, with their weights, as [`Weights::sum`].
     fn sum(&self, by_source: &[f32; SOURCES], sums: &mut Vec<f32>) {
         sums.clear();
-        sums.resize(self.momentum.len(), 0.0);
+        sums.resize(self.sales.len(), 0.0);
         for (source, &weight) in by_source.iter().enumerate().filter(|(_, weight)| **weight != 0.0)
         {
             let each = sums.iter_mut().zip(self.of_source(source));
@@ -377,7 +375,7 @@ pub(super) mod tests {
                     let score = |&item: &usize| {
                         let by_source = weights.by_source();
                         let (momentum, reach) = shop.sales[item];
-                        let standing = momentum.powf(0.5) * reach.powf(-0.25);
+                        let standing = (0.5 * momentum.ln() - 0.25 * reach.ln()).exp();
                         Weights::sum(&by_source, &shop.says[item]) * standing
                     };
                     let mut all: Vec<usize> = (0..candidates).collect();
