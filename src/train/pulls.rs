@@ -25,7 +25,7 @@ const OF_CUSTOMERS: Start = (4, 0);
 /// Where the head is larger than this, it is tried on so many items, for an eighth of the time: what suits these
 /// suits all, or nearly so.
 const HEAD_TRIED: usize = 3_000;
-/// Less regularization must be better by this factor: what is better by less is mostly chance, and gone in the
+/// Less of either must be better by this factor: what is better by less is mostly chance, and gone in the
 /// weeks after.
 const CLEARLY: f64 = 1.02;
 
