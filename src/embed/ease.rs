@@ -68,7 +68,8 @@ pub struct Ease {
 }
 
 impl Ease {
-    /// Learns from `rows`; for rows that count less the larger they are, see [`Interactions::of_sets`]. Memory: twice 4 bytes times the head's square while it learns.
+    /// Learns from `rows`; for rows that count less the larger they are, see [`Interactions::of_sets`]. Memory: twice
+    /// 4 bytes times the head's square while it learns.
     pub fn learn(rows: &Interactions, options: &EaseOptions) -> Self {
         Self::in_tiles(rows, options, SIDE)
     }
@@ -132,8 +133,8 @@ fn regularized_inverse(
     // Below this λ drowns in the rounding of the sums it is added to.
     let mut ridge = options.regularization.max(largest * f32::EPSILON).max(f32::MIN_POSITIVE);
     let ranked = ranked(rows, head);
-    // What is left out can't speak for itself: as if it stood in so many more rows alone.
-    let own = 1.0 + options.dropout / (1.0 - options.dropout);
+    // As if each item stood in so many more rows, alone: 1 + p ÷ (1 − p).
+    let own = (1.0 - options.dropout).recip();
     while ridge.is_finite() {
         if let Some(inverse) = gram(&ranked, by_item, head, (own, ridge), side).inverse() {
             return Some(inverse);
@@ -160,7 +161,8 @@ fn ranked(rows: &Interactions, head: &[u32]) -> Lists<(u32, f32)> {
     lists
 }
 
-/// XᵀX with its diagonal times `own` plus `ridge`, in tiles, nothing above the diagonal; what the last tiles have beyond the head is the unit matrix.
+/// XᵀX with its diagonal times `own` plus `ridge`, in tiles, nothing above the diagonal; what the last tiles have
+/// beyond the head is the unit matrix.
 ///
 /// A sum runs over an item's rows in their order: the same on any number of threads.
 fn gram(
@@ -344,6 +346,16 @@ pub(super) mod tests {
         Ease::learn(rows, options).pulls(options.per_item)
     }
 
+    /// Whether each pull is B_ij, or none where that is below 0.
+    fn are(pulls: &Lists<Pull>, exact: &[Vec<f64>]) -> bool {
+        let is_near = |(row, exact): (&[Pull], &Vec<f64>)| {
+            let mut off: Vec<f64> = exact.iter().map(|b| b.max(0.0)).collect();
+            row.iter().for_each(|pull| off[pull.item.index()] -= f64::from(pull.weight));
+            off.iter().all(|off| off.abs() < 1e-4)
+        };
+        pulls.len() == exact.len() && pulls.rows().zip(exact).all(is_near)
+    }
+
     proptest! {
         #[test]
         fn the_best_are_those_that_sorting_all_would_give(
@@ -375,16 +387,8 @@ pub(super) mod tests {
             let rows = sets(&rows, 13, size);
             let exact = by_elimination(&rows, f64::from(ridge));
             let pulls = Ease::in_tiles(&rows, &options(ridge, 100), side).pulls(200);
-            prop_assert_eq!(pulls.len(), 13);
-            for (i, exact) in exact.iter().enumerate() {
-                let mut found = [0.0; 13];
-                pulls.row(i).iter().for_each(|pull| found[pull.item.index()] = pull.weight);
-                prop_assert!(pulls.row(i).is_sorted_by(|a, b| a.weight >= b.weight));
-                for (found, exact) in found.iter().zip(exact) {
-                    let exact = exact.max(0.0);
-                    prop_assert!((f64::from(*found) - exact).abs() < 1e-4, "{} {}", found, exact);
-                }
-            }
+            prop_assert!(pulls.rows().all(|row| row.is_sorted_by(|a, b| a.weight >= b.weight)));
+            prop_assert!(are(&pulls, &exact), "{:?} {:?}", pulls, exact);
         }
 
         #[test]
@@ -410,14 +414,7 @@ pub(super) mod tests {
             }
             let exact = of_gram(gram, f64::from(ridge));
             let pulls = ease(&whole, &EaseOptions { dropout: 0.5, ..options(ridge, 100) });
-            for (i, exact) in exact.iter().enumerate() {
-                let mut found = [0.0; 6];
-                pulls.row(i).iter().for_each(|pull| found[pull.item.index()] = pull.weight);
-                for (found, exact) in found.iter().zip(exact) {
-                    let exact = exact.max(0.0);
-                    prop_assert!((f64::from(*found) - exact).abs() < 1e-4, "{} {}", found, exact);
-                }
-            }
+            prop_assert!(are(&pulls, &exact), "{:?} {:?}", pulls, exact);
         }
 
         #[test]
