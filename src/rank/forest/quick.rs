@@ -4,10 +4,20 @@
 //! Source: Lucchese et al. 2015, "`QuickScorer`: A Fast Algorithm to Rank Documents with Additive Ensembles of
 //! Regression Trees".
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
 use super::{MAX_LEAVES, Parts, comparable};
 
 /// Rows scored together. Their columns stay in the first cache, and four registers hold their leaves.
 const BLOCK: usize = 32;
+
+/// A number of each row of a block: no register is filled from two lines of the cache.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(align(64))]
+struct Block([f32; BLOCK]);
 
 /// The trees, laid out to be asked of a block of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,41 +80,48 @@ impl Quick {
             let rows = &rows[at * BLOCK * columns..][..scores.len() * columns];
             let asked = |&ask: &u16| {
                 let column = rows.iter().skip(usize::from(ask / 2)).step_by(columns);
-                let mut values = [0.0; BLOCK];
-                let each = values.iter_mut().zip(column);
+                let mut values = Block([0.0; BLOCK]);
+                let each = values.0.iter_mut().zip(column);
                 each.for_each(|(value, &told)| *value = comparable(told, ask));
                 values
             };
             block.clear();
             block.extend(self.asked.iter().map(asked));
-            let mut sums = [0.0; BLOCK];
-            sums[..scores.len()].copy_from_slice(scores);
-            self.add_block(&block, &mut sums);
-            scores.copy_from_slice(&sums[..scores.len()]);
+            let mut sums = Block([0.0; BLOCK]);
+            sums.0[..scores.len()].copy_from_slice(scores);
+            self.add_block(&block, &mut sums, scores.len());
+            scores.copy_from_slice(&sums.0[..scores.len()]);
         }
     }
 
-    #[allow(unsafe_code, reason = "a third of the time; the feature is detected before it is used")]
-    fn add_block(&self, block: &[[f32; BLOCK]], sums: &mut [f32; BLOCK]) {
+    /// Adds what the trees say of the first `rows`; of the others, anything.
+    #[allow(
+        unsafe_code,
+        reason = "a third of the time; features are detected before they are used"
+    )]
+    fn add_block(&self, columns: &[Block], sums: &mut Block, rows: usize) {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has just said that it knows AVX-512.
+            return unsafe { avx512::add_block(self, columns, sums, rows) };
+        } else if std::arch::is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has just said that it knows AVX2.
-            return unsafe { avx2::add_block(self, block, sums) };
+            return unsafe { avx2::add_block(self, columns, sums, rows) };
         }
-        self.add_block_anywhere(block, sums);
+        self.add_block_anywhere(columns, sums);
     }
 
-    fn add_block_anywhere(&self, block: &[[f32; BLOCK]], sums: &mut [f32; BLOCK]) {
+    fn add_block_anywhere(&self, columns: &[Block], sums: &mut Block) {
         for (nodes, leaves) in self.trees() {
             let mut stand = [u32::MAX; BLOCK];
             for node in nodes {
-                let values = &block[node.asked as usize];
-                for (stand, &value) in stand.iter_mut().zip(values) {
+                let values = &columns[node.asked as usize];
+                for (stand, &value) in stand.iter_mut().zip(&values.0) {
                     let above = u32::from(value > node.threshold).wrapping_neg();
                     *stand &= !(node.left & above);
                 }
             }
-            for (sum, stand) in sums.iter_mut().zip(stand) {
+            for (sum, stand) in sums.0.iter_mut().zip(stand) {
                 *sum += leaves[Self::place(stand.trailing_zeros() as usize)];
             }
         }
@@ -114,74 +131,6 @@ impl Quick {
     fn trees(&self) -> impl Iterator<Item = (&[Ask], &[f32; MAX_LEAVES])> {
         let nodes = self.starts.windows(2);
         nodes.map(|range| &self.nodes[range[0] as usize..range[1] as usize]).zip(&self.leaves)
-    }
-}
-
-/// Eight rows at once.
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use std::arch::x86_64::*;
-    use std::array::from_fn;
-
-    use super::{BLOCK, Quick};
-
-    /// Numbers in a register.
-    const LANES: usize = 8;
-    /// Registers for a block.
-    const REGISTERS: usize = BLOCK / LANES;
-
-    /// The same as [`Quick::add_block_anywhere`].
-    #[target_feature(enable = "avx2")]
-    pub(super) fn add_block(quick: &Quick, block: &[[f32; BLOCK]], sums: &mut [f32; BLOCK]) {
-        let mut sum: [__m256; REGISTERS] = from_fn(|nth| load(sums, nth));
-        for (nodes, leaves) in quick.trees() {
-            let mut stand = [_mm256_set1_epi32(-1); REGISTERS];
-            for node in nodes {
-                let values = &block[node.asked as usize];
-                let threshold = _mm256_set1_ps(node.threshold);
-                let left = _mm256_set1_epi32(node.left.cast_signed());
-                for (nth, stand) in stand.iter_mut().enumerate() {
-                    let above = _mm256_cmp_ps::<_CMP_GT_OQ>(load(values, nth), threshold);
-                    let fallen = _mm256_and_si256(_mm256_castps_si256(above), left);
-                    *stand = _mm256_andnot_si256(fallen, *stand);
-                }
-            }
-            let (low, high) = (load(leaves, 0), load(leaves, 1));
-            for (sum, stand) in sum.iter_mut().zip(stand) {
-                *sum = _mm256_add_ps(*sum, leaf(stand, low, high));
-            }
-        }
-        for (nth, sum) in sum.into_iter().enumerate() {
-            let sums = &mut sums.as_chunks_mut::<LANES>().0[nth];
-            #[allow(unsafe_code, reason = "the only way from a register to memory")]
-            // SAFETY: that is where as many numbers stand as a register holds.
-            unsafe {
-                _mm256_storeu_ps(sums.as_mut_ptr(), sum);
-            }
-        }
-    }
-
-    /// What is said by the first leaf that stands. As a float, its bit alone has the exponent 127 + its number: the
-    /// lowest three bits are its place in one of the registers, for the first leaf stands behind all others, and the
-    /// next says in which.
-    #[target_feature(enable = "avx2")]
-    fn leaf(stand: __m256i, low: __m256, high: __m256) -> __m256 {
-        let first = _mm256_and_si256(stand, _mm256_sub_epi32(_mm256_setzero_si256(), stand));
-        let exponent = _mm256_srli_epi32::<23>(_mm256_castps_si256(_mm256_cvtepi32_ps(first)));
-        let [low, high] = [low, high].map(|leaves| _mm256_permutevar8x32_ps(leaves, exponent));
-        let is_high = _mm256_castsi256_ps(_mm256_slli_epi32::<28>(exponent));
-        _mm256_blendv_ps(low, high, is_high)
-    }
-
-    /// The `nth` eight numbers.
-    #[target_feature(enable = "avx2")]
-    fn load<const COUNT: usize>(numbers: &[f32; COUNT], nth: usize) -> __m256 {
-        let numbers = &numbers.as_chunks::<LANES>().0[nth];
-        #[allow(unsafe_code, reason = "the only way from memory into a register")]
-        // SAFETY: as many numbers stand there as a register holds.
-        unsafe {
-            _mm256_loadu_ps(numbers.as_ptr())
-        }
     }
 }
 
@@ -234,23 +183,32 @@ mod tests {
     }
 
     #[test]
+    #[allow(unsafe_code, reason = "features are detected before they are used")]
     fn whatever_the_processor_knows_the_sums_are_the_same() {
         let mut random = fastrand::Rng::with_seed(6);
         let quick = trees();
-        for _ in 0..50 {
+        for rows in (1..=BLOCK).cycle().take(64) {
             let mut value = || match random.u8(..8) {
                 0 => f32::INFINITY,
                 1 => f32::NEG_INFINITY,
                 _ => random.f32(),
             };
-            let block: Vec<[f32; BLOCK]> =
-                (0..9).map(|_| std::array::from_fn(|_| value())).collect();
-            let first: [f32; BLOCK] = std::array::from_fn(|row| row as f32);
-            let (mut here, mut anywhere) = (first, first);
-            quick.add_block(&block, &mut here);
+            let block: Vec<Block> =
+                (0..9).map(|_| Block(std::array::from_fn(|_| value()))).collect();
+            let first = Block(std::array::from_fn(|row| row as f32));
+            let mut anywhere = first;
             quick.add_block_anywhere(&block, &mut anywhere);
-            assert_eq!(here, anywhere);
-            assert_ne!(here, first);
+            let mut here = first;
+            quick.add_block(&block, &mut here, rows);
+            assert_eq!(here.0[..rows], anywhere.0[..rows]);
+            assert_ne!(here.0[..rows], first.0[..rows]);
+            #[cfg(target_arch = "x86_64")]
+            if std::arch::is_x86_feature_detected!("avx2") {
+                let mut narrow = first;
+                // SAFETY: the processor has just said that it knows AVX2.
+                unsafe { avx2::add_block(&quick, &block, &mut narrow, rows) };
+                assert_eq!(narrow.0[..rows], anywhere.0[..rows]);
+            }
         }
     }
 }
