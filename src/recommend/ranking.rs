@@ -7,15 +7,8 @@ use crate::rank::Forest;
 pub(super) type Scored = (ItemId, f32);
 
 /// The best `limit`, best first; ties fall to the lower id.
-pub(super) fn best(mut scored: Vec<Scored>, limit: usize) -> Vec<Scored> {
-    if scored.len() > limit {
-        if limit > 0 {
-            scored.select_nth_unstable_by(limit - 1, better);
-        }
-        scored.truncate(limit);
-    }
-    scored.sort_unstable_by(better);
-    scored
+pub(super) fn best(scored: Vec<Scored>, limit: usize) -> Vec<Scored> {
+    picked(scored, limit, drop)
 }
 
 /// Two kinds of candidates of which neither must push the other out.
@@ -58,14 +51,36 @@ pub(super) fn best_of_both(
 }
 
 /// The best `count`, best first, and all others in no order.
-pub(super) fn parted(mut scored: Vec<Scored>, count: usize) -> (Vec<Scored>, Vec<Scored>) {
+pub(super) fn parted(scored: Vec<Scored>, count: usize) -> (Vec<Scored>, Vec<Scored>) {
     let mut rest = Vec::new();
-    if scored.len() > count && count > 0 {
-        scored.select_nth_unstable_by(count - 1, better);
-        rest = scored.split_off(count);
+    let first = picked(scored, count, |other| rest.push(other));
+    (first, rest)
+}
+
+/// Room for so many beside the best, at least, so that they are looked through seldom.
+const LEAST_ROOM: usize = 64;
+
+/// The best `count`, best first; the others are handed on as they fall behind.
+fn picked(scored: Vec<Scored>, count: usize, mut others: impl FnMut(Scored)) -> Vec<Scored> {
+    let room = count.saturating_add(count.max(LEAST_ROOM));
+    let mut picked = Vec::with_capacity(scored.len().min(room.saturating_add(1)));
+    // Most are worse than so many others already, and that is all there is to find out about them.
+    let mut least = 0;
+    for candidate in scored {
+        if worth(&candidate) < least {
+            others(candidate);
+            continue;
+        }
+        picked.push(candidate);
+        if picked.len() > room {
+            picked.select_nth_unstable_by(count, better);
+            least = worth(&picked[count]);
+            picked.drain(count..).for_each(&mut others);
+        }
     }
-    scored.sort_unstable_by(better);
-    (scored, rest)
+    picked.sort_unstable_by(better);
+    picked.drain(count.min(picked.len())..).for_each(others);
+    picked
 }
 
 /// The first in the ranker's order, by a row of features each; the rest keep their order behind them.
@@ -115,6 +130,24 @@ mod tests {
         let ranked = best(scored(&[0.1, 0.5, 0.5, 0.9, 0.2]), 3);
         assert_eq!(places(&ranked), [3, 1, 2]);
         assert!(best(scored(&[0.1]), 0).is_empty());
+    }
+
+    #[test]
+    fn the_first_and_the_rest_are_those_of_a_whole_sort() {
+        let mut random = fastrand::Rng::with_seed(3);
+        for (candidates, count) in [(0, 3), (7, 0), (7, 7), (7, 9), (500, 1), (500, 20), (500, 249)]
+        {
+            let scores: Vec<f32> = (0..candidates).map(|_| f32::from(random.i8(-9..9))).collect();
+            let mut sorted = scored(&scores);
+            sorted.sort_by(better);
+            let (first, mut rest) = parted(scored(&scores), count);
+            let (best_first, behind) = sorted.split_at(count.min(candidates));
+            assert_eq!(first, best_first);
+            assert_eq!(best(scored(&scores), count), best_first);
+            rest.sort_by(better);
+            assert_eq!(rest, behind);
+        }
+        assert_eq!(best(scored(&[0.1, 0.2]), usize::MAX).len(), 2);
     }
 
     #[test]
