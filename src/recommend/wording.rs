@@ -14,18 +14,18 @@ impl Reason {
         let title = |item: &ItemId| shelf.title(*item);
         match self {
             Self::BoughtTogether { with, counted } => format!(
-                "bought with {} in {}: {:.0}% of its orders, {:.1}× chance",
+                "bought with {} in {}: {}% of its orders, {}× chance",
                 Titles(with, shelf),
                 number(counted.together, "order"),
-                100.0 * counted.confidence,
-                counted.lift,
+                percent(counted.confidence),
+                Tenths(counted.lift),
             ),
             Self::SameCustomers { with, counted } => format!(
-                "{} who bought {} bought this too: {:.0}% of them, {:.1}× chance",
+                "{} who bought {} bought this too: {}% of them, {}× chance",
                 number(counted.together, "customer"),
                 title(with),
-                100.0 * counted.confidence,
-                counted.lift,
+                percent(counted.confidence),
+                Tenths(counted.lift),
             ),
             Self::CalledFor { by, weight, in_orders: true } => {
                 format!("orders with {} call for it (weight {})", title(by), Short(*weight))
@@ -171,6 +171,21 @@ impl std::fmt::Display for Short {
     }
 }
 
+/// A share as a whole percentage.
+fn percent(share: f64) -> u64 {
+    (100.0 * share).round() as u64 // shares are from 0 to 1
+}
+
+/// A number, not negative, to one digit behind the point. Most answers tell some of these, and floats are slow to write.
+struct Tenths(f64);
+
+impl std::fmt::Display for Tenths {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tenths = (10.0 * self.0).round() as u64; // against chance, no more than orders
+        write!(f, "{}.{}", tenths / 10, tenths % 10)
+    }
+}
+
 /// Of some items, with `and` between them.
 struct Titles<'a>(&'a [ItemId], &'a Shelf);
 
@@ -247,6 +262,13 @@ mod tests {
     fn a_small_weight_is_told_too() {
         let told = [1.25, 0.5, 0.099, 0.0031, 0.0].map(|weight| Short(weight).to_string());
         assert_eq!(told, ["1.25", "0.50", "0.099", "0.0031", "0.00"]);
+    }
+
+    #[test]
+    fn shares_and_lifts_are_rounded_to_the_next() {
+        assert_eq!([0.0, 0.004, 0.125, 0.996, 1.0].map(percent), [0, 0, 13, 100, 100]);
+        let told = [0.0, 0.04, 0.06, 1.0, 12.34, 98_765.96].map(|lift| Tenths(lift).to_string());
+        assert_eq!(told, ["0.0", "0.0", "0.1", "1.0", "12.3", "98766.0"]);
     }
 
     #[test]
