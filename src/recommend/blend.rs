@@ -174,7 +174,14 @@ impl Weights {
 
     /// What the sources say together: Σ weight × what the source says.
     pub fn sum(by_source: &[f32; SOURCES], says: &[f32; SOURCES]) -> f32 {
-        by_source.iter().zip(says).map(|(weight, says)| weight * says).sum()
+        // Several sums side by side: in a single one, each term would wait for the one before.
+        const SUMS: usize = SOURCES / 2;
+        let mut sums = [0.0; SUMS];
+        let halves = by_source.as_chunks::<SUMS>().0.iter().zip(says.as_chunks::<SUMS>().0);
+        for (weights, says) in halves {
+            sums.iter_mut().zip(weights.iter().zip(says)).for_each(|(sum, (w, s))| *sum += w * s);
+        }
+        sums.iter().sum()
     }
 
     /// What the item's sales multiply every score with.

@@ -412,6 +412,7 @@ pub fn gathered(
 ) -> Gathered {
     let (_, gate) = terms_of(contents, query, &mut scratch.sieves);
     let mut pool = Pool::new(contents, gate, weights, scratch);
+    pool.listen_to_each(); // other weights are to be tried
     gather(&mut pool, weights, query);
     let mut gathered = Gathered::default();
     pool.for_each(|item, says| {

@@ -12,8 +12,8 @@ use crate::index::Contents;
 use crate::lists::RankedRow;
 use crate::rules::onward::{Onward, OnwardOptions, OnwardScratch, Seen};
 
-/// Of the lists of many items, what a source says less loudly than a tenth of what it says most loudly is not read.
-/// It hardly ever decides anything, and is most of what there is …
+/// Of the lists of many items, what counts for less than this share of what counts for most is not read: it hardly ever
+/// decides anything, and is most of what there is …
 const AUDIBLE: f32 = 0.1;
 /// … but in a cart, where what completes it is often what many of its items speak for, none of them loudly.
 const AUDIBLE_OF_CART: f32 = 0.03;
@@ -114,10 +114,14 @@ pub(super) struct Pool<'a> {
     weights: [f32; SOURCES],
     /// So many entries of each row are read: its best come first.
     pub(super) depth: usize,
-    /// What a source says less loudly than this share of what it says most loudly isn't read.
+    /// What counts for less than this share of what counts for most isn't read.
     audible: f32,
+    /// Whether that is so beside what the same source says, whatever its weight.
+    apart: bool,
     /// What each source says most loudly, as far as it was looked ahead.
     loudest: [f32; SOURCES],
+    /// The most that any of that counts for.
+    most: f32,
     /// Whether something was said too quietly.
     missed: bool,
     scratch: &'a mut Scratch,
@@ -197,7 +201,9 @@ impl<'a> Pool<'a> {
             weights: weights.by_source(),
             depth: usize::MAX,
             audible: AUDIBLE,
+            apart: false,
             loudest: [0.0; SOURCES],
+            most: 0.0,
             missed: false,
             scratch,
         }
@@ -210,10 +216,14 @@ impl<'a> Pool<'a> {
         if missed {
             self.scratch.clear();
             self.ledger = Ledger::default();
-            self.loudest = [0.0; SOURCES];
             (self.walked, self.audible) = (0, 0.0);
         }
         missed
+    }
+
+    /// Hears of each source what is loud for it, however little that counts beside others.
+    pub(super) fn listen_to_each(&mut self) {
+        self.apart = true;
     }
 
     /// Hears what is said as quietly as a cart says it.
@@ -314,14 +324,9 @@ impl<'a> Pool<'a> {
         arrivals
     }
 
-    /// Makes the item a candidate, of which no source has said anything yet.
-    pub(super) fn admit(&mut self, item: ItemId) {
-        self.scratch.place(item);
-    }
-
-    /// The same for a row of a list: as many of its entries as are read.
-    pub(super) fn admit_row(&mut self, source: Source, row: RankedRow<'_>, weight: f32) {
-        self.heard(source, row, weight).iter().for_each(|(item, _)| self.admit(item));
+    /// Makes all of a row candidates, of which no source has said anything yet.
+    pub(super) fn admit(&mut self, row: RankedRow<'_>) {
+        row.iter().for_each(|(item, _)| _ = self.scratch.place(item));
     }
 
     /// Marks those of the items that are candidates, so that [`Pool::is_marked`] answers at once.
@@ -381,9 +386,11 @@ impl<'a> Pool<'a> {
     /// Fetches what will be read of a row, and hears how loud its first entry is. Of several rows, all are looked
     /// ahead at before any is read.
     pub(super) fn look_ahead(&mut self, source: Source, row: RankedRow<'_>, weight: f32) {
+        let says = weight * row.best();
         let loudest = &mut self.loudest[source as usize];
-        *loudest = loudest.max(weight * row.best());
-        let least = self.audible * *loudest;
+        *loudest = loudest.max(says);
+        self.most = self.most.max(self.weights[source as usize] * says);
+        let least = self.least(source);
         let is_heard = |says: &f32| weight * std::hint::black_box(*says) >= least;
         row.first(self.depth).cache_lines().take_while(is_heard).for_each(drop);
     }
@@ -392,10 +399,19 @@ impl<'a> Pool<'a> {
     #[inline]
     fn heard<'r>(&mut self, source: Source, row: RankedRow<'r>, weight: f32) -> RankedRow<'r> {
         let within = row.first(self.depth);
-        let least = self.audible * self.loudest[source as usize];
-        let heard = within.at_least(least / weight);
+        let heard = within.at_least(self.least(source) / weight);
         self.missed |= heard.len() < within.len();
         heard
+    }
+
+    /// What the source must say at least to be heard.
+    fn least(&self, source: Source) -> f32 {
+        let source = source as usize;
+        let loudest = match self.apart {
+            true => self.loudest[source],
+            false => self.most / self.weights[source],
+        };
+        self.audible * loudest
     }
 
     /// The number of what contributions are made of.

@@ -33,10 +33,16 @@ pub(super) fn related(pool: &mut Pool<'_>, item: &str) {
     let Some(item) = pool.gate.shelf.get(item) else { return };
     pool.block(item, Dropped::Asked);
     if is_arrival(pool, item) {
-        return stand_ins(pool, (item, 1.0));
+        stand_ins(pool, (item, 1.0));
+    } else {
+        propose(pool, (item, 1.0));
+        category(pool, item);
     }
-    propose(pool, (item, 1.0));
-    category(pool, item);
+    // Some places are kept for what is bought with it, even where that says nothing.
+    if !pool.listens_to(Source::Bought) {
+        let bought_with = pool.contents.bought.lists.ranked();
+        spokesmen(pool, item).iter().for_each(|with| pool.admit(bought_with.row(with.index())));
+    }
 }
 
 /// Candidates for a cart.
@@ -101,7 +107,10 @@ pub(super) fn customer(
             Effort::Brief => FEW_SEEDS,
         };
         let leanings = history.leanings(&pool.contents.interests, seeds);
-        if !exclude_purchased {
+        if exclude_purchased {
+            // The past itself says nothing here, and of what is new no source knows much.
+            pool.listen_to_each();
+        } else {
             pool.depth = depth_for(leanings.len(), OF_PAST);
         }
         leanings.iter().for_each(|&seed| look_ahead_beside_pulls(pool, seed));
@@ -159,7 +168,7 @@ fn look_ahead(pool: &mut Pool<'_>, seed: Seed) {
 fn look_ahead_beside_pulls(pool: &mut Pool<'_>, (with, weight): Seed) {
     let (contents, row) = (pool.contents, with.index());
     for (source, rules) in rules_of(contents) {
-        if pool.listens_to(source) || source == Source::Bought {
+        if pool.listens_to(source) {
             pool.look_ahead(source, rules.row(row), weight);
         }
     }
@@ -209,8 +218,6 @@ fn propose_beside_pulls(pool: &mut Pool<'_>, (with, weight): Seed) {
     for (source, rules) in rules_of(contents) {
         if pool.listens_to(source) {
             pool.add_row(source, Origin::List(source, with), rules.row(row), weight);
-        } else if source == Source::Bought {
-            pool.admit_row(source, rules.row(row), weight);
         }
     }
     if pool.listens_to(Source::Called) {

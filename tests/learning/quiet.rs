@@ -8,7 +8,8 @@ use cartwright::ids::{Interner, ItemId};
 use cartwright::index::Contents;
 use cartwright::lists::Lists;
 use cartwright::recommend::{
-    Answer, Blend, Kind, Query, Question, Scratch, Source, Terms, answer, gathered,
+    Answer, Blend, Dropped, Kind, Query, Question, Scratch, Source, Terms, Weights, answer,
+    gathered,
 };
 use cartwright::rules::{Rule, Rules};
 use cartwright::trends::Trends;
@@ -79,6 +80,30 @@ fn what_is_said_quietly_is_no_candidate() {
     // Half of them by more than 0.03 of the loudest.
     let half_heard = shop(0.03 + (QUIET as f32 - 1.0) / 2.0 / 2_000.0);
     assert_eq!(candidates(&half_heard), (LOUD + QUIET / 2, QUIET / 2));
+}
+
+#[test]
+fn what_a_source_says_is_quiet_if_it_counts_for_little_beside_others() {
+    let mut shop = SHOP.clone();
+    let rule = |n: usize| Rule { item: ItemId::new(ASKED + LOUD + n), together: 5, score: 1.0 };
+    let mut lists = vec![(0..QUIET).map(rule).collect::<Vec<_>>()];
+    lists.resize(ALL, Vec::new());
+    let lists: Lists<Rule> = lists.into_iter().collect();
+    shop.collected =
+        Rules { groups: 1_000, item_groups: vec![10; ALL], lists, ..Rules::default() }.kept();
+    let loud = Filter::parse("brand = \"loud\"", &shop.shelf).expect("a filter");
+    let terms = Terms { filter: Some(&loud), ..Terms::default() };
+    let query = Query { terms, ..Query::new(basket(), None, 5) };
+    for (collected, heard) in [(0.029, 0), (0.031, QUIET)] {
+        let weights = Weights { collected, ..Weights::default() };
+        let tried =
+            gathered(&shop, &weights, &Query::new(basket(), None, 5), &mut Scratch::default());
+        assert_eq!(tried.items.len(), LOUD + QUIET, "another weight may be tried");
+        let blend = Blend { basket_anonymous: weights, ..Blend::default() };
+        let ledger = answer(&shop, &blend, &query, &mut Scratch::default()).ledger;
+        let of_collected = ledger.dropped_for(Dropped::Filtered) as usize;
+        assert_eq!(of_collected, heard, "bought together counts for 1.0 at most");
+    }
 }
 
 #[test]
