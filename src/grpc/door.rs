@@ -48,6 +48,13 @@ pub(super) struct Door<T> {
     share: usize,
 }
 
+/// Of what a client sends on one stream, so much may wait to be read: a stream of requests that is not read on holds
+/// thousands of these …
+const STREAM_WINDOW: u32 = 64 << 10;
+/// … and so much of all its streams. Where each request has a frame of its own, as most clients send them, h2 counts
+/// what small frames cost it, up to half of this window, and hangs up on whoever makes it hold more: so this is wide.
+const CONNECTION_WINDOW: u32 = 4 << 20;
+
 /// Where the methods of the quick service are.
 const QUICK: &str = "/cartwright.v1.RecommendationService/";
 
@@ -147,6 +154,8 @@ async fn speak<T: RecommendationService>(
             .timer(TokioTimer::new())
             .max_concurrent_streams(door.streams_per_connection)
             .max_header_list_size(MAX_HEADER_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .keep_alive_interval(Some(Duration::from_secs(30)))
             .keep_alive_timeout(Duration::from_secs(20))
             .serve_connection(TokioIo::new(Greeting::within(HANDSHAKE, connection)), door)

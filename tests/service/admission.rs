@@ -203,6 +203,48 @@ async fn only_so_many_streams_are_open_at_once() {
     server.stop().await;
 }
 
+/// Clients other than tonic's give each request a frame of its own, and send on before they have read an answer.
+#[tokio::test]
+async fn a_stream_of_many_small_frames_is_answered_to_its_end() {
+    const REQUESTS: usize = 10_000;
+    let place = Place::new();
+    let server = place.serve(quick()).await;
+    let stream = TcpStream::connect(server.address.trim_start_matches("http://")).await;
+    let mut builder = h2::client::Builder::new();
+    // The answers are short, too, and wait to be read.
+    builder.data_frame_budget(1 << 30);
+    let (send, connection) = builder.handshake(stream.expect("it listens")).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let mut send = send.ready().await.expect("there is room for a stream");
+    let method = "/cartwright.v1.RecommendationService/StreamForCustomers";
+    let (reply, mut asks) = send.send_request(head_of(method), false).expect("it is open");
+    let request = pb::ForCustomerRequest { limit: 1, ..Default::default() };
+    for number in 0..REQUESTS {
+        let customer_id = Some(format!("c{number}"));
+        let request = pb::ForCustomerRequest { customer_id, ..request.clone() };
+        asks.send_data(framed(&request), number + 1 == REQUESTS).expect("it is open");
+    }
+    let mut reply = tokio::time::timeout(HANGS, reply).await.expect("in time").expect("a reply");
+    // Nothing is read for a while: as much as may wait does.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (mut answers, mut left) = (0, Vec::new());
+    while let Some(data) = reply.body_mut().data().await {
+        let data = data.expect("the connection stands");
+        let _ = reply.body_mut().flow_control().release_capacity(data.len());
+        left.extend_from_slice(&data);
+        while let Some(length) = left
+            .first_chunk::<5>()
+            .map(|&[_, a, b, c, d]| 5 + u32::from_be_bytes([a, b, c, d]) as usize)
+            .filter(|length| *length <= left.len())
+        {
+            left.drain(..length);
+            answers += 1;
+        }
+    }
+    assert_eq!(answers, REQUESTS);
+    server.stop().await;
+}
+
 /// A request takes a place for as long as somebody waits for it: an answer takes less than a millisecond once its
 /// request is whole, and what is still waiting is dropped with its connection.
 #[tokio::test]
