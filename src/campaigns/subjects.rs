@@ -49,6 +49,11 @@ impl Window {
             "a campaign must end after it starts, and have at least a day before it".into(),
         ))
     }
+
+    /// Whether events of which the last is this leave out some of the campaign; on its last day none need have come.
+    pub fn goes_on_after(&self, last: Timestamp) -> bool {
+        last.plus_days(1) < self.end
+    }
 }
 
 /// What one customer of a campaign did.
@@ -125,7 +130,7 @@ pub fn distinct(assignments: Vec<Assignment>) -> Result<Vec<Assignment>, String>
 pub fn read_assignments(path: &Path) -> Result<Vec<Assignment>> {
     let table = Table::open(path)?;
     let detected = detect(&table, &ROLES, &BTreeMap::new())?;
-    detected.require(&table, &ROLES, &["customer_id"])?;
+    detected.require_or(&table, &ROLES, &["customer_id"], "Call the column customer_id.")?;
     let columns: Vec<usize> = (0..table.names.len()).collect();
     let place = |role: usize| detected.columns[role].first().copied();
     let keys = table.sample.column(detected.columns[0][0]).filter(|key| !is_absent(key));

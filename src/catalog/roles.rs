@@ -65,6 +65,8 @@ pub(super) const ROLES: [Role; 11] = [
                 "article_name",
             ],
             &["name"],
+            &["artikelbezeichnung", "produktname", "artikelname"],
+            &["bezeichnung", "titel"],
             &["description", "product_description", "item_description", "detail_desc"],
         ],
     ),
@@ -80,7 +82,10 @@ pub(super) const ROLES: [Role; 11] = [
             "category1",
             "category_1",
             "main_category",
+            "hauptkategorie",
+            "warengruppe",
             "category",
+            "kategorie",
             "l1",
             "category_name",
             "category_path",
@@ -93,6 +98,7 @@ pub(super) const ROLES: [Role; 11] = [
             "category2",
             "category_2",
             "sub_category",
+            "unterkategorie",
             "l2",
             "aisle",
             "level3",
@@ -110,7 +116,11 @@ pub(super) const ROLES: [Role; 11] = [
     Role::one(
         "brand",
         Content::Text,
-        &[&["brand_name", "product_brand", "maker", "label", "vendor"], &["manufacturer"]],
+        &[
+            &["brand_name", "product_brand", "maker", "label", "vendor"],
+            &["manufacturer"],
+            &["marke", "hersteller"],
+        ],
     ),
     Role::one(
         "price",
@@ -128,6 +138,7 @@ pub(super) const ROLES: [Role; 11] = [
             &["variant_price"],
             &["regular_price"],
             &["verkaufspreis"],
+            &["preis"],
         ],
     ),
     Role::one(
@@ -136,6 +147,7 @@ pub(super) const ROLES: [Role; 11] = [
         &[
             &["unit_cost", "cost_price", "purchase_price", "item_cost", "product_cost"],
             &["cost_per_item"],
+            &["einkaufspreis"],
         ],
     ),
     Role::one(

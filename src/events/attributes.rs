@@ -49,7 +49,7 @@ fn read_file(
     let own = map.iter().filter(|(_, column)| table.names.contains(column));
     let own = own.map(|(role, column)| (role.clone(), column.clone())).collect();
     let detected = detect(&table, &role, &own)?;
-    detected.require(&table, &role, &["customer_id"])?;
+    detected.require_or(&table, &role, &["customer_id"], "Call the column customer_id.")?;
     let key = detected.columns[0][0];
     let are_floats =
         are_whole_floats(table.sample.column(key).filter(|customer| !is_absent(customer)));

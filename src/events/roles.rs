@@ -303,6 +303,7 @@ pub(super) const ROLES: [Role; 15] = [
             &["artikelbezeichnung"],
             &["bezeichnung"],
             &["artikelname"],
+            &["produktname", "titel"],
             &["description", "product_description", "item_description"],
         ],
     ),
@@ -341,10 +342,13 @@ pub(super) const ROLES: [Role; 15] = [
             "department",
             "department_name",
             "main_category",
+            "hauptkategorie",
+            "warengruppe",
             "level1",
             "category1",
             "category_1",
             "category",
+            "kategorie",
             "category_name",
             "category_path",
             "category_code",
@@ -357,6 +361,7 @@ pub(super) const ROLES: [Role; 15] = [
             "category2",
             "category_2",
             "sub_category",
+            "unterkategorie",
             "product_sub_category",
             "aisle",
             "level3",
@@ -371,7 +376,7 @@ pub(super) const ROLES: [Role; 15] = [
     Role::one(
         "brand",
         Content::Text,
-        &[&["brand_name", "item_brand", "vendor"], &["manufacturer"]],
+        &[&["brand_name", "item_brand", "vendor"], &["manufacturer"], &["marke", "hersteller"]],
     ),
 ];
 

@@ -161,6 +161,18 @@ impl Detected {
 
     /// Errors: none of the roles called `names` has a column.
     pub fn require(&self, table: &Table, roles: &[Role], names: &[&str]) -> Result<()> {
+        let remedy = format!("To name the column by hand: --map {}=COLUMN", names[0]);
+        self.require_or(table, roles, names, &remedy)
+    }
+
+    /// The same, with another remedy.
+    pub fn require_or(
+        &self,
+        table: &Table,
+        roles: &[Role],
+        names: &[&str],
+        remedy: &str,
+    ) -> Result<()> {
         let wanted =
             || roles.iter().zip(&self.columns).filter(|(role, _)| names.contains(&role.name));
         if wanted().any(|(_, columns)| !columns.is_empty()) {
@@ -173,13 +185,12 @@ impl Detected {
         let has_digit = |name: &String| name.contains(|letter: char| letter.is_ascii_digit());
         let is_headless = looks_like_data(table) || is_foreign && table.names.iter().any(has_digit);
         Err(Error::Input(format!(
-            "{}: no column for {}. Looked for {}; {}{} To name the column by hand: --map {}=COLUMN",
+            "{}: no column for {}. Looked for {}; {}{} {remedy}",
             table.path.display(),
             names.join(" or "),
             looked_for.join("; "),
             there_are(table, is_headless),
             nested(table),
-            names[0],
         )))
     }
 }
@@ -414,11 +425,12 @@ pub fn quoted(field: &[u8], is_word: bool) -> String {
     }
 }
 
-/// A name without case, spaces, `_`, `-`, `.` and `?`.
+/// A name without case, spaces, `_`, `-`, `.` and `?`; an umlaut is the two letters that stand for it elsewhere.
 fn plain(name: &str) -> String {
     let letters =
         name.chars().filter(|letter| !letter.is_whitespace() && !"_-.?".contains(*letter));
-    letters.flat_map(char::to_lowercase).collect()
+    let lower = letters.flat_map(char::to_lowercase).collect::<String>();
+    lower.replace('ä', "ae").replace('ö', "oe").replace('ü', "ue").replace('ß', "ss")
 }
 
 fn listed(names: &[String]) -> String {

@@ -254,6 +254,29 @@ fn units_are_read_as_the_prices_beside_them_are_written() {
 }
 
 #[test]
+fn german_columns_are_known_with_umlauts_and_without() {
+    for price in ["Stückpreis", "Stueckpreis", "EINZELPREIS"] {
+        let head = format!("Kundennummer;Artikelnummer;Belegnummer;Menge;{price};Warengruppe");
+        let reading =
+            csv(&format!("{head}\nk1;tee;b1;2;1,50;Getränke\nk2;tasse;b2;1;9,90;Geschirr\n"));
+        assert_eq!(column(&reading, "unit_price"), Some(price));
+        assert_eq!(column(&reading, "category"), Some("Warengruppe"));
+        assert_eq!(reading.log.events[0].unit_price, 1.5);
+    }
+    let rows = "tee;Grüner Tee;Getränke;Teehaus;3,20\n";
+    let reading = goods(
+        "artikel.csv",
+        format!("Artikelnummer;Bezeichnung;Warengruppe;Marke;Preis\n{rows}").as_bytes(),
+    );
+    let item = reading.catalog.get("tee").expect("an item");
+    assert_eq!(
+        (item.title.as_deref(), item.brand.as_deref()),
+        (Some("Grüner Tee"), Some("Teehaus"))
+    );
+    assert_eq!((item.category.concat().as_str(), item.price), ("Getränke", Some(3.2)));
+}
+
+#[test]
 fn the_moment_of_an_event_goes_before_its_day() {
     let reading =
         csv("user_id,item_id,event_date,event_timestamp\na,tea,20240101,1704103200000000\n");
