@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::stats::{Interval, bootstrap, cuped, detectable, mean, newcombe, standard_error};
+use super::stats::{Interval, cuped, detectable, difference, mean, newcombe, standard_error};
 use super::subjects::{Assigned, Subject};
 use crate::error::thousands;
+use crate::time::Timestamp;
 
 /// Fewer customers on either side tell nothing.
 const LEAST: usize = 30;
@@ -37,11 +38,11 @@ pub struct Comparison {
     pub held_out: Group,
     /// Share that bought (Newcombe).
     pub rate: Option<Interval>,
-    /// Orders per customer (bootstrap).
+    /// Orders per customer (bootstrap, no narrower than one spread for both sides has it).
     pub orders: Option<Interval>,
-    /// Money per customer (bootstrap).
+    /// Money per customer (the same).
     pub revenue: Option<Interval>,
-    /// Money per customer, less what spending before foretells (CUPED, bootstrap). What the hundredth of customers who
+    /// Money per customer, less what spending before foretells (CUPED; the same). What the hundredth of customers who
     /// spend most spend counts no higher than what comes next: chance deals those few to one side or the other.
     pub adjusted_revenue: Option<Interval>,
     /// The least difference of adjusted money per customer that would be found four times in five.
@@ -91,6 +92,19 @@ pub fn judge(subjects: &[Subject], randomised: bool) -> Judgement {
 }
 
 impl Judgement {
+    /// Says that the events end before the campaign does: whoever looks every day until there is a winner finds one
+    /// by chance, so none is called until then.
+    pub fn note_unfinished(&mut self, last: Timestamp) {
+        if matches!(self.verdict, Verdict::Worked | Verdict::Harmed) {
+            self.verdict = Verdict::Undecided;
+        }
+        self.words = format!(
+            "The campaign isn't over in the events, the last of which is of {last}: no winner is called before it is. So \
+             far: {}",
+            self.words
+        );
+    }
+
     /// Says that so many of the customers have never been in the events.
     pub fn note_strangers(&mut self, strangers: usize) {
         if strangers > 0 {
@@ -126,9 +140,9 @@ fn compare(subjects: &[&Subject]) -> Comparison {
     );
     let share = |group: &Group| (group.buyers, group.customers);
     comparison.rate = Some(newcombe(share(&comparison.treated), share(&comparison.held_out)));
-    comparison.orders = Some(bootstrap(&orders, &held_orders));
-    comparison.revenue = Some(bootstrap(&revenue, &held_revenue));
-    comparison.adjusted_revenue = Some(bootstrap(&adjusted, &held_adjusted));
+    comparison.orders = Some(difference(&orders, &held_orders));
+    comparison.revenue = Some(difference(&revenue, &held_revenue));
+    comparison.adjusted_revenue = Some(difference(&adjusted, &held_adjusted));
     comparison.detectable_revenue = Some(detectable(&adjusted, &held_adjusted));
     comparison
 }
@@ -174,19 +188,23 @@ fn verdict(all: &Comparison, subjects: &[&Subject], randomised: bool) -> (Verdic
             all.treated.customers, all.held_out.customers
         ));
     };
-    let observed = format!(
+    let bought = format!(
         "Of those written to {} bought, of those held out {}; the difference is {} (95 % between {} \
-         and {}). Per customer they spent {:+.2} (between {:+.2} and {:+.2}), spending before \
-         considered, and the few who spend most counted as the next.",
+         and {}).",
         percent(share(&all.treated)),
         percent(share(&all.held_out)),
         points(rate.estimate),
         points(rate.low),
         points(rate.high),
-        money.estimate,
-        money.low,
-        money.high
     );
+    // Nobody spent anything: nobody bought, or the events have no prices.
+    let has_money = least > 0.0;
+    let spent = format!(
+        " Per customer they spent {:+.2} (between {:+.2} and {:+.2}), spending before considered, and the few who spend \
+         most counted as the next.",
+        money.estimate, money.low, money.high
+    );
+    let observed = if has_money { bought + &spent } else { bought };
     if !randomised {
         return nothing(&format!(
             "{observed} But chance did not decide who was written to: whoever chose may have chosen \
@@ -207,11 +225,12 @@ fn verdict(all: &Comparison, subjects: &[&Subject], randomised: bool) -> (Verdic
                 }
                 false => "",
             };
-            let words = format!(
-                "No winner can be called. {observed}{nearly} Groups of this size would have found a \
-                 difference of {least:.2} per customer four times in five; a smaller one stays \
-                 hidden."
+            let hidden = format!(
+                " Groups of this size would have found a difference of {least:.2} per customer four times in five; a \
+                 smaller one stays hidden."
             );
+            let hidden = if has_money { &hidden } else { "" };
+            let words = format!("No winner can be called. {observed}{nearly}{hidden}");
             (Verdict::Undecided, words)
         }
         (0 | 1, 0 | 1) => (Verdict::Worked, format!("It worked. {observed}")),
@@ -320,6 +339,43 @@ mod tests {
         });
         let called = called.count();
         assert!(called <= 12, "{called} of 200"); // 10 are expected, of figures that have nothing to do with each other
+    }
+
+    #[test]
+    fn where_hardly_anybody_was_held_out_or_bought_chance_is_not_taken_for_an_effect() {
+        let mut seeds = fastrand::Rng::with_seed(11);
+        for (treated, held, rate) in [(540, 60, 0.03), (900, 100, 0.01), (270, 30, 0.05)] {
+            let called = (0..100).filter(|_| {
+                let mut all = people(treated, Assigned::Treated, rate, seeds.u64(..));
+                all.extend(people(held, Assigned::HeldOut, rate, seeds.u64(..)));
+                judge(&all, true).verdict != Verdict::Undecided
+            });
+            let called = called.count();
+            assert!(called <= 12, "{called} of 100, {held} held out"); // at most 5 are expected
+        }
+    }
+
+    #[test]
+    fn before_a_campaign_is_over_no_winner_is_called() {
+        let mut judged = judge(&campaign(0.4, 0.2, 4_000), true);
+        judged.note_unfinished(Timestamp(0));
+        assert_eq!(judged.verdict, Verdict::Undecided);
+        assert!(judged.words.contains("1970-01-01") && judged.words.contains("So far: It worked"));
+        let mut alone = judge(&people(500, Assigned::Treated, 0.5, 3), true);
+        alone.note_unfinished(Timestamp(0));
+        assert_eq!(alone.verdict, Verdict::NotConclusive);
+    }
+
+    #[test]
+    fn without_prices_nothing_is_said_of_money() {
+        let mut all = campaign(0.4, 0.2, 4_000);
+        all.iter_mut().for_each(|subject| (subject.revenue, subject.before) = (0.0, 0.0));
+        let judged = judge(&all, true);
+        assert_eq!(judged.verdict, Verdict::Worked);
+        assert!(!judged.words.contains("spen"), "{}", judged.words);
+        let none: Vec<Subject> = all.into_iter().map(|s| Subject { orders: 0, ..s }).collect();
+        let words = judge(&none, true).words;
+        assert!(words.contains("No winner") && !words.contains("0.00"), "{words}");
     }
 
     #[test]

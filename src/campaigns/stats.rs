@@ -6,7 +6,7 @@ use serde::Serialize;
 const Z: f64 = 1.959964;
 /// And 98.75 % below this.
 const Z_OF_TWO: f64 = 2.241403;
-/// And 80 % below this: with this chance a test of 5 % finds an effect of (Z + POWER) standard errors.
+/// And 80 % below this: with this chance a test finds an effect of so many standard errors beyond those it asks for.
 const POWER: f64 = 0.841621;
 const RESAMPLES: usize = 2_000;
 
@@ -61,8 +61,10 @@ fn wilson((hits, all): (u64, u64)) -> (f64, (f64, f64)) {
     (p, ((middle - half) / scale, (middle + half) / scale))
 }
 
-/// Difference of two means, first minus second, with the percentile interval of the bootstrap. Deterministic.
-pub(super) fn bootstrap(first: &[f64], second: &[f64]) -> Interval {
+/// Difference of two means, first minus second, with the percentile interval of the bootstrap; no narrower than that of
+/// one spread for both sides. The bootstrap alone takes a side where one of thirty bought for one in which nobody
+/// spends differently. Deterministic.
+pub(super) fn difference(first: &[f64], second: &[f64]) -> Interval {
     let estimate = mean(first) - mean(second);
     let mut random = fastrand::Rng::with_seed(20_260_101);
     let mut resampled = |values: &[f64]| {
@@ -73,7 +75,8 @@ pub(super) fn bootstrap(first: &[f64], second: &[f64]) -> Interval {
         (0..RESAMPLES).map(|_| resampled(first) - resampled(second)).collect();
     differences.sort_unstable_by(f64::total_cmp);
     let at = |share: f64| differences[(share * (RESAMPLES - 1) as f64).round() as usize];
-    Interval { estimate, low: at(0.025), high: at(0.975) }
+    let half = Z * pooled_error(first, second);
+    Interval { estimate, low: at(0.025).min(estimate - half), high: at(0.975).max(estimate + half) }
 }
 
 /// Values less what their covariate foretells: y − θ (x − mean x), θ = cov(x, y)/var(x) over both groups.
@@ -96,15 +99,24 @@ pub(super) fn cuped(
     (adjust(first, first_before), adjust(second, second_before))
 }
 
-/// The least true difference of means that such groups would have found in four of five campaigns.
+/// The least true difference of means that such groups would have found in four of five campaigns, held to 97.5 % as
+/// [`Interval::side_of_two`] holds it.
 pub(super) fn detectable(first: &[f64], second: &[f64]) -> f64 {
-    (Z + POWER) * standard_error(first, second)
+    (Z_OF_TWO + POWER) * standard_error(first, second).max(pooled_error(first, second))
 }
 
 /// Of a difference of means.
 pub(super) fn standard_error(first: &[f64], second: &[f64]) -> f64 {
     let error = |values: &[f64]| variance(values) / values.len().max(1) as f64;
     (error(first) + error(second)).sqrt()
+}
+
+/// The same, if one spread is that of both sides.
+fn pooled_error(first: &[f64], second: &[f64]) -> f64 {
+    let of = |values: &[f64]| values.len().max(1) as f64;
+    let (n, m) = (of(first), of(second));
+    let spread = (n * variance(first) + m * variance(second)) / (n + m);
+    (spread * (1.0 / n + 1.0 / m)).sqrt()
 }
 
 pub(super) fn mean(values: &[f64]) -> f64 {
@@ -150,9 +162,34 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(5);
         let first: Vec<f64> = (0..800).map(|_| random.f64() + 0.3).collect();
         let second: Vec<f64> = (0..800).map(|_| random.f64()).collect();
-        let found = bootstrap(&first, &second);
+        let found = difference(&first, &second);
         assert!(found.low < 0.3 && 0.3 < found.high && found.high - found.low < 0.1);
-        assert_eq!(found, bootstrap(&first, &second));
+        assert_eq!(found, difference(&first, &second));
+    }
+
+    #[test]
+    fn of_a_side_where_hardly_anybody_bought_the_other_tells_the_spread() {
+        let treated: Vec<f64> = (0..270).map(|n| if n % 20 == 0 { 50.0 } else { 0.0 }).collect();
+        let nobody = vec![0.0; 30];
+        let found = difference(&treated, &nobody);
+        assert!(found.estimate > 2.0 && !found.is_decided(), "{found:?}");
+        let many: Vec<f64> = treated.iter().cycle().take(27_000).copied().collect();
+        assert!(difference(&many, &vec![0.0; 3_000]).is_decided());
+    }
+
+    #[test]
+    fn a_difference_that_could_be_found_is_found_four_times_in_five() {
+        let mut random = fastrand::Rng::with_seed(9);
+        let mut spent = |mean: f64| -> Vec<f64> {
+            (0..400).map(|_| mean - (1.0 - random.f64()).ln()).collect()
+        };
+        let least = detectable(&spent(0.0), &spent(0.0));
+        let found = (0..300).filter(|_| {
+            let (treated, held) = (spent(least), spent(0.0));
+            difference(&treated, &held).side_of_two() == 1
+        });
+        let found = found.count();
+        assert!((219..=264).contains(&found), "{found} of 300"); // 240, and 3.5 standard errors
     }
 
     #[test]
@@ -168,9 +205,9 @@ mod tests {
         };
         let (treated, treated_before) = group(10.0);
         let (held, held_before) = group(0.0);
-        let plain = bootstrap(&treated, &held);
+        let plain = difference(&treated, &held);
         let (a, b) = cuped((&treated, &treated_before), (&held, &held_before));
-        let adjusted = bootstrap(&a, &b);
+        let adjusted = difference(&a, &b);
         assert!(adjusted.high - adjusted.low < 0.3 * (plain.high - plain.low));
         assert!(adjusted.low < 10.0 && 10.0 < adjusted.high, "{adjusted:?}");
         assert!(detectable(&a, &b) < 0.3 * detectable(&treated, &held));

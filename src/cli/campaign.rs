@@ -101,7 +101,7 @@ impl Evaluate {
         let reading = events::read(&self.events, &config.events)?;
         reading.notes.iter().for_each(|note| say(format_args!("note: {note}")));
         let log = reading.log;
-        self.held_against(&log, &window)?;
+        let unfinished = self.held_against(&log, &window)?;
         let ledger = Ledger::of(&log, &zone);
         let names = log.customers.keys().map(|key| called.stored(key).into_owned());
         let orders: HashMap<String, usize> = names.zip(0..).collect();
@@ -121,18 +121,21 @@ impl Evaluate {
             .collect();
         let mut judgement = judge(&subjects, !self.not_randomised);
         judgement.note_strangers(assignments.len() - known);
+        if let Some(last) = unfinished {
+            judgement.note_unfinished(last);
+        }
         if self.json {
             return print(serde_json::to_string_pretty(&judgement)?);
         }
         show(&judgement)
     }
 
-    /// Says what of the window the log does not cover.
+    /// The last event, if the campaign goes on after it; says so if the days before the campaign aren't covered.
     ///
-    /// Errors: all of it is after the log.
-    fn held_against(&self, log: &EventLog, window: &Window) -> anyhow::Result<()> {
+    /// Errors: all of the campaign is after the log.
+    fn held_against(&self, log: &EventLog, window: &Window) -> anyhow::Result<Option<Timestamp>> {
         let (Some(first), Some(last)) = (log.events.first(), log.events.last()) else {
-            return Ok(());
+            return Ok(None);
         };
         if last.at < window.start {
             return Err(Error::Input(format!(
@@ -141,19 +144,13 @@ impl Evaluate {
             ))
             .into());
         }
-        if last.at.plus_days(1) < window.end {
-            say(format_args!(
-                "the last event is of {}: the campaign is judged by what there is",
-                last.at
-            ));
-        }
         if window.start.plus_days(-i64::from(window.before_days)) < first.at {
             say(format_args!(
                 "the first event is of {}: less is known than {} days before",
                 first.at, self.before
             ));
         }
-        Ok(())
+        Ok(window.goes_on_after(last.at).then_some(last.at))
     }
 }
 

@@ -260,6 +260,10 @@ fn judged(
     }
     let mut judged = judge(&subjects, randomised);
     judged.note_strangers(strangers);
+    let Contents { now, timed, .. } = served.snapshot().contents;
+    if timed && window.goes_on_after(now) {
+        judged.note_unfinished(now);
+    }
     if cut_short > 0 {
         judged.words += &format!(
             " Of {} only the latest {KEPT_ORDERS} orders are counted: they had more than that in these days. \
