@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::row::Row;
+use super::row::{Price, Row};
 use super::{Cause, Event, EventKind};
 use crate::ids::{CustomerId, ItemId};
 
@@ -15,10 +15,13 @@ pub(super) trait Line {
     /// Who bought or returned what, where that is known.
     fn owner(&self) -> Option<(CustomerId, ItemId)>;
     fn quantity(&mut self) -> &mut f32;
+    /// What one unit cost, if that is told.
+    fn unit_price(&self) -> Option<f32>;
+    fn set_unit_price(&mut self, price: f32);
 }
 
 macro_rules! line {
-    ($kind:ty) => {
+    ($kind:ty, $told:expr) => {
         impl Line for $kind {
             fn kind(&self) -> EventKind {
                 self.kind
@@ -31,15 +34,24 @@ macro_rules! line {
             fn quantity(&mut self) -> &mut f32 {
                 &mut self.quantity
             }
+
+            fn unit_price(&self) -> Option<f32> {
+                $told(self.unit_price)
+            }
+
+            fn set_unit_price(&mut self, price: f32) {
+                self.unit_price = price.into();
+            }
         }
     };
 }
 
-line!(Row);
-line!(Event);
+line!(Row, Price::told);
+line!(Event, |price: f32| (price > 0.0).then_some(price));
 
 /// Each return takes units from the same customer's purchases of the item, the latest earlier one first; a return
-/// that found less than it says is of what it found. Gives back the places to be set aside, and why: a purchase of
+/// that found less than it says is of what it found, and where it tells no price, it is worth what was paid for that.
+/// Gives back the places to be set aside, and why: a purchase of
 /// which nothing is left, a return that found nothing to take.
 ///
 /// `lines` are in order of time. One pass: purchases wait on a stack per customer and item.
@@ -62,7 +74,12 @@ pub(super) fn take_back(lines: &mut [impl Line]) -> Vec<(usize, Cause)> {
                 let units = *lines[place].quantity();
                 match purchases.filter(|purchases| !purchases.is_empty()) {
                     Some(purchases) => {
-                        *lines[place].quantity() = take(lines, purchases, units, &mut aside);
+                        let (found, worth) = take(lines, purchases, units, &mut aside);
+                        let line = &mut lines[place];
+                        *line.quantity() = found;
+                        if line.unit_price().is_none() && found > NOTHING && worth > 0.0 {
+                            line.set_unit_price(worth / found);
+                        }
                     }
                     None => aside.push((place, Cause::ReturnWithoutPurchase)),
                 }
@@ -73,24 +90,26 @@ pub(super) fn take_back(lines: &mut [impl Line]) -> Vec<(usize, Cause)> {
     aside
 }
 
-/// Takes `units` from the top of the stack; gives back how many were there.
+/// Takes `units` from the top of the stack; gives back how many were there, and what was paid for them.
 fn take(
     lines: &mut [impl Line],
     purchases: &mut Vec<usize>,
     units: f32,
     aside: &mut Vec<(usize, Cause)>,
-) -> f32 {
-    let mut wanted = units;
+) -> (f32, f32) {
+    let (mut wanted, mut worth) = (units, 0.0);
     while wanted > NOTHING {
         let Some(&last) = purchases.last() else { break };
+        let price = lines[last].unit_price().unwrap_or(0.0);
         let left = lines[last].quantity();
         let taken = wanted.min(*left);
         *left -= taken;
         wanted -= taken;
+        worth += taken * price;
         if *left <= NOTHING {
             aside.push((last, Cause::Returned));
             purchases.pop();
         }
     }
-    if wanted > NOTHING { units - wanted } else { units }
+    (if wanted > NOTHING { units - wanted } else { units }, worth)
 }

@@ -41,6 +41,12 @@ impl Price {
     }
 }
 
+impl From<f32> for Price {
+    fn from(price: f32) -> Self {
+        Self(price)
+    }
+}
+
 impl From<Option<f32>> for Price {
     fn from(price: Option<f32>) -> Self {
         Self(price.unwrap_or(f32::NAN))

@@ -640,6 +640,19 @@ fn a_return_takes_back_the_latest_earlier_purchases_up_to_its_quantity() {
 }
 
 #[test]
+fn a_return_that_tells_no_price_is_worth_what_was_paid() {
+    let reading = read_rows(&[
+        "c,tea,2024-01-01,purchase,1,5,2",
+        "c,tea,2024-01-02,purchase,2,3,6",
+        "c,tea,2024-01-03,return,3,4,", // three for 6, one for 2
+        "c,tea,2024-01-04,return,4,1,1",
+    ]);
+    let events = reading.log.events.iter().filter(|event| event.kind == EventKind::Return);
+    let told: Vec<_> = events.map(|event| (event.quantity, event.unit_price)).collect();
+    assert_eq!(told, [(4.0, 5.0), (1.0, 1.0)]);
+}
+
+#[test]
 fn lines_of_a_cancelled_order_are_returns() {
     let reading = read_rows(&[
         "1,tea,2024-01-01,,100,2,1",
