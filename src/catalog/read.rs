@@ -170,8 +170,10 @@ fn read_file(
         (reading.account.read - before.read, reading.account.unreadable - before.unreadable);
     if unreadable as f64 > options.max_unreadable_share * read as f64 {
         return Err(Error::Refused(format!(
-            "{}: {unreadable} of {read} rows can't be read; the first: {}",
+            "{}: {unreadable} of {read} rows can't be read, and at most {:.1} % are let pass \
+             (catalog.max_unreadable_share); the first: {}",
             path.display(),
+            100.0 * options.max_unreadable_share,
             first_offence.unwrap_or_default()
         )));
     }

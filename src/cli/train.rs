@@ -79,6 +79,8 @@ pub(super) fn read_and_train(
     index: &Index,
     config: &Config,
 ) -> anyhow::Result<Manifest> {
+    // Now, not when all is read and learnt.
+    crate::train::check(&config.train, &config.customers)?;
     let steps = Steps::new();
     steps.step("reading the events");
     let mut reading = events::read(events, &config.events)?;

@@ -378,7 +378,8 @@ impl<'a> Line<'a> {
             Some(Meaning::Kind(kind)) => Ok(kind),
             Some(Meaning::Ignore) => Err(Cause::IgnoredEventType.into()),
             None => {
-                let expected = "view, cart, favorite, purchase or return (own words: event_types)";
+                let expected =
+                    "view, cart, favorite, purchase or return (own words: [events.event_types])";
                 Err(Aside {
                     cause: Cause::UnknownEventType,
                     ..self.unexpected(EVENT_TYPE, expected, word)

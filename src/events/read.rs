@@ -190,7 +190,7 @@ impl<'a> Intake<'a> {
         let shown: Vec<String> = offences.iter().map(|offence| format!("\n  {offence}")).collect();
         Err(Error::Refused(format!(
             "{}: {} of {} rows can't be read ({:.1} %, at most {:.1} % are let pass); the first:{}\n\
-             Mend the file, name columns with --map role=COLUMN, or raise max_unreadable_share.",
+             Mend the file, name columns with --map role=COLUMN, or raise events.max_unreadable_share.",
             file.path.display(),
             file.unreadable,
             file.read,

@@ -281,7 +281,7 @@ impl Counter {
 ///
 /// Errors: it can't be read.
 pub(super) fn read_rules(file: &Path) -> Result<String> {
-    std::fs::read_to_string(file).map_err(Error::io("read", file))
+    std::fs::read_to_string(file).map_err(Error::io("read the shop's rules (serve.rules)", file))
 }
 
 /// The rules of the shop's file.

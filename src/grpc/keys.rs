@@ -70,7 +70,8 @@ impl Keys {
     ///
     /// Errors: it can't be read, has no key, or a line is none; the message does not repeat the line.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(Error::io("read the keys of clients (serve.keys)", path))?;
         let lines = text.lines().zip(1..).map(|(line, number)| (line.trim(), number));
         let lines = lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#'));
         let wrong = |what: String| Error::Config(format!("keys {}: {what}", path.display()));

@@ -106,15 +106,21 @@ impl Index {
     /// Errors: there is no such generation, or its manifest can't be read.
     pub fn activate(&self, number: u64) -> Result<()> {
         let alone = self.locked()?;
-        let known = self.numbers()?;
-        if !known.contains(&number) {
-            return Err(Error::index(
-                &self.root,
-                format!("there is no generation {number}; there are {known:?}"),
-            ));
-        }
+        self.has(number)?;
         Manifest::read(&self.generation_dir(number))?;
         self.name_current(number, &alone)
+    }
+
+    /// Errors: there is no such generation.
+    pub(super) fn has(&self, number: u64) -> Result<()> {
+        let known = self.numbers()?;
+        match known.contains(&number) {
+            true => Ok(()),
+            false => Err(Error::index(
+                &self.root,
+                format!("there is no generation {number}; there are {known:?}"),
+            )),
+        }
     }
 
     /// Serves the generation before the current one from now on; its number. One whose manifest can't be read is

@@ -113,6 +113,17 @@ pub struct Input {
     pub config: serde_json::Value,
 }
 
+/// Whether the settings can be trained with, as far as that can be told before anything is read.
+///
+/// Errors: one is out of its range; the golden queries can't be read; customers' keys are to be hashed and the secret
+/// is missing.
+pub fn check(options: &TrainOptions, customers: &ProfileOptions) -> Result<()> {
+    options.check()?;
+    customers.worth.check()?;
+    CustomerKeys::from_environment(customers.hash_keys)?;
+    options.gate.golden.as_deref().map_or(Ok(()), |golden| gate::golden::read(golden).map(drop))
+}
+
 /// Learns from the input and publishes a new generation of the index; `watch` hears of every step.
 ///
 /// Errors: nothing to learn from; the [gate] refuses it; another trainer is at work; the disk. The generation that
@@ -123,8 +134,7 @@ pub fn train(
     index: &Index,
     mut watch: impl FnMut(&str),
 ) -> Result<Manifest> {
-    options.check()?;
-    input.customers.worth.check()?;
+    check(options, &input.customers)?;
     let lock = TrainingLock::take(index)?;
     let Input { reading, catalog, time_zone, attributes, customers, config } = input;
     let called = CustomerKeys::from_environment(customers.hash_keys)?;

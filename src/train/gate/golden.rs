@@ -42,13 +42,16 @@ fn ten() -> usize {
 ///
 /// Errors: the file can't be read; a line is none (it is named by its number).
 pub fn read(path: &Path) -> Result<Vec<Golden>> {
-    let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(Error::io("read the golden queries (train.gate.golden)", path))?;
     let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
     lines.map(|(line, number)| parse(line).map_err(|why| wrong(path, number, &why))).collect()
 }
 
 fn parse(line: &str) -> std::result::Result<Golden, String> {
-    let golden: Golden = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    const EXAMPLE: &str = r#"{"related": "KEY", "expect": ["KEY"], "within": 10}"#;
+    let golden: Golden =
+        serde_json::from_str(line).map_err(|error| format!("{error}; expected {EXAMPLE}"))?;
     if golden.question().is_none() {
         return Err("expected one of `related`, `basket` and `recent`".into());
     }
