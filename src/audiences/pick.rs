@@ -196,7 +196,7 @@ impl<'a> Picker<'a> {
         );
         let items = due.iter().take(ITEMS).map(|due| due.item).collect();
         let at = now.plus_days((first.usual_days - first.days_since).round() as i64);
-        Some(Pick { due: Some(at), ..plain(first.chance_within(within), &reason, items) })
+        Some(Pick { due: Some(at), ..plain(first.chance_within(within.max(1)), &reason, items) })
     }
 
     /// What the customer buys again and may well buy within so many days, for half of its usual time will have passed,

@@ -39,7 +39,7 @@ pub(super) struct AudienceCommand {
     /// Share that is held out, so that the campaign can be judged; 0 to 1
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
     holdout: f64,
-    /// The campaign's name: another one holds out others; default: the audience's
+    /// The campaign's name: another one holds out others, the same one the same again; default: the audience's
     #[arg(long, value_name = "NAME")]
     campaign: Option<String>,
     /// Decides with the campaign's name who is held out
@@ -174,7 +174,7 @@ fn why_nobody(contents: &Contents, clientele: &Clientele, audience: &Audience) -
         _ if !contents.timed => {
             "nobody: the events have no times, so who is due, lost or new is not known"
         }
-        (None, _) => {
+        (None, Audience::AtRisk) => {
             "nobody: hardly any customer came back so far, so that little is expected of them"
         }
         (Some(models), Audience::AtRisk) if models.money.is_none() => {
