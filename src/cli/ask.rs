@@ -24,6 +24,8 @@ use crate::recommend::{
 use crate::tables::time_zone;
 use crate::time::Timestamp;
 
+/// Answer one question from an index, without a server
+///
 /// Answers exactly as the server would.
 #[derive(Debug, Args)]
 pub(super) struct Ask {

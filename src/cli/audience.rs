@@ -15,7 +15,7 @@ use crate::index::{Contents, Index, Snapshot};
 use crate::live;
 use crate::tables::{Column, write};
 
-/// Picks customers for one message, each with a score, a reason and the items to show.
+/// Pick customers for one message, each with a score, a reason and the items to show
 #[derive(Debug, Args)]
 pub(super) struct AudienceCommand {
     /// Which: new-arrival, interest, reorder-due, at-risk, win-back, second-purchase,

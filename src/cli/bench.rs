@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::grpc;
 use crate::index::{Index, Snapshot};
 
-/// How fast is it here?
+/// Measure how fast it is on this machine
 #[derive(Debug, Args)]
 pub(super) struct Bench {
     #[command(subcommand)]
@@ -30,7 +30,6 @@ pub(super) struct Bench {
 enum What {
     /// Make up a shop of a given size and train on it
     Train(BenchTrain),
-    /// Load a server over HTTP/2, beside servers that give the same replies without thinking
     Serve(Serve),
     /// Ask more than a server can do: what it still answers, and how soon it is well again
     Overload(BenchOverload),
@@ -39,6 +38,8 @@ enum What {
     Play(Play),
 }
 
+/// Load a server over HTTP/2, beside servers that give the same replies without thinking
+///
 /// Servers run on one core and the load on another, where the system allows that. Closed loop: so many
 /// requests are always under way. Open loop (--rates): so many are sent per second, and latency counts
 /// from when each was due.

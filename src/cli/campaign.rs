@@ -17,7 +17,7 @@ use crate::events::{self, EventLog};
 use crate::index::{CustomerKeys, Index};
 use crate::time::Timestamp;
 
-/// Tells whether a campaign worked.
+/// Tell whether a campaign worked
 #[derive(Debug, Args)]
 pub(super) struct CampaignCommand {
     #[command(subcommand)]

@@ -16,6 +16,8 @@ use crate::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use crate::grpc::{self, pb};
 use crate::index::Index;
 
+/// Make up a shop, train on it, serve it and ask it: see what Cartwright does
+///
 /// A year of a shop that never was: views, carts, purchases, returns, complements, substitutes and
 /// things that run out. The same seed makes the same shop.
 #[derive(Debug, Args)]

@@ -25,6 +25,8 @@ use crate::recommend::{self, Query, Scratch, answer};
 use crate::time::Timestamp;
 use crate::train::{Learnt, TrainOptions, Tuned, learn_tuned, quieted, stock};
 
+/// Replay held-out weeks: how good are the answers, beside simple and strong baselines
+///
 /// Replays the shop's last weeks: learns from all before, asks what customers would want, and compares
 /// with what they did; beside simple and strong baselines. Nothing is published.
 #[derive(Debug, Args)]

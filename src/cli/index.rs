@@ -9,6 +9,8 @@ use super::output::{align_right, print, table};
 use crate::error::thousands;
 use crate::index::Index;
 
+/// Show and check the generations of an index, and choose which one is served
+///
 /// An index keeps its latest generations; one of them is served.
 #[derive(Debug, Args)]
 pub(super) struct IndexCommand {

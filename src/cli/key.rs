@@ -8,6 +8,8 @@ use clap::Args;
 use super::output::print;
 use crate::grpc::{Scope, hash_of_key};
 
+/// Make a key for a program that may ask the server
+///
 /// Prints a new key, once and nowhere else, and the line that makes it known: append that to the file which
 /// `serve.keys` names. A running server takes it up.
 #[derive(Debug, Args)]

@@ -58,31 +58,20 @@ pub enum LogFormat {
     Json,
 }
 
+/// What each is for is told where its arguments are.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make up a shop, train on it, serve it and ask it: see what Cartwright does
     Demo(demo::Demo),
-    /// Learn from a shop's events and publish a new generation of its index
     Train(train::Train),
-    /// Answer over gRPC from an index; takes up new generations by itself
     Serve(serve::Serve),
-    /// Answer one question from an index, without a server
     Ask(ask::Ask),
-    /// Replay held-out weeks: how good are the answers, beside simple and strong baselines
     Evaluate(evaluate::Evaluate),
-    /// Measure how fast it is on this machine
     Bench(bench::Bench),
-    /// Pick customers for one message, with reasons
     Audience(audience::AudienceCommand),
-    /// Tell whether a campaign worked
     Campaign(campaign::CampaignCommand),
-    /// Reports for the shop's owner
     Report(report::ReportCommand),
-    /// Show and check the generations of an index, and choose which one is served
     Index(index::IndexCommand),
-    /// Make a key for a program that may ask the server
     Key(key::Key),
-    /// Show every setting and its value
     Settings(settings::Settings),
 }
 

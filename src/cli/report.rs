@@ -19,7 +19,7 @@ use crate::index::{Index, Snapshot};
 use crate::report::{RfmCounts, customers_page};
 use crate::train::{learn, stock};
 
-/// Reports for the shop's owner.
+/// Reports for the shop's owner
 #[derive(Debug, Args)]
 pub(super) struct ReportCommand {
     #[command(subcommand)]

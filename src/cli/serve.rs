@@ -13,6 +13,8 @@ use crate::grpc;
 use crate::index::Index;
 use crate::tables::time_zone;
 
+/// Answer over gRPC from an index; takes up new generations by itself
+///
 /// Health (grpc.health.v1) says SERVING as soon as the index is loaded. SIGTERM and Ctrl-C finish what
 /// is in flight and end with exit code 0.
 #[derive(Debug, Args)]

@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::output::print;
 use crate::config::Config;
 
+/// Show every setting and its value
+///
 /// Every setting with the value that it has now: the default, what `cartwright.toml` or --config says, or the
 /// environment. What is not set and has no default is named below them.
 #[derive(Debug, Args)]

@@ -15,6 +15,8 @@ use crate::index::{Index, Manifest};
 use crate::tables::FileColumns;
 use crate::train::{Input, train};
 
+/// Learn from a shop's events and publish a new generation of its index
+///
 /// Reads CSV, TSV, JSON Lines and Parquet, plain or as .gz or .zst; finds the columns by name and
 /// content; says what it took for what, and what became of every row.
 #[derive(Debug, Args)]

@@ -596,7 +596,8 @@ fn clock(
     }
     if order.is_unclear() {
         notes.push(format!(
-            "{}: dates like 1/2/2024 are read as month/day/year: none of them says otherwise",
+            "{}: dates like 1/2/2024 are read as month/day/year: none of them says otherwise. Where the day comes first, \
+             export them as 2024-02-01",
             table.path.display()
         ));
     }

@@ -116,12 +116,12 @@ impl TextRows {
             || spare.into_iter().any(|field| !field.trim_ascii().is_empty())
         {
             let rows = lines.max(1);
-            let quote = if rows > 1 {
-                format!(" over {rows} lines (a quote left open?)")
-            } else {
-                String::new()
+            let perhaps = match record.len() > self.width {
+                _ if rows > 1 => format!(" over {rows} lines (a quote left open?)"),
+                true => " (a separator in a text without quotes, or a decimal comma?)".to_owned(),
+                false => String::new(),
             };
-            let problem = format!("expected {} columns, got {}{quote}", self.width, record.len());
+            let problem = format!("expected {} columns, got {}{perhaps}", self.width, record.len());
             batch.push_broken(line, rows, problem);
         } else if lines > 1 && self.holds_rows() {
             let problem =
