@@ -106,13 +106,13 @@ impl Index {
     /// Errors: there is no such generation, or its manifest can't be read.
     pub fn activate(&self, number: u64) -> Result<()> {
         let alone = self.locked()?;
-        self.has(number)?;
+        self.require(number)?;
         Manifest::read(&self.generation_dir(number))?;
         self.name_current(number, &alone)
     }
 
     /// Errors: there is no such generation.
-    pub(super) fn has(&self, number: u64) -> Result<()> {
+    pub(super) fn require(&self, number: u64) -> Result<()> {
         let known = self.numbers()?;
         match known.contains(&number) {
             true => Ok(()),

@@ -87,7 +87,7 @@ impl Index {
     ///
     /// Errors: the generation can't be opened. A difference is no error: it is in the answer.
     pub fn verify(&self, number: u64) -> Result<Vec<Verified>> {
-        self.has(number)?;
+        self.require(number)?;
         let directory = self.generation_dir(number);
         let manifest = Manifest::read(&directory)?;
         let trees = Trees::open(&directory)?;

@@ -176,6 +176,7 @@ impl Weights {
     pub fn sum(by_source: &[f32; SOURCES], says: &[f32; SOURCES]) -> f32 {
         // Several sums side by side: in a single one, each term would wait for the one before.
         const SUMS: usize = SOURCES / 2;
+        const { assert!(2 * SUMS == SOURCES, "no source is left out") };
         let mut sums = [0.0; SUMS];
         let halves = by_source.as_chunks::<SUMS>().0.iter().zip(says.as_chunks::<SUMS>().0);
         for (weights, says) in halves {
