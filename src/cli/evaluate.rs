@@ -27,8 +27,8 @@ use crate::train::{Learnt, TrainOptions, Tuned, learn_tuned, quieted, stock};
 
 /// Replay held-out weeks: how good are the answers, beside simple and strong baselines
 ///
-/// Replays the shop's last weeks: learns from all before, asks what customers would want, and compares
-/// with what they did; beside simple and strong baselines. Nothing is published.
+/// Learns from all before the shop's last weeks, asks what customers would want, and compares with what they
+/// did. Nothing is published.
 #[derive(Debug, Args)]
 pub(super) struct Evaluate {
     /// What customers did: files, folders or patterns

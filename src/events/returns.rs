@@ -51,8 +51,8 @@ line!(Event, |price: f32| (price > 0.0).then_some(price));
 
 /// Each return takes units from the same customer's purchases of the item, the latest earlier one first; a return
 /// that found less than it says is of what it found, and where it tells no price, it is worth what was paid for that.
-/// Gives back the places to be set aside, and why: a purchase of
-/// which nothing is left, a return that found nothing to take.
+/// Gives back the places to be set aside, and why: a purchase of which nothing is left, a return that found nothing to
+/// take.
 ///
 /// `lines` are in order of time. One pass: purchases wait on a stack per customer and item.
 pub(super) fn take_back(lines: &mut [impl Line]) -> Vec<(usize, Cause)> {

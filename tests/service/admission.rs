@@ -225,8 +225,6 @@ async fn a_stream_of_many_small_frames_is_answered_to_its_end() {
         asks.send_data(framed(&request), number + 1 == REQUESTS).expect("it is open");
     }
     let mut reply = tokio::time::timeout(HANGS, reply).await.expect("in time").expect("a reply");
-    // Nothing is read for a while: as much as may wait does.
-    tokio::time::sleep(Duration::from_millis(500)).await;
     let (mut answers, mut left) = (0, Vec::new());
     while let Some(data) = reply.body_mut().data().await {
         let data = data.expect("the connection stands");
