@@ -1,5 +1,6 @@
 //! What a log must not hold: each check gives the rows it sets aside their cause.
 
+use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -116,8 +117,8 @@ fn settle(rows: &mut Vec<Row>, account: &mut Account) {
     });
 }
 
-fn set_aside(rows: &mut [Row], cause: Cause, is_so: impl Fn(&Row) -> bool) {
-    rows.iter_mut()
+fn set_aside(rows: &mut [Row], cause: Cause, is_so: impl Fn(&Row) -> bool + Sync) {
+    rows.par_iter_mut()
         .filter(|row| row.is_live() && is_so(row))
         .for_each(|row| row.fate = Some(cause));
 }
@@ -303,9 +304,9 @@ fn share_moments(rows: &[Row]) -> bool {
 
 /// The same event again, in rows sorted by time. Without time only lines of the same order can be told to
 /// be the same: a session may come back to an item, and a customer may buy again.
-fn duplicates(rows: &mut [Row], is_told: impl Fn(&Row) -> bool) {
-    let mut seen = FxHashSet::default();
-    for moment in rows.chunk_by_mut(|a, b| a.at == b.at).filter(|moment| moment.len() > 1) {
+fn duplicates(rows: &mut [Row], is_told: impl Fn(&Row) -> bool + Sync) {
+    let moments = rows.par_chunk_by_mut(|a, b| a.at == b.at).filter(|moment| moment.len() > 1);
+    moments.for_each_init(FxHashSet::default, |seen, moment| {
         // To clear a set takes as long as it is large, and there are as many moments as orders.
         seen.clear();
         seen.shrink_to(moment.len());
@@ -318,7 +319,7 @@ fn duplicates(rows: &mut [Row], is_told: impl Fn(&Row) -> bool) {
                 row.fate = Some(Cause::Duplicate);
             }
         }
-    }
+    });
 }
 
 /// A word on rows that came more than once, if they are more than a till's double clicks.

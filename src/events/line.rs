@@ -360,7 +360,7 @@ impl<'a> Line<'a> {
                 role,
                 "expected a key, got a long number whose last digits were rounded away: export keys as text",
             )),
-            Ok(key) if !key.contains(['\0', '\u{fffd}']) => {
+            Ok(key) if is_clean(key) => {
                 let whole =
                     if self.reader.whole_floats[role] { key.strip_suffix(".0") } else { None };
                 Ok(Some(whole.unwrap_or(key)))
@@ -481,8 +481,17 @@ fn currencies(table: &Table) -> Option<String> {
     })
 }
 
+/// Whether a key holds neither a NUL nor what stands for bytes that could not be decoded.
+fn is_clean(key: &str) -> bool {
+    // Hardly any key has a byte of the two: no need to look at its characters.
+    !key.bytes().any(|byte| matches!(byte, 0 | 0xef)) || !key.contains(['\0', '\u{fffd}'])
+}
+
 /// Whether this is a number as spreadsheets write one that is too long for them: `1.23457E+15`.
 fn is_rounded(key: &str) -> bool {
+    if !matches!(key.as_bytes(), [b'0'..=b'9', b'.' | b'E' | b'e', ..]) {
+        return false; // as nearly all are: to search each for an exponent costs more than to read it
+    }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let Some((mantissa, exponent)) = key.split_once("E+").or_else(|| key.split_once("e+")) else {
         return false;

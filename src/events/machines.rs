@@ -204,17 +204,15 @@ impl Occasions {
 }
 
 /// What was taken, owner by owner: first the orders and visits of nobody, one by one, then the customers'.
-struct Taken<'a> {
-    rows: &'a [Row],
-    numbers: &'a Numbers,
-    /// Where each owner's rows are.
-    places: Lists<u32>,
+struct Taken {
+    /// Each owner's: the number of the order or visit, and the item.
+    lines: Lists<(u32, ItemId)>,
     /// The first owner that is a customer.
     customers: usize,
 }
 
-impl<'a> Taken<'a> {
-    fn of(rows: &'a [Row], numbers: &'a Numbers) -> Self {
+impl Taken {
+    fn of(rows: &[Row], numbers: &Numbers) -> Self {
         let nobodys = rows.iter().filter(|row| row.customer.is_none());
         let customers = room_for(nobodys.filter_map(|row| row.group));
         let owner = |row: &Row| match row.customer {
@@ -222,14 +220,13 @@ impl<'a> Taken<'a> {
             None => row.group.map(GroupId::index),
         };
         let owners = rows.iter().filter_map(owner).max().map_or(0, |last| last + 1);
-        let is_looked_at = |row: &Row| row.is_live() && row.kind != EventKind::Return;
-        let looked_at = (0..).zip(rows).filter(|(_, row)| is_looked_at(row));
-        let places = looked_at.filter_map(|(place, row)| Some((owner(row)?, place)));
-        Self { rows, numbers, places: Lists::dealt(owners, 0, places), customers }
+        let looked_at = rows.iter().filter(|row| row.is_live() && row.kind != EventKind::Return);
+        let lines = looked_at.filter_map(|row| Some((owner(row)?, (numbers.of(row), row.item))));
+        Self { lines: Lists::dealt(owners, (0, ItemId::FIRST), lines), customers }
     }
 
     fn owners(&self) -> usize {
-        self.places.len()
+        self.lines.len()
     }
 
     fn customer(&self, owner: usize) -> Option<CustomerId> {
@@ -239,8 +236,7 @@ impl<'a> Taken<'a> {
     /// Those that are not too large: distinct items, ascending. Made anew for who looks: with all of them kept, reading
     /// took a quarter more memory.
     fn orders(&self, owner: usize) -> Vec<Vec<ItemId>> {
-        let rows = self.places.row(owner).iter().map(|&place| &self.rows[place as usize]);
-        let mut lines: Vec<_> = rows.map(|row| (self.numbers.of(row), row.item)).collect();
+        let mut lines = self.lines.row(owner).to_vec();
         lines.sort_unstable();
         lines.dedup();
         let orders = lines.chunk_by(|a, b| a.0 == b.0).filter(|order| order.len() <= LARGEST);
