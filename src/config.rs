@@ -64,6 +64,14 @@ impl Config {
         config.serve.time_zone.clone_from(&config.events.time_zone);
         Ok(config)
     }
+
+    /// Errors: a setting is out of its range.
+    pub fn check(&self) -> Result<()> {
+        self.events.check()?;
+        self.customers.worth.check()?;
+        self.train.check()?;
+        self.serve.check()
+    }
 }
 
 /// What is wrong with a variable that means a section's knob and lacks the second underscore.

@@ -10,7 +10,7 @@ use crate::config::Config;
 /// Show every setting and its value
 ///
 /// Every setting with the value that it has now: the default, what `cartwright.toml` or --config says, or the
-/// environment. What is not set and has no default is named below them.
+/// environment. What is not set and has no default is named below them. A value that is out of its range is an error.
 #[derive(Debug, Args)]
 pub(super) struct Settings;
 
@@ -19,7 +19,8 @@ impl Settings {
         let text = toml::to_string_pretty(config).context("the settings can't be written")?;
         print(text.trim_end())?;
         let whole = serde_json::to_value(config).context("the settings can't be written")?;
-        print(format!("\n# Not set: {}", unset("", &whole).join(", ")))
+        print(format!("\n# Not set: {}", unset("", &whole).join(", ")))?;
+        Ok(config.check()?)
     }
 }
 

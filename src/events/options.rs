@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::kinds::Words;
 use crate::tables::{Clock, DateOrder, time_zone};
 use crate::time::Timestamp;
 use crate::{Error, Result};
@@ -139,7 +140,8 @@ impl ReadOptions {
         })
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    /// Errors: a setting is out of its range, or names a zone, a day or a kind of event that is none.
+    pub(crate) fn check(&self) -> Result<()> {
         let refuse = |setting: &str, came: f64, expected: &str| {
             Err(Error::Config(format!("events.{setting} = {came}: expected {expected}")))
         };
@@ -153,6 +155,8 @@ impl ReadOptions {
         if self.max_quantity.is_nan() || self.max_quantity < 1.0 {
             return refuse("max_quantity", self.max_quantity, "at least 1 unit");
         }
-        Ok(())
+        self.zone()?;
+        self.period()?;
+        Words::with(&self.event_types).map(drop)
     }
 }

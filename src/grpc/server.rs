@@ -102,7 +102,7 @@ impl Default for ServeOptions {
 
 impl ServeOptions {
     /// Errors: a figure is one with which nothing could be answered.
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let least = [
             ("streams_per_connection", self.streams_per_connection as usize, 1),
             ("queue", self.queue, 2), // from half of it on, answers are brief

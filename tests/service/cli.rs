@@ -224,6 +224,15 @@ fn settings_are_shown_and_what_is_shown_can_be_read_again() {
     }
     desk.write("again.toml", &shown);
     assert_eq!(settings(&["--config", "again.toml", "settings"]), shown);
+    for (wrong, named) in [
+        ("[events]\nmax_unreadable_share = 2.0\n", "events.max_unreadable_share"),
+        ("[events]\ntime_zone = \"Europe/Nowhere\"\n", "Europe/Nowhere"),
+        ("[train]\nkeep_generations = 0\n", "train.keep_generations"),
+        ("[serve]\nqueue = 1\n", "serve.queue"),
+    ] {
+        desk.write("wrong.toml", wrong);
+        fails(&desk.run(&["--config", "wrong.toml", "settings"]), 2, named);
+    }
 }
 
 #[test]
