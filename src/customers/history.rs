@@ -102,8 +102,8 @@ impl History {
         self.bought.is_empty() && self.glances.is_empty()
     }
 
-    /// The part of the past that says what else the customer may like: the `limit` strongest purchases,
-    /// and a third as many of the latest glances. Weights add up to 1.
+    /// The part of the past that says what else the customer may like: the `limit` strongest purchases, earlier ones
+    /// weighing less, and a third as many of the latest glances. Weights add up to 1.
     pub fn leanings(&self, interests: &Interests, limit: usize) -> Vec<(ItemId, f32)> {
         let mut strong: Vec<&Bought> = self.bought.iter().filter(|b| b.strength > 0.0).collect();
         let stronger = |a: &&Bought, b: &&Bought| {
@@ -114,7 +114,8 @@ impl History {
             strong.truncate(limit);
         }
         strong.sort_unstable_by(stronger);
-        let bought = strong.into_iter().map(|b| (b.item, b.strength.ln_1p()));
+        let fading = |bought: &Bought| interests.earlier.powi(bought.orders_ago.min(1_000) as i32);
+        let bought = strong.into_iter().map(|b| (b.item, b.strength.ln_1p() * fading(b)));
         let glanced =
             self.glances.iter().take(limit / 3).map(|g| (g.item, 0.5 * interests.of(g.kind)));
         let mut leanings: Vec<(ItemId, f32)> = bought.chain(glanced).collect();

@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use crate::events::{Event, EventKind, EventLog};
 use crate::time::DAY_MS;
 
-/// What a step that was left unfinished foretells, where a purchase foretells 1; from 0.01 to 3.
+/// What a step that was left unfinished foretells, where a purchase foretells 1, from 0.01 to 3; and what earlier
+/// purchases say beside later ones.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Interests {
     /// A look.
@@ -14,12 +15,14 @@ pub struct Interests {
     pub cart: f32,
     /// Put on a wish list.
     pub favorite: f32,
+    /// What a purchase says of what else is liked beside one in the next order; above 0, at most 1.
+    pub earlier: f32,
 }
 
 impl Default for Interests {
     /// What a shop starts from that has shown nothing yet.
     fn default() -> Self {
-        Self { view: 0.2, cart: 1.0, favorite: 0.7 }
+        Self { view: 0.2, cart: 1.0, favorite: 0.7, earlier: 1.0 }
     }
 }
 
@@ -132,6 +135,7 @@ impl Foretold {
             view: beside(self.view, assumed.view),
             cart: beside(self.cart, assumed.cart),
             favorite: beside(self.favorite, assumed.favorite),
+            earlier: assumed.earlier,
         }
     }
 }

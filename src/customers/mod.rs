@@ -66,13 +66,16 @@ pub struct HistoryOptions {
     pub order_decay: f64,
     /// After so many days an order counts half. Days, > 0; default 365.
     pub half_life_days: f64,
+    /// What an earlier order says of what else is liked beside the next one, beyond that: tuned from here downwards.
+    /// Above 0, at most 1; default 1.
+    pub earlier: f32,
     /// How many of the latest looks, carts and favourites are kept per customer. Default 100.
     pub glances: usize,
 }
 
 impl Default for HistoryOptions {
     fn default() -> Self {
-        Self { order_decay: 0.98, half_life_days: 365.0, glances: 100 }
+        Self { order_decay: 0.98, half_life_days: 365.0, earlier: 1.0, glances: 100 }
     }
 }
 
@@ -89,6 +92,12 @@ impl HistoryOptions {
             return Err(Error::Config(format!(
                 "history.half_life_days must be a positive number of days, not {}",
                 self.half_life_days
+            )));
+        }
+        if !(self.earlier > 0.0 && self.earlier <= 1.0) {
+            return Err(Error::Config(format!(
+                "history.earlier must be above 0 and at most 1, not {}",
+                self.earlier
             )));
         }
         Ok(())

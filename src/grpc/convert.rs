@@ -377,7 +377,7 @@ pub fn reason(contents: &Contents, shelf: &Shelf, reason: &Reason) -> pb::Reason
                 lift,
             })
         }
-        Reason::SameCustomers { with, counted } => {
+        Reason::SameCustomers { with, counted, after } => {
             let &Association { together, support, confidence, lift } = counted;
             Why::SameCustomers(pb::SameCustomers {
                 with_item_id: key(*with),
@@ -385,6 +385,7 @@ pub fn reason(contents: &Contents, shelf: &Shelf, reason: &Reason) -> pb::Reason
                 support,
                 confidence,
                 lift,
+                after: *after,
             })
         }
         Reason::ViewedTogether { with, counted, alternative, after } => {

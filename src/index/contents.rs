@@ -43,7 +43,8 @@ pub struct Contents {
     pub drawn: Ranked,
     /// Looked at in the same visit.
     pub viewed: Rules<RuleLists>,
-    /// Looked at after it in the same visit, with the visits that did.
+    /// Looked at after it in the same visit, with the visits that did; where there are [no visits](Self::has_visits),
+    /// bought after it in a later order, with the customers who did.
     pub next: RuleLists,
     /// Visits as they were, newest first.
     pub visits: Visits,
@@ -123,6 +124,11 @@ impl Contents {
     /// Of items alone, in the order of their keys' ids.
     pub fn of(keys: Arc<Interner<ItemId>>, items: &[Item]) -> Self {
         Self { shelf: Shelf::new(keys.clone(), items), keys, ..Self::default() }
+    }
+
+    /// Whether anybody looked at anything in the log.
+    pub fn has_visits(&self) -> bool {
+        self.viewed.groups > 0
     }
 
     /// Fills in what is derived from the rest; call it once all is there.

@@ -281,8 +281,10 @@ impl Loader<'_> {
         contents.hot = self.hot(count)?;
         contents.recurrence = self.recurrence(count)?;
         let interests = self.vector_of("interests", 3)?;
-        contents.interests =
-            Interests { view: interests[0], cart: interests[1], favorite: interests[2] };
+        let (view, cart, favorite) = (interests[0], interests[1], interests[2]);
+        // An index of before has none.
+        let earlier = self.vector("interests.earlier")?.first().copied().unwrap_or(1.0);
+        contents.interests = Interests { view, cart, favorite, earlier };
         let returns = self.vector::<f32>("returns")?;
         contents.returns =
             Returns::from_parts(&returns).ok_or_else(|| self.trees.damaged("returns"))?;

@@ -359,6 +359,7 @@ impl TreeWriter<'_> {
         self.hot(contents)?;
         let interests = contents.interests;
         self.vector("interests", &[interests.view, interests.cart, interests.favorite])?;
+        self.vector("interests.earlier", &[interests.earlier])?;
         self.vector("returns", &contents.returns.to_parts())?;
         self.vector("clock.now", &[contents.now])?;
         self.vector("clock.rest", &[u32::from(contents.timed), trends.recent_days])

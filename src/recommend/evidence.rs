@@ -37,6 +37,11 @@ pub(super) enum Evidence {
         together: u32,
         alternative: bool,
     },
+    /// In a later order of the same customers.
+    Later {
+        with: ItemId,
+        together: u32,
+    },
     Onward {
         after: ItemId,
         sessions: u32,
@@ -98,6 +103,9 @@ impl Evidence {
                 let together = together(&viewed.lists);
                 Self::Viewed { with, together, alternative: alternative() }
             }
+            Source::Next if !contents.has_visits() => {
+                Self::Later { with, together: together(next) }
+            }
             Source::Next => {
                 let together = together(next);
                 Self::Next { with, together, alternative: alternative() }
@@ -117,7 +125,7 @@ impl Evidence {
         use reason::Source;
         match self {
             Self::Bought { .. } | Self::Longer { .. } => Source::BoughtTogether,
-            Self::Collected { .. } => Source::SameCustomers,
+            Self::Collected { .. } | Self::Later { .. } => Source::SameCustomers,
             Self::Called { .. } => Source::CalledFor,
             Self::Foreseen => Source::Foreseen,
             Self::Viewed { .. } | Self::Next { .. } => Source::ViewedTogether,

@@ -481,7 +481,8 @@ impl<'a> Pool<'a> {
     /// Whether the item is looked at in the same visits as a seed.
     pub(super) fn is_viewed_with(&self, item: ItemId) -> bool {
         let says = self.says(item);
-        says[Source::Viewed as usize] > 0.0 || says[Source::Next as usize] > 0.0
+        self.contents.has_visits()
+            && (says[Source::Viewed as usize] > 0.0 || says[Source::Next as usize] > 0.0)
     }
 
     /// All candidates that may be answered, with what each source says of them; the others go into the

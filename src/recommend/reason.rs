@@ -25,6 +25,8 @@ pub enum Reason {
         with: ItemId,
         /// The counts behind it, in customers.
         counted: Association,
+        /// Only customers who bought it for the first time in a later order count.
+        after: bool,
     },
     /// What is bought with it, all considered, speaks for it.
     CalledFor {
@@ -301,6 +303,12 @@ fn reason(contents: &Contents, item: ItemId, evidence: Evidence) -> Reason {
         Evidence::Collected { with, together } => Reason::SameCustomers {
             with,
             counted: Association::of(&contents.collected, together, with, item),
+            after: false,
+        },
+        Evidence::Later { with, together } => Reason::SameCustomers {
+            with,
+            counted: Association::of(&contents.collected, together, with, item),
+            after: true,
         },
         Evidence::Called { by, weight, in_orders } => called(contents, item, by, weight, in_orders),
         Evidence::Viewed { with, together, alternative } => Reason::ViewedTogether {
@@ -380,6 +388,7 @@ fn called(contents: &Contents, item: ItemId, by: ItemId, weight: f32, in_orders:
             rules.together_with(item).map(|together| Reason::SameCustomers {
                 with: by,
                 counted: Association::of(&contents.collected, together, by, item),
+                after: false,
             })
         }
     };

@@ -20,10 +20,11 @@ impl Reason {
                 percent(counted.confidence),
                 Tenths(counted.lift),
             ),
-            Self::SameCustomers { with, counted } => format!(
-                "{} who bought {} bought this too: {}% of them, {}× chance",
+            Self::SameCustomers { with, counted, after } => format!(
+                "{} who bought {} bought this {}: {}% of them, {}× chance",
                 number(counted.together, "customer"),
                 title(with),
+                if *after { "afterwards" } else { "too" },
                 percent(counted.confidence),
                 Tenths(counted.lift),
             ),

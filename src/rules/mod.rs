@@ -2,9 +2,10 @@
 //!
 //! Input is [`Groups`] of distinct items: baskets, sessions, or all that a customer ever bought.
 //! [`count`] gives the rules *item → item*, [`next::count_next`] what is looked at afterwards,
-//! [`visits::Visits`] what visitors like this one looked at, [`onward::Onward`] joins these into a next
-//! click, and [`longer::mine`] gives rules with several items on the left. All counting is in integers, which merge in any order: the same groups give the
-//! same bytes on any number of threads. Scores are computed once, afterwards, in [`count`].
+//! [`later::count_later`] what is bought afterwards, [`visits::Visits`] what visitors like this one looked at,
+//! [`onward::Onward`] joins these into a next click, and [`longer::mine`] gives rules with several items on the left.
+//! All counting is in integers, which merge in any order: the same groups give the same bytes on any number of threads.
+//! Scores are computed once, afterwards.
 //!
 //! This room refuses to know prices, times, and what is answered with its rules.
 
@@ -13,6 +14,7 @@ mod count;
 mod gate;
 mod groups;
 mod kept;
+pub mod later;
 pub mod longer;
 mod measures;
 pub mod next;

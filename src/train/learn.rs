@@ -87,7 +87,12 @@ pub(super) fn learn_for(
     let bought = rules::count(&orders, count, &options.bought).kept();
     let collected = collected(&orders, log, count, &options.collected);
     watch("counting what is looked at together");
-    let next = RuleLists::of(&rules::next::count_next(&sessions, count, &options.next));
+    // Where nobody looks at anything, all that is known of what comes after what is in which order it is bought.
+    let next = match sessions.items.is_empty() && !log.customers.is_empty() {
+        true => rules::later::count_later(&baskets, count, options.next.per_item),
+        false => rules::next::count_next(&sessions, count, &options.next),
+    };
+    let next = RuleLists::of(&next);
     let visits = Visits::new(&sessions, count, &OnwardOptions::default().visits);
     let freshness = freshness(&sessions, count, now);
     let visited = Groups::from_sessions(&sessions);
@@ -139,7 +144,8 @@ pub(super) fn learn_for(
         cadence,
         hot,
         recurrence,
-        interests: foretold.interests(Interests::default()),
+        interests: foretold
+            .interests(Interests { earlier: options.history.earlier, ..Interests::default() }),
         ..Contents::default()
     };
     let contents = contents.finish();
@@ -160,7 +166,8 @@ pub(super) fn learn_for(
 /// The options, with each kind of event weighing what it foretells unless they say what it weighs.
 fn weighted(options: &FactorOptions, foretold: &Foretold) -> FactorOptions {
     let KindWeights { view, cart, favorite, purchase } = KindWeights::default();
-    let Interests { view, cart, favorite } = foretold.interests(Interests { view, cart, favorite });
+    let assumed = Interests { view, cart, favorite, ..Interests::default() };
+    let Interests { view, cart, favorite, .. } = foretold.interests(assumed);
     let learnt = KindWeights { view, cart, favorite, purchase };
     FactorOptions { kinds: Some(options.kinds.unwrap_or(learnt)), ..options.clone() }
 }
@@ -203,7 +210,11 @@ impl Learnt {
             shelf, bought, collected, viewed, next, longer, neighbours, arrivals, ..
         } = &self.contents;
         let entries = |rules: &Rules<RuleLists>| rules.lists.count() as u64;
-        let counts: [(&str, u64); 13] = [
+        let (viewed_next, bought_later) = match self.contents.has_visits() {
+            true => (next.count(), 0),
+            false => (0, next.count()),
+        };
+        let counts: [(&str, u64); 14] = [
             ("items", shelf.trained() as u64),
             ("customers", log.customers.len() as u64),
             ("events", log.events.len() as u64),
@@ -212,7 +223,8 @@ impl Learnt {
             ("bought_together", entries(bought)),
             ("same_customers", entries(collected)),
             ("viewed_together", entries(viewed)),
-            ("viewed_next", next.count() as u64),
+            ("viewed_next", viewed_next as u64),
+            ("bought_later", bought_later as u64),
             ("longer_rules", longer.len() as u64),
             ("neighbours", neighbours.count() as u64),
             ("arrivals", arrivals.count() as u64),

@@ -16,6 +16,7 @@ mod clients;
 mod crowds;
 mod cut;
 mod damping;
+mod earlier;
 mod foresee;
 pub mod gate;
 mod lacking;
@@ -286,6 +287,7 @@ pub fn learn_tuned(
     options.bought = damping::of_baskets(&mut rehearsals, &orders, &options.bought);
     if !log.customers.is_empty() {
         options.collected = damping::of_customers(&mut rehearsals, &orders, &options.collected);
+        options.history.earlier = earlier::tune(&mut rehearsals, options.history.earlier);
     }
     pulls::tune(&mut rehearsals, &orders, &mut options);
     drop(orders);

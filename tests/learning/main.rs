@@ -20,6 +20,7 @@ mod gate;
 mod hot;
 mod input;
 mod laws;
+mod moods;
 mod poison;
 mod quiet;
 mod rank;
