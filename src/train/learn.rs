@@ -88,7 +88,7 @@ pub(super) fn learn_for(
     let collected = collected(&orders, log, count, &options.collected);
     watch("counting what is looked at together");
     // Where nobody looks at anything, all that is known of what comes after what is in which order it is bought.
-    let next = match sessions.items.is_empty() && !log.customers.is_empty() {
+    let next = match sessions.items.is_empty() && options.bought_later {
         true => rules::later::count_later(&baskets, count, options.next.per_item),
         false => rules::next::count_next(&sessions, count, &options.next),
     };

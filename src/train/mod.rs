@@ -16,7 +16,6 @@ mod clients;
 mod crowds;
 mod cut;
 mod damping;
-mod earlier;
 mod foresee;
 pub mod gate;
 mod lacking;
@@ -24,6 +23,7 @@ mod learn;
 mod listed;
 mod objective;
 mod options;
+mod order;
 mod people;
 mod price;
 mod pulls;
@@ -287,7 +287,8 @@ pub fn learn_tuned(
     options.bought = damping::of_baskets(&mut rehearsals, &orders, &options.bought);
     if !log.customers.is_empty() {
         options.collected = damping::of_customers(&mut rehearsals, &orders, &options.collected);
-        options.history.earlier = earlier::tune(&mut rehearsals, options.history.earlier);
+        options.history.earlier = order::fading(&mut rehearsals, options.history.earlier);
+        options.bought_later &= order::is_later_told(&mut rehearsals);
     }
     pulls::tune(&mut rehearsals, &orders, &mut options);
     drop(orders);

@@ -36,6 +36,9 @@ pub struct TrainOptions {
     pub viewed: RuleOptions,
     /// What is looked at next.
     pub next: NextOptions,
+    /// Where nobody looks at anything, what is bought in later orders is counted instead; default true. It is dropped
+    /// where it finds far less of what is new to customers than rules over customers do.
+    pub bought_later: bool,
     /// Rules with several items on the left.
     pub longer: LongRuleOptions,
     /// Vectors.
@@ -87,6 +90,7 @@ impl Default for TrainOptions {
             foreseen: ForesightOptions::default(),
             viewed: RuleOptions { per_item: 100, ..RuleOptions::default() },
             next: NextOptions::default(),
+            bought_later: true,
             longer: LongRuleOptions {
                 min_support: 0.0005,
                 min_confidence: 0.4,

@@ -1,39 +1,21 @@
-//! Shops whose customers move on from one kind of things to the next, and shops whose customers stay with one.
+//! Shops in which the order tells what customers want next, and shops in which it tells nothing.
 
 use std::fmt::Write as _;
 
 use crate::common::{folder, publish};
-use cartwright::index::{Index, Snapshot};
+use cartwright::index::{Index, Manifest, Snapshot};
+use cartwright::recommend::{Blend, Query, Question, Reason, Scratch, Source, answer};
 
 const CUSTOMERS: usize = 400;
-/// Kinds of things, each of so many.
-const KINDS: usize = 10;
-const OF_A_KIND: usize = 20;
-/// Orders of two things each, a week apart; whoever moves on does so after so many.
-const ORDERS: usize = 16;
-const BEFORE_MOVING: usize = 4;
 
-/// What an earlier purchase says beside one in the next order, as the shop learns it; and as the index has it.
-fn earlier(moves_on: bool) -> [f32; 2] {
-    let mut random = fastrand::Rng::with_seed(29);
+/// The shop, learnt from customers' orders, each a week after the one before; an item is told by two numbers.
+fn shop(mut orders_of: impl FnMut(usize) -> Vec<Vec<(usize, usize)>>) -> (Manifest, Snapshot) {
     let mut text = "customer_id,item_id,timestamp,order_id\n".to_owned();
     for customer in 0..CUSTOMERS {
-        let mut liked: Vec<usize> = Vec::new();
-        for order in 0..ORDERS {
-            if order == 0 || moves_on && (order + customer) % BEFORE_MOVING == 0 {
-                let kind = random.usize(..KINDS);
-                liked = (0..OF_A_KIND).map(|nth| OF_A_KIND * kind + nth).collect();
-                if !moves_on {
-                    let other = random.usize(..KINDS);
-                    liked.extend((0..OF_A_KIND).map(|nth| OF_A_KIND * other + nth));
-                }
-                random.shuffle(&mut liked);
-            }
-            let day = 7 * order + customer % 7;
-            for _ in 0..2 {
-                let item = liked.pop().expect("of each kind there are enough");
-                let at = 1_700_000_000 + 86_400 * day;
-                let _ = writeln!(text, "c{customer},i{item},{at},o{customer}-{order}");
+        for (order, items) in orders_of(customer).into_iter().enumerate() {
+            let at = 1_700_000_000 + 86_400 * (7 * order + customer % 7);
+            for (a, b) in items {
+                let _ = writeln!(text, "c{customer},i{a}-{b},{at},o{customer}-{order}");
             }
         }
     }
@@ -42,15 +24,85 @@ fn earlier(moves_on: bool) -> [f32; 2] {
     std::fs::write(&path, text).expect("the folder can be written");
     let index = Index::at(place.path().join("index"));
     let manifest = publish(&index, &path, None).expect("the shop can be learnt");
-    let snapshot = Snapshot::open_current(&index).expect("what was published can be read");
-    let told = manifest.learnt["interests"]["earlier"].as_f64().expect("a figure");
-    [told as f32, snapshot.contents.interests.earlier]
+    (manifest, Snapshot::open_current(&index).expect("what was published can be read"))
+}
+
+/// Orders of two things of which each kind has twenty. Whoever moves on likes another kind after every four orders,
+/// others stay with two kinds.
+fn moods(moves_on: bool) -> (Manifest, Snapshot) {
+    let mut random = fastrand::Rng::with_seed(29);
+    shop(|customer| {
+        let mut liked: Vec<(usize, usize)> = Vec::new();
+        let mut orders = Vec::new();
+        for order in 0..16 {
+            if order == 0 || moves_on && (order + customer) % 4 == 0 {
+                let kinds = if moves_on { 1 } else { 2 };
+                let kinds: Vec<usize> = (0..kinds).map(|_| random.usize(..10)).collect();
+                liked =
+                    kinds.iter().flat_map(|&kind| (0..20).map(move |nth| (kind, nth))).collect();
+                random.shuffle(&mut liked);
+            }
+            orders.push(liked.split_off(liked.len() - 2));
+        }
+        orders
+    })
 }
 
 #[test]
 fn what_was_bought_long_ago_says_less_only_where_customers_move_on() {
-    let [told, kept] = earlier(true);
-    assert!(told < 1.0, "they move on after {BEFORE_MOVING} orders");
-    assert_eq!(kept, told);
-    assert_eq!(earlier(false), [1.0, 1.0]);
+    let earlier = |(manifest, snapshot): (Manifest, Snapshot)| {
+        let told = manifest.learnt["interests"]["earlier"].as_f64().expect("a figure") as f32;
+        assert_eq!(snapshot.contents.interests.earlier, told);
+        told
+    };
+    assert!(earlier(moods(true)) < 1.0);
+    assert_eq!(earlier(moods(false)), 1.0);
+}
+
+/// Series of ten volumes, which everybody begins somewhere and reads on from there, one to an order.
+#[test]
+fn who_read_one_volume_is_offered_the_next_and_told_that_others_read_on() {
+    let mut random = fastrand::Rng::with_seed(31);
+    let (manifest, snapshot) = shop(|_| {
+        let (mut series, mut volume) = (random.usize(..12), random.usize(..6));
+        let mut orders = Vec::new();
+        while orders.len() < 9 {
+            orders.push(vec![(series, volume)]);
+            volume += 1;
+            if volume == 10 {
+                (series, volume) = (random.usize(..12), 0);
+            }
+        }
+        orders
+    });
+    assert!(manifest.counts["bought_later"] > 0, "{:?}", manifest.counts);
+    let blend = Blend::learnt(&manifest.learnt).expect("the blend can be read");
+    let (mut next, mut said_so, mut asked) = (0, 0, 0);
+    for customer in 0..CUSTOMERS {
+        let key = format!("c{customer}");
+        let history = snapshot.customers.history(&key).expect("readable").expect("known");
+        let latest = history.bought.iter().max_by_key(|bought| bought.last).expect("an order");
+        let latest = snapshot.contents.keys.key(latest.item);
+        let (series, volume) = latest.split_once('-').expect("two numbers");
+        let volume: usize = volume.parse().expect("a number");
+        if volume == 9 {
+            continue; // it was the last
+        }
+        let question = Question::Customer { recent: Vec::new(), exclude_purchased: true };
+        let query = Query::new(question, Some(&history), 3);
+        let found = answer(&snapshot.contents, &blend, &query, &mut Scratch::default());
+        let first = &found.recommendations[0];
+        asked += 1;
+        if snapshot.contents.keys.key(first.item) == format!("{series}-{}", volume + 1) {
+            next += 1;
+            let read_on =
+                |reason: &Reason| matches!(reason, Reason::SameCustomers { after: true, .. });
+            said_so += usize::from(
+                first.source == Source::SameCustomers && first.reasons.iter().any(read_on),
+            );
+        }
+    }
+    println!("{next} of {asked}, {said_so} said so");
+    assert!(next * 10 > asked * 9, "{next} of {asked}");
+    assert!(said_so * 2 > next, "{said_so} of {next}");
 }
