@@ -282,9 +282,11 @@ impl Loader<'_> {
         contents.recurrence = self.recurrence(count)?;
         let interests = self.vector_of("interests", 3)?;
         let (view, cart, favorite) = (interests[0], interests[1], interests[2]);
+        contents.interests = Interests { view, cart, favorite, ..Interests::default() };
         // An index of before has none.
-        let earlier = self.vector("interests.earlier")?.first().copied().unwrap_or(1.0);
-        contents.interests = Interests { view, cart, favorite, earlier };
+        if self.manifest.trees.contains_key("interests.earlier") {
+            contents.interests.earlier = self.vector_of("interests.earlier", 1)?[0];
+        }
         let returns = self.vector::<f32>("returns")?;
         contents.returns =
             Returns::from_parts(&returns).ok_or_else(|| self.trees.damaged("returns"))?;
