@@ -102,7 +102,6 @@ fn who_read_one_volume_is_offered_the_next_and_told_that_others_read_on() {
             );
         }
     }
-    println!("{next} of {asked}, {said_so} said so");
     assert!(next * 10 > asked * 9, "{next} of {asked}");
     assert!(said_so * 2 > next, "{said_so} of {next}");
 }
