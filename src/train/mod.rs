@@ -287,8 +287,7 @@ pub fn learn_tuned(
     options.bought = damping::of_baskets(&mut rehearsals, &orders, &options.bought);
     if !log.customers.is_empty() {
         options.collected = damping::of_customers(&mut rehearsals, &orders, &options.collected);
-        options.history.earlier = order::fading(&mut rehearsals, options.history.earlier);
-        options.bought_later &= order::is_later_told(&mut rehearsals);
+        order::tune(&mut rehearsals, &mut options);
     }
     pulls::tune(&mut rehearsals, &orders, &mut options);
     drop(orders);
