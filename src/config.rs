@@ -60,7 +60,9 @@ impl Config {
             .merge(environment)
             .extract()
             .map_err(|error| Error::Config(error.to_string()))?;
-        config.catalog.time_zone.clone_from(&config.events.time_zone); // one shop, one zone
+        // One shop, one zone, one way to write a date.
+        config.catalog.time_zone.clone_from(&config.events.time_zone);
+        config.catalog.day_first = config.events.day_first;
         config.serve.time_zone.clone_from(&config.events.time_zone);
         Ok(config)
     }

@@ -30,6 +30,9 @@ pub struct CatalogOptions {
     /// IANA name of the zone in which launch days begin: that of the events. Default: "UTC".
     #[serde(skip)]
     pub time_zone: String,
+    /// Whether `1/2/2024` is the first of February, where the events' setting says so. Default: as other dates say.
+    #[serde(skip)]
+    pub day_first: Option<bool>,
     /// A file with a larger share of unreadable rows is refused, 0 to 1. Default: 0.10.
     pub max_unreadable_share: f64,
     /// True offers nothing that the catalogue does not list. Default: false.
@@ -41,6 +44,7 @@ impl Default for CatalogOptions {
         Self {
             map: BTreeMap::new(),
             time_zone: "UTC".into(),
+            day_first: None,
             max_unreadable_share: 0.10,
             only_listed: false,
         }
@@ -127,7 +131,7 @@ fn read_file(
         detected.columns[STOCK].clear();
         detected.report.roles.retain(|role| role.role != ROLES[STOCK].name);
     }
-    let file = File::new(&table, &detected.columns, zone);
+    let file = File::new(&table, &detected.columns, options, zone);
     reading.notes.extend(detected.silent(&table));
     reading.notes.extend(detected.notes);
     reading.columns.push(detected.report);
@@ -256,7 +260,12 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn new(table: &'a Table, columns: &'a [Vec<usize>], zone: &TimeZone) -> Self {
+    fn new(
+        table: &'a Table,
+        columns: &'a [Vec<usize>],
+        options: &CatalogOptions,
+        zone: &TimeZone,
+    ) -> Self {
         let present = |role: usize| {
             let values = columns[role].iter().flat_map(|&column| table.sample.column(column));
             values.filter(|text| !is_absent(text))
@@ -264,6 +273,7 @@ impl<'a> File<'a> {
         let categories: Vec<_> = present(CATEGORY).map(decoded).collect();
         // What says whether an item is sold may be asked for by name as well.
         let others = columns[..SELLABLE].iter().flatten();
+        let order = || DateOrder::of(present(LAUNCHED));
         let taken = |at: &usize| others.clone().any(|column| column == at);
         Self {
             columns,
@@ -274,7 +284,11 @@ impl<'a> File<'a> {
             styles: NumberStyle::of_file(present, &[PRICE, COST, STOCK]),
             levels: Levels::of(columns[CATEGORY].len(), categories.iter().map(|value| &**value)),
             whole_floats: are_whole_floats(present(ITEM)),
-            clock: Clock::of(present(LAUNCHED), DateOrder::of(present(LAUNCHED)), zone),
+            clock: Clock::of(
+                present(LAUNCHED),
+                options.day_first.map_or_else(order, DateOrder::told),
+                zone,
+            ),
             names: &table.names,
             words: Decoder::default(),
         }

@@ -6,6 +6,7 @@ use std::fmt;
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use rustc_hash::FxHashSet;
 
+use super::dates::Dates;
 use super::goods::Goods;
 use super::keys::{Group, Keys, Known, Look, Named};
 use super::kinds::{Meaning, Words};
@@ -17,8 +18,8 @@ use super::row::Row;
 use super::{Cause, EventKind, ReadOptions};
 use crate::ids::{MAX_AMOUNT, MAX_KEY_BYTES};
 use crate::tables::{
-    Batch, Clock, DateOrder, Decoder, FileColumns, NESTED, NumberStyle, Table, Why,
-    are_whole_floats, decoded, detect, is_absent, quoted,
+    Batch, Clock, Decoder, FileColumns, NESTED, NumberStyle, Table, Why, are_whole_floats, decoded,
+    detect, is_absent, quoted,
 };
 use crate::time::Timestamp;
 use crate::{Error, Result};
@@ -121,7 +122,7 @@ impl<'a> FileReader<'a> {
     pub(super) fn new(
         table: &mut Table,
         options: &'a ReadOptions,
-        zone: &jiff::tz::TimeZone,
+        dates: &Dates<'_>,
         words: &'a Words,
     ) -> Result<Self> {
         let roles = roles(&table.names);
@@ -155,7 +156,7 @@ impl<'a> FileReader<'a> {
         columns[TIMESTAMP].retain(|&column| {
             table.sample.is_empty() || present(table, &[column]).next().is_some()
         });
-        let clock = clock(table, &columns[TIMESTAMP], zone, &mut notes)?;
+        let clock = dates.clock(table, &columns[TIMESTAMP], &mut notes)?;
         let mut report = detected.report;
         let is_untimed = columns[TIMESTAMP].is_empty();
         let are_days = clock.are_days(present(table, &columns[TIMESTAMP]));
@@ -585,39 +586,11 @@ fn holds_kinds<'a>(words: impl Iterator<Item = &'a [u8]>) -> bool {
     words.map(|word| different.insert(word)).filter(|is_new| *is_new).nth(MOST_KINDS).is_none()
 }
 
-fn present<'a>(table: &'a Table, columns: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
+pub(super) fn present<'a>(
+    table: &'a Table,
+    columns: &'a [usize],
+) -> impl Iterator<Item = &'a [u8]> {
     columns.iter().flat_map(|&column| table.sample.column(column)).filter(|text| !is_absent(text))
-}
-
-fn clock(
-    table: &Table,
-    column: &[usize],
-    zone: &jiff::tz::TimeZone,
-    notes: &mut Vec<String>,
-) -> Result<Clock> {
-    let mut order = DateOrder::of(present(table, column));
-    if order.is_unclear() {
-        // A sorted file may begin with a thousand rows of 1/2/2024: only all of it can tell.
-        table.read(column, |batch| {
-            batch.column(0).for_each(|text| order.see(text));
-            Ok(())
-        })?;
-    }
-    if order.is_unclear() {
-        notes.push(format!(
-            "{}: dates like 1/2/2024 are read as month/day/year: none of them says otherwise. Where the day comes first, \
-             export them as 2024-02-01",
-            table.path.display()
-        ));
-    }
-    if order.is_mixed() {
-        notes.push(format!(
-            "{}: dates are written in two ways, like 2024-01-31 and 1/31/2024: where a spreadsheet has swapped day and \
-             month in some of them, these are read as they stand",
-            table.path.display()
-        ));
-    }
-    Ok(Clock::of(present(table, column), order, zone))
 }
 
 #[cfg(test)]

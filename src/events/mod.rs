@@ -7,6 +7,7 @@ mod attributes;
 mod baskets;
 mod bursts;
 mod check;
+mod dates;
 mod delivered;
 mod goods;
 mod keys;

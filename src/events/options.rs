@@ -17,6 +17,9 @@ pub struct ReadOptions {
     pub map: BTreeMap<String, String>,
     /// IANA name of the zone in which moments without one are read, and days begin. Default: "UTC".
     pub time_zone: String,
+    /// Whether `1/2/2024` is the first of February. Default: what a file's other dates say, or else those of the other
+    /// files, or else that it isn't.
+    pub day_first: Option<bool>,
     /// A file with a larger share of unreadable rows is refused, 0 to 1. Default: 0.10.
     pub max_unreadable_share: f64,
     /// More units than this in one line are a typing error. Default: 100,000.
@@ -101,6 +104,7 @@ impl Default for ReadOptions {
         Self {
             map: BTreeMap::new(),
             time_zone: "UTC".into(),
+            day_first: None,
             max_unreadable_share: 0.10,
             max_quantity: 100_000.0,
             before: None,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::account::FileAccount;
 use super::check;
+use super::dates::Dates;
 use super::delivered::Delivered;
 use super::goods::Said;
 use super::keys::Keys;
@@ -52,8 +53,10 @@ pub fn read_as_told(paths: &[PathBuf], options: &ReadOptions) -> Result<Told> {
 fn intake<'a>(paths: &[PathBuf], options: &'a ReadOptions) -> Result<Intake<'a>> {
     options.check()?;
     let mut intake = Intake::new(options)?;
-    for path in list_files(paths)? {
-        intake.read_file(&path)?;
+    let files = list_files(paths)?;
+    let dates = Dates::new(&files, options)?;
+    for path in &files {
+        intake.read_file(path, &dates)?;
     }
     Ok(intake)
 }
@@ -74,7 +77,6 @@ impl GroupKeys {
 /// Everything read so far.
 struct Intake<'a> {
     options: &'a ReadOptions,
-    zone: jiff::tz::TimeZone,
     words: Words,
     keys: Keys,
     /// By item; shorter than the items if nothing is said of the last.
@@ -95,7 +97,6 @@ impl<'a> Intake<'a> {
     fn new(options: &'a ReadOptions) -> Result<Self> {
         Ok(Self {
             options,
-            zone: options.zone()?,
             words: Words::with(&options.event_types)?,
             keys: Keys::default(),
             said: Vec::new(),
@@ -110,9 +111,9 @@ impl<'a> Intake<'a> {
         })
     }
 
-    fn read_file(&mut self, path: &Path) -> Result<()> {
+    fn read_file(&mut self, path: &Path, dates: &Dates<'_>) -> Result<()> {
         let mut table = Table::open(path)?;
-        let reader = FileReader::new(&mut table, self.options, &self.zone, &self.words)?;
+        let reader = FileReader::new(&mut table, self.options, dates, &self.words)?;
         self.notes.extend(reader.notes.iter().cloned());
         self.columns.push(reader.report.clone());
         let first = self.rows.len();

@@ -140,6 +140,25 @@ impl DateOrder {
         order
     }
 
+    /// What the shop says itself.
+    pub fn told(day_first: bool) -> Self {
+        Self {
+            day_first: u64::from(day_first),
+            month_first: u64::from(!day_first),
+            ..Self::default()
+        }
+    }
+
+    /// What both say.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            either: self.either + other.either,
+            day_first: self.day_first + other.day_first,
+            month_first: self.month_first + other.month_first,
+            year_first: self.year_first + other.year_first,
+        }
+    }
+
     /// Takes one more value into account.
     pub fn see(&mut self, text: &[u8]) {
         let mut cursor = Cursor(text);
@@ -169,8 +188,13 @@ impl DateOrder {
         self.year_first > 0 && self.either + self.day_first + self.month_first > 0
     }
 
+    /// True if some say that the day comes first and others that the month does.
+    pub fn is_divided(self) -> bool {
+        self.day_first > 0 && self.month_first > 0
+    }
+
     /// Where nothing says so, the month comes first.
-    fn day_first(self) -> bool {
+    pub fn day_first(self) -> bool {
         self.day_first > self.month_first
     }
 }

@@ -739,6 +739,37 @@ fn a_sorted_file_whose_first_thousand_dates_are_unclear_is_read_by_its_later_one
     assert!(reading.notes.is_empty(), "{:?}", reading.notes);
 }
 
+/// The days of what customers bought, where each night's file holds these dates, and what is noted.
+fn days_of_nights(nights: &[&str], day_first: Option<bool>) -> (Vec<String>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (night, date) in nights.iter().enumerate() {
+        let text = format!("customer_id,item_id,date\nc,i{night},{date}\n");
+        std::fs::write(folder.path().join(format!("{night}.csv")), text).unwrap();
+    }
+    let options = ReadOptions { day_first, ..ReadOptions::default() };
+    let reading = read(&[folder.path().to_path_buf()], &options).unwrap();
+    let day = |event: &Event| event.at.to_string()[..10].to_owned();
+    (reading.log.events.iter().map(day).collect(), reading.notes)
+}
+
+#[test]
+fn a_night_whose_date_is_unclear_is_read_as_the_other_nights_are_unless_the_shop_says_so() {
+    let (days, notes) = days_of_nights(&["12/03/2024", "13/03/2024"], None);
+    assert_eq!(days, ["2024-03-12", "2024-03-13"]);
+    assert!(notes.is_empty(), "{notes:?}");
+
+    let (days, notes) = days_of_nights(&["12/03/2024", "12/04/2024"], None);
+    assert_eq!(days, ["2024-12-03", "2024-12-04"]);
+    assert!(notes[0].contains("month/day/year") && notes[0].contains("events.day_first"));
+    let (days, notes) = days_of_nights(&["12/03/2024", "12/04/2024"], Some(true));
+    assert_eq!(days, ["2024-03-12", "2024-04-12"]);
+    assert!(notes.is_empty(), "{notes:?}");
+
+    let (days, notes) = days_of_nights(&["12/03/2024", "13/03/2024", "03/14/2024"], None);
+    assert_eq!(days, ["2024-03-13", "2024-03-14", "2024-12-03"], "of two kinds, each as it can be");
+    assert!(notes[0].contains("not all"), "{notes:?}");
+}
+
 #[test]
 fn units_of_an_item_add_up_in_an_order_and_over_all_that_a_customer_had() {
     let reading = read_csv(
