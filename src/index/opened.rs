@@ -1,6 +1,8 @@
 //! sled, opened for reading beside whoever else has it open.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::private::PrivateCopy;
 use crate::error::{Error, Result};
@@ -43,6 +45,7 @@ impl Opened {
     pub fn again(self, owner: &Path, cache_bytes: u64) -> Result<Self> {
         let Self { db, place, copy } = self;
         drop(db);
+        wait_until_closed(&copy.as_ref().map_or_else(|| place.clone(), PrivateCopy::trees));
         match copy {
             Some(copy) => Self::in_copy(copy, place, owner, cache_bytes),
             None => Self::at(&place, owner, cache_bytes),
@@ -54,6 +57,19 @@ impl Opened {
             Error::index(owner, format!("sled can't open a copy of it: {error}"))
         })?;
         Ok(Self { db, place, copy: Some(copy) })
+    }
+}
+
+/// So long sled's threads are waited for, at most.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Waits until a database that was dropped is let go of: sled's threads finish what they are at after that, and may
+/// still remove files. Whoever opens it then finds another process there, or nobody.
+pub(super) fn wait_until_closed(place: &Path) {
+    let begun = Instant::now();
+    let is_held = || File::open(place.join("db")).is_ok_and(|file| file.try_lock().is_err());
+    while is_held() && begun.elapsed() < LONGEST {
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -81,5 +97,21 @@ mod tests {
         for opened in [first, beside] {
             assert_eq!(opened.db.get("key").expect("readable").as_deref(), Some(&b"value"[..]));
         }
+    }
+
+    #[test]
+    fn what_sled_is_slow_to_let_go_of_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let place = folder.path().join("sled");
+        let opened = Opened::at(&place, folder.path(), 1 << 20).expect("a place of its own");
+        let held = opened.db.clone();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(Duration::from_millis(100));
+                drop(held);
+            });
+            let again = opened.again(folder.path(), 1 << 20).expect("it can be opened");
+            assert!(again.copy.is_none(), "it is nobody else's");
+        });
     }
 }

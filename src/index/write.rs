@@ -17,6 +17,7 @@ use super::codec::{
 use super::generations::{BUILDING, CURRENT, Generation, Index, Keep};
 use super::keys::CustomerKeys;
 use super::manifest::{Digester, ERASURES, Manifest, TreeDigest, digest_of};
+use super::opened::wait_until_closed;
 use super::read::Trees;
 use super::{Contents, FORMAT, MANIFEST, MANIFEST_DIGEST, SLED};
 use crate::customers::{Clientele, History, Profile};
@@ -285,6 +286,8 @@ fn write_trees(
     }
     fault::pass("trees.flush", || db.flush().map_err(std::io::Error::other))
         .map_err(|error| failed(sled::Error::Io(error)))?;
+    drop(db);
+    wait_until_closed(&path);
     Ok(trees)
 }
 
@@ -303,6 +306,8 @@ fn read_back(building: &Path, written: &BTreeMap<String, TreeDigest>) -> Result<
             ));
         }
     }
+    drop(trees);
+    wait_until_closed(&building.join(SLED));
     Ok(())
 }
 

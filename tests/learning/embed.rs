@@ -44,7 +44,7 @@ fn online_retail() -> Option<(Interactions, Interner<ItemId>)> {
     interactions("online_retail.csv.gz", "CustomerID", "StockCode")
 }
 
-/// Recall at 20 of the graph on item vectors of the default options.
+/// Recall at 20 of the graph on item vectors.
 fn graph_recall(items: &Vectors) -> f64 {
     let exact = neighbours(items, 20, &NeighbourOptions::default());
     let options = NeighbourOptions { exact_up_to: 0, ..NeighbourOptions::default() };
@@ -60,11 +60,11 @@ fn the_graph_finds_the_neighbours_of_real_shops_items() {
         interactions("clicks.tsv.gz", "SessionId", "ItemId"),
     ] {
         let Some((interactions, items)) = shop else { continue };
-        let started = std::time::Instant::now();
-        let factors = Factors::learn(&interactions, &FactorOptions::default());
-        let took = started.elapsed() / FactorOptions::default().epochs as u32;
+        // As good as done: later epochs move vectors little, and take long.
+        let options = FactorOptions { epochs: 4, ..FactorOptions::default() };
+        let factors = Factors::learn(&interactions, &options);
         let recall = graph_recall(&factors.items);
-        println!("{} items: {took:?} per epoch, recall {recall:.4}", items.len());
+        println!("{} items: recall {recall:.4}", items.len());
         assert!(recall >= 0.98, "recall at 20 of {} items: {recall}", items.len());
     }
 }
