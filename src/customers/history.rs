@@ -21,7 +21,7 @@ pub struct Bought {
     pub times: u32,
     /// The first of them.
     pub first: Timestamp,
-    /// The latest of them.
+    /// The latest of them; where orders are all that was bought in a day, when it was bought in that.
     pub last: Timestamp,
     /// Orders that held it, each decayed by its age; see [`HistoryOptions`].
     pub strength: f32,
@@ -114,7 +114,7 @@ impl History {
             strong.truncate(limit);
         }
         strong.sort_unstable_by(stronger);
-        let fading = |bought: &Bought| interests.earlier.powi(bought.orders_ago.min(1_000) as i32);
+        let fading = self.fading(interests.earlier);
         let bought = strong.into_iter().map(|b| (b.item, b.strength.ln_1p() * fading(b)));
         let glanced =
             self.glances.iter().take(limit / 3).map(|g| (g.item, 0.5 * interests.of(g.kind)));
@@ -122,6 +122,21 @@ impl History {
         let total: f32 = leanings.iter().map(|(_, weight)| weight).sum();
         leanings.iter_mut().for_each(|(_, weight)| *weight /= total.max(f32::MIN_POSITIVE));
         leanings
+    }
+
+    /// What a purchase still says: `earlier`, for each time that the customer has bought something since.
+    fn fading(&self, earlier: f32) -> impl Fn(&Bought) -> f32 {
+        let mut times: Vec<Timestamp> = match earlier < 1.0 {
+            true => self.bought.iter().map(|bought| bought.last).collect(),
+            false => Vec::new(),
+        };
+        times.sort_unstable();
+        times.dedup();
+        move |bought| {
+            let since = times.len() - times.partition_point(|at| *at <= bought.last);
+            // Without times, and where all of an order was bought again, the orders tell.
+            earlier.powi(since.max(bought.orders_ago as usize).min(1_000) as i32)
+        }
     }
 }
 
@@ -239,6 +254,13 @@ impl Pasts {
                 entry.lately += lately(orders_ago);
                 entry.units += units;
                 entry.last_units = units;
+            }
+        }
+        if self.log.timed {
+            let is_by_day =
+                |event: &&Event| event.kind == EventKind::Purchase && event.group.is_none();
+            for event in self.events(customer).filter(is_by_day) {
+                items.entry(event.item).and_modify(|entry| entry.last = event.at);
             }
         }
         let mut list: Vec<Bought> = items.into_values().collect();

@@ -12,6 +12,18 @@ use crate::time::Timestamp;
 ///
 /// A log without time counts as one day.
 pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
+    grouped(log, |event| order_of(event, zone))
+}
+
+/// The same, but of purchases without an order id only those of one moment are one: what came after what within a day.
+pub fn steps(log: &EventLog) -> Baskets {
+    grouped(log, |event| match event.group {
+        Some(order) => order.index() as u64,
+        None => NO_ORDER | event.at.0 as u64,
+    })
+}
+
+fn grouped(log: &EventLog, group_of: impl Fn(&Event) -> u64) -> Baskets {
     let event = |place: u32| &log.events[place as usize];
     let nobody = room_for(log.events.iter().filter_map(|event| event.customer));
     let buyer = |event: &Event| event.customer.map_or(nobody, DenseId::index);
@@ -23,7 +35,7 @@ pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
     let mut bought: Vec<(ItemId, f32)> = Vec::new();
     for places in by_buyer.rows().filter(|places| !places.is_empty()) {
         lines.clear();
-        lines.extend(places.iter().map(|&place| (order_of(event(place), zone), place)));
+        lines.extend(places.iter().map(|&place| (group_of(event(place)), place)));
         lines.par_sort_unstable();
         let mut orders: Vec<&[(u64, u32)]> = lines.chunk_by(|a, b| a.0 == b.0).collect();
         orders.par_sort_unstable_by_key(|order| order[0].1);
@@ -68,11 +80,13 @@ impl Baskets {
     }
 }
 
+/// Above all orders.
+const NO_ORDER: u64 = 1 << 63;
+
 /// What makes purchases one basket: the shop's order (or session) id, else the day in the shop's zone.
 pub fn order_of(event: &Event, zone: &TimeZone) -> u64 {
-    const DAYS: u64 = 1 << 63; // above all orders
     match event.group {
         Some(order) => order.index() as u64,
-        None => DAYS | event.at.day(zone) as u64,
+        None => NO_ORDER | event.at.day(zone) as u64,
     }
 }

@@ -29,7 +29,7 @@ mod torment;
 
 pub use account::{Account, Cause, FileAccount};
 pub use attributes::{AttributesReading, CustomerAttributes, read_attributes};
-pub use baskets::{baskets, order_of};
+pub use baskets::{baskets, order_of, steps};
 pub use goods::Said;
 pub use log::{EventLog, Events};
 pub use options::ReadOptions;

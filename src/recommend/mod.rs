@@ -224,6 +224,16 @@ impl<'a> Query<'a> {
         Some(Query { question, ..self.clone() })
     }
 
+    /// The query of a visitor without a past as one about a basket, where no log tells of visits: what is bought with
+    /// what they look at is all that there is to go by.
+    fn for_a_basket(&self, contents: &Contents) -> Option<Self> {
+        let Question::Customer { recent, .. } = &self.question else { return None };
+        let is_basket =
+            !recent.is_empty() && self.kind() == Kind::Session && !contents.has_visits();
+        let question = is_basket.then(|| Question::Basket { items: recent.clone() })?;
+        Some(Query { question, ..self.clone() })
+    }
+
     /// Which kind of question this is, or is most like: what is listed beforehand has nothing to be tuned but what
     /// the objectives weigh.
     pub fn kind(&self) -> Kind {
@@ -252,23 +262,25 @@ pub fn answer(
 ) -> Answer {
     let only_new = (!blend.again).then(|| query.for_what_is_new()).flatten();
     let query = only_new.as_ref().unwrap_or(query);
-    let kind = query.kind();
+    let basket = query.for_a_basket(contents);
+    let learnt = basket.as_ref().unwrap_or(query);
+    let kind = learnt.kind();
     let is_listed = listed::is_listed(&query.question);
     let weights = if is_listed { listed::weights() } else { blend.of(kind) };
     let brief = (query.terms.effort == Effort::Brief && !is_listed).then(|| weights.brief());
     let weights = brief.as_ref().unwrap_or(weights);
     let (acting, gate) = terms_of(contents, query, &mut scratch.sieves);
     let mut pool = Pool::new(contents, gate, weights, scratch);
-    gather(&mut pool, weights, query);
+    gather(&mut pool, weights, learnt);
     let mut scored = pool.scored(weights);
     if scored.len() < ENOUGH * query.limit && pool.listen_closely() {
-        gather(&mut pool, weights, query);
+        gather(&mut pool, weights, learnt);
         scored = pool.scored(weights);
     }
     let ranker = contents.rankers.get(kind.name()).filter(|_| !is_listed && brief.is_none());
     if let Some(ranker) = ranker.filter(|ranker| ranker.columns() == FEATURES) {
         let (first, rest) = ranking::parted(scored, SHORTLIST);
-        let features = shortlist_features(&pool, query, &first);
+        let features = shortlist_features(&pool, learnt, &first);
         scored = ranking::reordered(first, rest, ranker, &features);
     }
     let likely = query.terms.order_value.map(|_| ranking::parted(scored.clone(), SHORTLIST).0);

@@ -8,6 +8,7 @@ use crate::customers::{Bought, History};
 use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::lists::Ranked;
+use crate::rules::onward::Returns;
 
 /// An item that stands for what is wanted, and how much it counts.
 type Seed = (ItemId, f32);
@@ -73,12 +74,13 @@ pub(super) fn customer(
     effort: Effort,
 ) {
     let visit = latest_first(pool, recent);
-    let is_clicked_again = pool.contents.returns.still > 0.0;
-    if let Some(&latest) = visit.first()
-        && !is_clicked_again
-    {
-        pool.block(latest, Dropped::Asked);
-    }
+    // What nobody goes back to is not shown again.
+    let returns = &pool.contents.returns;
+    let shown = match (*returns == Returns::NEVER, returns.still > 0.0) {
+        (true, _) => visit.len(),
+        (false, is_clicked_again) => usize::from(!is_clicked_again),
+    };
+    visit.iter().take(shown).for_each(|&item| pool.block(item, Dropped::Asked));
     if exclude_purchased && let Some(history) = history {
         history.bought.iter().for_each(|bought| pool.block(bought.item, Dropped::Purchased));
     }

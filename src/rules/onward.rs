@@ -51,6 +51,11 @@ pub struct Returns {
     pub same_way: f32,
 }
 
+impl Returns {
+    /// Nobody goes back to anything.
+    pub const NEVER: Self = Self { still: 0.0, again: 0.0, back: 0.0, same_way: 0.0 };
+}
+
 impl Default for Returns {
     fn default() -> Self {
         Self { still: 0.0, again: 4.5, back: 4.5, same_way: 1.8 }

@@ -14,7 +14,7 @@ use crate::embed::{
     FactorOptions, Factors, Interactions, KindWeights, UnitVectors, neighbours, neighbours_of,
     words,
 };
-use crate::events::{EventLog, Sessions, baskets, sessions};
+use crate::events::{EventLog, Sessions, baskets, sessions, steps};
 use crate::ids::ItemId;
 use crate::index::Contents;
 use crate::lists::Ranked;
@@ -89,7 +89,7 @@ pub(super) fn learn_for(
     watch("counting what is looked at together");
     // Where nobody looks at anything, all that is known of what comes after what is in which order it is bought.
     let next = match sessions.items.is_empty() && options.bought_later {
-        true => rules::later::count_later(&baskets, count, options.next.per_item),
+        true => rules::later::count_later(&steps(log), count, options.next.per_item),
         false => rules::next::count_next(&sessions, count, &options.next),
     };
     let next = RuleLists::of(&next);

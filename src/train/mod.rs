@@ -287,7 +287,7 @@ pub fn learn_tuned(
     options.bought = damping::of_baskets(&mut rehearsals, &orders, &options.bought);
     if !log.customers.is_empty() {
         options.collected = damping::of_customers(&mut rehearsals, &orders, &options.collected);
-        order::tune(&mut rehearsals, &mut options);
+        order::tune(&mut rehearsals, &mut options, held_back.is_in_pieces());
     }
     pulls::tune(&mut rehearsals, &orders, &mut options);
     drop(orders);

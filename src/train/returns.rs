@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::cases::Case;
+use super::cases::{Case, Split};
 use super::share::evenly;
 use super::{Rehearsal, cases};
 use crate::ids::ItemId;
@@ -60,11 +60,20 @@ pub(super) fn tune(rehearsals: &mut [Rehearsal]) -> Returns {
         asked.par_iter().map_init(OnwardScratch::default, trial).collect::<Vec<_>>()
     };
     let trials: Vec<Trial> = rehearsals.iter().flat_map(of).collect();
-    let returns = best(&trials, start);
+    let returns = match rehearsals.iter().any(|rehearsal| does_anybody_return(&rehearsal.split)) {
+        true => best(&trials, start),
+        false => Returns::NEVER,
+    };
     for rehearsal in rehearsals {
         rehearsal.learnt.contents.returns = returns;
     }
     returns
+}
+
+/// Whether what came next in a visit was ever looked at before in it.
+fn does_anybody_return(split: &Split) -> bool {
+    let is_back = |case: &Case| case.items.iter().any(|item| case.is_right(*item));
+    split.cases(Kind::Session).iter().any(is_back)
 }
 
 fn best(trials: &[Trial], start: Returns) -> Returns {
