@@ -224,13 +224,20 @@ impl<'a> Query<'a> {
         Some(Query { question, ..self.clone() })
     }
 
-    /// The query of a visitor without a past as one about a basket, where no log tells of visits: what is bought with
-    /// what they look at is all that there is to go by.
-    fn for_a_basket(&self, contents: &Contents) -> Option<Self> {
-        let Question::Customer { recent, .. } = &self.question else { return None };
-        let is_basket =
-            !recent.is_empty() && self.kind() == Kind::Session && !contents.has_visits();
-        let question = is_basket.then(|| Question::Basket { items: recent.clone() })?;
+    /// The query as the trainer has learnt to be asked, if that is another one. Where no log tells of visits, what a
+    /// visitor without a past looks at is all but a basket; and one item in a basket is all but a page.
+    fn as_learnt(&self, contents: &Contents) -> Option<Self> {
+        let items = match (&self.question, self.kind()) {
+            (Question::Basket { items }, Kind::BasketAnonymous) => items,
+            (Question::Customer { recent, .. }, Kind::Session) if !contents.has_visits() => recent,
+            _ => return None,
+        };
+        let question = match items.split_first()? {
+            (item, others) if others.iter().all(|other| other == item) => {
+                Question::Related { item: *item }
+            }
+            _ => Question::Basket { items: items.clone() },
+        };
         Some(Query { question, ..self.clone() })
     }
 
@@ -262,8 +269,8 @@ pub fn answer(
 ) -> Answer {
     let only_new = (!blend.again).then(|| query.for_what_is_new()).flatten();
     let query = only_new.as_ref().unwrap_or(query);
-    let basket = query.for_a_basket(contents);
-    let learnt = basket.as_ref().unwrap_or(query);
+    let as_learnt = query.as_learnt(contents);
+    let learnt = as_learnt.as_ref().unwrap_or(query);
     let kind = learnt.kind();
     let is_listed = listed::is_listed(&query.question);
     let weights = if is_listed { listed::weights() } else { blend.of(kind) };
@@ -271,11 +278,18 @@ pub fn answer(
     let weights = brief.as_ref().unwrap_or(weights);
     let (acting, gate) = terms_of(contents, query, &mut scratch.sieves);
     let mut pool = Pool::new(contents, gate, weights, scratch);
-    gather(&mut pool, weights, learnt);
-    let mut scored = pool.scored(weights);
+    let gather_all = |pool: &mut Pool<'_>| {
+        if let (Question::Basket { items }, Question::Related { .. }) =
+            (&query.question, &learnt.question)
+        {
+            sources::keep_substitutes_out(pool, items);
+        }
+        gather(pool, weights, learnt);
+        pool.scored(weights)
+    };
+    let mut scored = gather_all(&mut pool);
     if scored.len() < ENOUGH * query.limit && pool.listen_closely() {
-        gather(&mut pool, weights, learnt);
-        scored = pool.scored(weights);
+        scored = gather_all(&mut pool);
     }
     let ranker = contents.rankers.get(kind.name()).filter(|_| !is_listed && brief.is_none());
     if let Some(ranker) = ranker.filter(|ranker| ranker.columns() == FEATURES) {

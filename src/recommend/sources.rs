@@ -243,6 +243,15 @@ fn rules_of(contents: &Contents) -> [(Source, &Ranked); 4] {
     ]
 }
 
+/// Keeps out of an answer to a cart what would be bought instead of what is in it.
+pub(super) fn keep_substitutes_out(pool: &mut Pool<'_>, items: &[&str]) {
+    for item in known_distinct(pool, items) {
+        if !is_arrival(pool, item) {
+            block_substitutes(pool, item);
+        }
+    }
+}
+
 /// Keeps out what would be bought instead of an item: close to it or looked at together with it, not of another
 /// category, and bought with it no more often than by chance although there was every occasion.
 ///
