@@ -234,7 +234,7 @@ impl<'a> Query<'a> {
         };
         let question = match items.split_first()? {
             (item, others) if others.iter().all(|other| other == item) => {
-                Question::Related { item: *item }
+                Question::Related { item }
             }
             _ => Question::Basket { items: items.clone() },
         };

@@ -89,8 +89,13 @@ pub(super) fn customer(
             recent.iter().rev().filter_map(|key| pool.contents.keys.get(key)).collect();
         pool.add_onward(&clicks);
     }
+    // Where no log tells of visits, nobody has learnt what one says beside a past: the longer it is, the nearer to as
+    // much.
+    let is_beside = !pool.contents.has_visits() && history.is_some_and(|past| !past.is_empty());
+    let all: f32 = (0..).zip(&visit).map(|(number, _)| weights.decay.powi(number)).sum();
+    let aloud = if is_beside { 1.0 / (1.0 + all) } else { 1.0 };
     for (number, &item) in (0..).zip(&visit) {
-        let weight = weights.decay.powi(number);
+        let weight = aloud * weights.decay.powi(number);
         if is_arrival(pool, item) {
             stand_ins(pool, (item, weight));
             continue;

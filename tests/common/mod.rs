@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,7 @@ use cartwright::demo::{Shop, ShopOptions, make};
 use cartwright::events::{self, ReadOptions};
 use cartwright::grpc::pb::recommendation_service_client::RecommendationServiceClient;
 use cartwright::grpc::{self, ServeOptions};
-use cartwright::index::{Index, Manifest};
+use cartwright::index::{Index, Manifest, Snapshot};
 use cartwright::train::{Input, TrainOptions, train};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -288,4 +289,31 @@ pub(crate) fn real_data(file: &str) -> Option<PathBuf> {
         return None;
     };
     Some(PathBuf::from(folder).join(file))
+}
+
+/// A shop learnt from customers' orders, each a week after the one before; an item is told by two numbers.
+pub(crate) fn shop_of_orders(
+    customers: usize,
+    mut orders_of: impl FnMut(usize) -> Vec<Vec<(usize, usize)>>,
+) -> (Manifest, Snapshot) {
+    let mut text = "customer_id,item_id,timestamp,order_id\n".to_owned();
+    for customer in 0..customers {
+        for (order, items) in orders_of(customer).into_iter().enumerate() {
+            let at = 1_700_000_000 + 86_400 * (7 * order + customer % 7);
+            for (a, b) in items {
+                let _ = writeln!(text, "c{customer},i{a}-{b},{at},o{customer}-{order}");
+            }
+        }
+    }
+    learnt_from(&text)
+}
+
+/// A shop learnt from a file of events.
+pub(crate) fn learnt_from(text: &str) -> (Manifest, Snapshot) {
+    let place = folder();
+    let path = place.path().join("events.csv");
+    std::fs::write(&path, text).expect("the folder can be written");
+    let index = Index::at(place.path().join("index"));
+    let manifest = publish(&index, &path, None).expect("the shop can be learnt");
+    (manifest, Snapshot::open_current(&index).expect("what was published can be read"))
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use cartwright::catalog;
 use cartwright::customers::{Cadence, HistoryOptions, Pasts};
-use cartwright::events::{Cause, Event, EventKind, ReadOptions, Reading, baskets, read, sessions};
+use cartwright::events::{
+    Cause, Event, EventKind, ReadOptions, Reading, baskets, read, sessions, steps,
+};
 use cartwright::ids::CustomerId;
 use cartwright::{Error, Result};
 use proptest::prelude::*;
@@ -768,6 +770,21 @@ fn a_night_whose_date_is_unclear_is_read_as_the_other_nights_are_unless_the_shop
     let (days, notes) = days_of_nights(&["12/03/2024", "13/03/2024", "03/14/2024"], None);
     assert_eq!(days, ["2024-03-13", "2024-03-14", "2024-12-03"], "of two kinds, each as it can be");
     assert!(notes[0].contains("not all"), "{notes:?}");
+}
+
+#[test]
+fn what_was_bought_at_other_moments_of_a_day_is_another_step_and_what_has_an_order_is_not() {
+    let reading = read_csv(
+        "customer_id,item_id,timestamp,order_id\n\
+         1,a,2024-01-01T10:00:00Z,\n1,b,2024-01-01T10:00:00Z,\n1,c,2024-01-01T10:00:01Z,\n\
+         1,d,2024-01-02T10:00:00Z,A\n1,e,2024-01-02T10:00:01Z,A\n",
+    )
+    .unwrap();
+    let lines = |baskets: cartwright::events::Baskets| {
+        baskets.items.rows().map(<[_]>::len).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(baskets(&reading.log, &ReadOptions::default().zone().unwrap())), [3, 2]);
+    assert_eq!(lines(steps(&reading.log)), [2, 1, 2]);
 }
 
 #[test]

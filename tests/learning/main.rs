@@ -32,4 +32,5 @@ mod terms;
 mod thin;
 mod truths;
 mod value;
+mod visitors;
 mod visits;

@@ -2,36 +2,17 @@
 
 use std::fmt::Write as _;
 
-use crate::common::{folder, publish};
-use cartwright::index::{Index, Manifest, Snapshot};
+use crate::common::{learnt_from, shop_of_orders};
+use cartwright::index::{Manifest, Snapshot};
 use cartwright::recommend::{Blend, Query, Question, Reason, Scratch, Source, answer};
 
 const CUSTOMERS: usize = 400;
-
-/// The shop, learnt from customers' orders, each a week after the one before; an item is told by two numbers.
-fn shop(mut orders_of: impl FnMut(usize) -> Vec<Vec<(usize, usize)>>) -> (Manifest, Snapshot) {
-    let mut text = "customer_id,item_id,timestamp,order_id\n".to_owned();
-    for customer in 0..CUSTOMERS {
-        for (order, items) in orders_of(customer).into_iter().enumerate() {
-            let at = 1_700_000_000 + 86_400 * (7 * order + customer % 7);
-            for (a, b) in items {
-                let _ = writeln!(text, "c{customer},i{a}-{b},{at},o{customer}-{order}");
-            }
-        }
-    }
-    let place = folder();
-    let path = place.path().join("events.csv");
-    std::fs::write(&path, text).expect("the folder can be written");
-    let index = Index::at(place.path().join("index"));
-    let manifest = publish(&index, &path, None).expect("the shop can be learnt");
-    (manifest, Snapshot::open_current(&index).expect("what was published can be read"))
-}
 
 /// Orders of two things of which each kind has twenty. Whoever moves on likes another kind after every four orders,
 /// others stay with two kinds.
 fn moods(moves_on: bool) -> (Manifest, Snapshot) {
     let mut random = fastrand::Rng::with_seed(29);
-    shop(|customer| {
+    shop_of_orders(CUSTOMERS, |customer| {
         let mut liked: Vec<(usize, usize)> = Vec::new();
         let mut orders = Vec::new();
         for order in 0..16 {
@@ -48,22 +29,54 @@ fn moods(moves_on: bool) -> (Manifest, Snapshot) {
     })
 }
 
+fn earlier((manifest, snapshot): (Manifest, Snapshot)) -> f32 {
+    let told = manifest.learnt["interests"]["earlier"].as_f64().expect("a figure") as f32;
+    assert_eq!(snapshot.contents.interests.earlier, told);
+    told
+}
+
 #[test]
 fn what_was_bought_long_ago_says_less_only_where_customers_move_on() {
-    let earlier = |(manifest, snapshot): (Manifest, Snapshot)| {
-        let told = manifest.learnt["interests"]["earlier"].as_f64().expect("a figure") as f32;
-        assert_eq!(snapshot.contents.interests.earlier, told);
-        told
-    };
     assert!(earlier(moods(true)) < 1.0);
     assert_eq!(earlier(moods(false)), 1.0);
+}
+
+/// Twenty-four things in one day, a minute apart and without an order's id, of kinds of which each has twenty: of three
+/// kinds, one after the other or mixed.
+fn lists(moves_on: bool) -> (Manifest, Snapshot) {
+    let mut random = fastrand::Rng::with_seed(37);
+    let mut text = "customer_id,item_id,timestamp\n".to_owned();
+    for customer in 0..CUSTOMERS {
+        let mut kinds: Vec<usize> = (0..10).collect();
+        random.shuffle(&mut kinds);
+        let mut liked = Vec::new();
+        for kind in kinds.into_iter().take(3) {
+            let mut of_kind: Vec<(usize, usize)> = (0..20).map(|nth| (kind, nth)).collect();
+            random.shuffle(&mut of_kind);
+            liked.extend(of_kind.into_iter().take(8));
+        }
+        if !moves_on {
+            random.shuffle(&mut liked);
+        }
+        for (minute, (kind, nth)) in liked.into_iter().enumerate() {
+            let at = 1_700_006_400 + 86_400 * (customer % 90) + 60 * minute;
+            let _ = writeln!(text, "c{customer},i{kind}-{nth},{at}");
+        }
+    }
+    learnt_from(&text)
+}
+
+#[test]
+fn what_was_put_on_a_list_first_says_less_only_where_customers_move_on_within_it() {
+    assert!(earlier(lists(true)) < 1.0);
+    assert_eq!(earlier(lists(false)), 1.0);
 }
 
 /// Series of ten volumes, which everybody begins somewhere and reads on from there, one to an order.
 #[test]
 fn who_read_one_volume_is_offered_the_next_and_told_that_others_read_on() {
     let mut random = fastrand::Rng::with_seed(31);
-    let (manifest, snapshot) = shop(|_| {
+    let (manifest, snapshot) = shop_of_orders(CUSTOMERS, |_| {
         let (mut series, mut volume) = (random.usize(..12), random.usize(..6));
         let mut orders = Vec::new();
         while orders.len() < 9 {
