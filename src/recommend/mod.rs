@@ -227,16 +227,17 @@ impl<'a> Query<'a> {
     /// The query as the trainer has learnt to be asked, if that is another one. Where no log tells of visits, what a
     /// visitor without a past looks at is all but a basket; and one item in a basket is all but a page.
     fn as_learnt(&self, contents: &Contents) -> Option<Self> {
-        let items = match (&self.question, self.kind()) {
-            (Question::Basket { items }, Kind::BasketAnonymous) => items,
-            (Question::Customer { recent, .. }, Kind::Session) if !contents.has_visits() => recent,
+        let (items, is_basket) = match (&self.question, self.kind()) {
+            (Question::Basket { items }, Kind::BasketAnonymous) => (items, true),
+            (Question::Customer { recent, .. }, Kind::Session) => (recent, false),
             _ => return None,
         };
-        let question = match items.split_first()? {
-            (item, others) if others.iter().all(|other| other == item) => {
-                Question::Related { item }
-            }
-            _ => Question::Basket { items: items.clone() },
+        let (item, others) = items.split_first()?;
+        let question = match (others.iter().all(|other| other == item), is_basket) {
+            (_, false) if contents.has_visits() => return None,
+            (true, _) => Question::Related { item },
+            (false, true) => return None,
+            (false, false) => Question::Basket { items: items.clone() },
         };
         Some(Query { question, ..self.clone() })
     }
