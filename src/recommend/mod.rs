@@ -229,12 +229,15 @@ impl<'a> Query<'a> {
     fn as_learnt(&self, contents: &Contents) -> Option<Self> {
         let (items, is_basket) = match (&self.question, self.kind()) {
             (Question::Basket { items }, Kind::BasketAnonymous) => (items, true),
-            (Question::Customer { recent, .. }, Kind::Session) => (recent, false),
+            (Question::Customer { recent, .. }, Kind::Session) if !contents.has_visits() => {
+                (recent, false)
+            }
             _ => return None,
         };
-        let (item, others) = items.split_first()?;
-        let question = match (others.iter().all(|other| other == item), is_basket) {
-            (_, false) if contents.has_visits() => return None,
+        let shelf = self.terms.shelf.unwrap_or(&contents.shelf);
+        let mut known = items.iter().filter(|item| shelf.get(item).is_some());
+        let item = known.next()?;
+        let question = match (known.all(|other| other == item), is_basket) {
             (true, _) => Question::Related { item },
             (false, true) => return None,
             (false, false) => Question::Basket { items: items.clone() },

@@ -41,22 +41,18 @@ fn what_was_bought_long_ago_says_less_only_where_customers_move_on() {
     assert_eq!(earlier(moods(false)), 1.0);
 }
 
-/// Twenty-four things in one day, a minute apart and without an order's id, of kinds of which each has twenty: of three
-/// kinds, one after the other or mixed.
+/// Twenty-four things in one day, a minute apart and without an order's id, of three of ten kinds of which each has
+/// twenty: of one kind after the other, or mixed.
 fn lists(moves_on: bool) -> (Manifest, Snapshot) {
     let mut random = fastrand::Rng::with_seed(37);
     let mut text = "customer_id,item_id,timestamp\n".to_owned();
     for customer in 0..CUSTOMERS {
-        let mut kinds: Vec<usize> = (0..10).collect();
-        random.shuffle(&mut kinds);
-        let mut liked = Vec::new();
-        for kind in kinds.into_iter().take(3) {
-            let mut of_kind: Vec<(usize, usize)> = (0..20).map(|nth| (kind, nth)).collect();
-            random.shuffle(&mut of_kind);
-            liked.extend(of_kind.into_iter().take(8));
-        }
-        if !moves_on {
-            random.shuffle(&mut liked);
+        let kinds = random.choose_multiple(0..10usize, 3);
+        let of_kinds = kinds.into_iter().flat_map(|kind| (0..20).map(move |nth| (kind, nth)));
+        let mut liked = random.choose_multiple(of_kinds, 24);
+        random.shuffle(&mut liked);
+        if moves_on {
+            liked.sort_by_key(|(kind, _)| *kind);
         }
         for (minute, (kind, nth)) in liked.into_iter().enumerate() {
             let at = 1_700_006_400 + 86_400 * (customer % 90) + 60 * minute;

@@ -483,7 +483,7 @@ fn revenue_and_margin_move_what_is_worth_more_to_the_front() {
 #[test]
 fn an_order_is_filled_up_to_its_target_by_what_closes_the_gap() {
     let shelf = &shop().1.contents.shelf;
-    let question = || Question::Basket { items: vec!["i12"] };
+    let question = || Question::Basket { items: vec!["i12", "i30"] };
     let first_price = |target: f64| {
         let order_value = Some(OrderValue { now: 13.0, target });
         let found = ask(question(), 3, Terms { order_value, ..Terms::default() });
@@ -505,7 +505,7 @@ fn what_is_moved_up_for_its_price_is_no_likelier_to_be_taken() {
     let ask = |limit: usize, target: f64| {
         let order_value = Some(OrderValue { now: 13.0, target });
         ask(
-            Question::Basket { items: vec!["i12"] },
+            Question::Basket { items: vec!["i12", "i30"] },
             limit,
             Terms { order_value, ..Terms::default() },
         )
