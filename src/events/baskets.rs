@@ -16,10 +16,14 @@ pub fn baskets(log: &EventLog, zone: &TimeZone) -> Baskets {
 }
 
 /// The same, but of purchases without an order id only those of one moment are one: what came after what within a day.
-pub fn steps(log: &EventLog) -> Baskets {
-    grouped(log, |event| match event.group {
-        Some(order) => order.index() as u64,
-        None => NO_ORDER | event.at.0 as u64,
+/// Nothing, where no purchase is without, or no moment is told.
+pub fn steps(log: &EventLog) -> Option<Baskets> {
+    let is_loose = |event: &Event| event.kind == EventKind::Purchase && event.group.is_none();
+    (log.timed && log.events.iter().any(is_loose)).then(|| {
+        grouped(log, |event| match event.group {
+            Some(order) => order.index() as u64,
+            None => NO_ORDER | event.at.0 as u64,
+        })
     })
 }
 

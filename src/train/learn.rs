@@ -89,7 +89,11 @@ pub(super) fn learn_for(
     watch("counting what is looked at together");
     // Where nobody looks at anything, all that is known of what comes after what is in which order it is bought.
     let next = match sessions.items.is_empty() && options.bought_later {
-        true => rules::later::count_later(&steps(log), count, options.next.per_item),
+        true => {
+            let steps = steps(log);
+            let orders = steps.as_ref().unwrap_or(&baskets);
+            rules::later::count_later(orders, count, options.next.per_item)
+        }
         false => rules::next::count_next(&sessions, count, &options.next),
     };
     let next = RuleLists::of(&next);
