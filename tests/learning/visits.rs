@@ -151,7 +151,11 @@ fn without_the_last_day(all: &Sessions) -> (Sessions, Sessions) {
 
 /// What a visitor who looks at `i3` is offered in a shop whose visitors go from each thing to one of the two after it,
 /// and look at each so many times in a row.
-fn offered_where_each_is_looked_at(times: usize, recent: Vec<&str>) -> Vec<(String, bool)> {
+fn offered_where_each_is_looked_at(
+    times: usize,
+    recent: Vec<&str>,
+    limit: usize,
+) -> Vec<(String, bool)> {
     let mut rows = "session_id,item_id,timestamp\n".to_owned();
     for visit in 0..800 {
         let (day, mut item) = (1 + visit / 30, visit);
@@ -171,7 +175,7 @@ fn offered_where_each_is_looked_at(times: usize, recent: Vec<&str>) -> Vec<(Stri
     let snapshot = Snapshot::open_current(&index).expect("what was published can be read");
     let blend = Blend::learnt(&manifest.learnt).expect("the blend can be read");
     let question = Question::Customer { recent, exclude_purchased: false };
-    let query = Query::new(question, None, 5);
+    let query = Query::new(question, None, limit);
     let found = answer(&snapshot.contents, &blend, &query, &mut Scratch::default());
     let told = found.recommendations.into_iter().map(|one| {
         let this_visit = matches!(one.reasons[0], Reason::ThisVisit);
@@ -182,18 +186,18 @@ fn offered_where_each_is_looked_at(times: usize, recent: Vec<&str>) -> Vec<(Stri
 
 #[test]
 fn the_latest_is_offered_again_only_where_visitors_look_at_a_thing_twice() {
-    let once = offered_where_each_is_looked_at(1, vec!["i3"]);
+    let once = offered_where_each_is_looked_at(1, vec!["i3"], 5);
     assert!(["i4", "i5"].contains(&once[0].0.as_str()), "{once:?}");
     assert!(once.iter().all(|(item, _)| item != "i3"), "{once:?}");
-    let twice = offered_where_each_is_looked_at(2, vec!["i3"]);
+    let twice = offered_where_each_is_looked_at(2, vec!["i3"], 5);
     assert_eq!(twice[0], ("i3".to_owned(), true), "{twice:?}");
     assert!(["i4", "i5"].contains(&twice[1].0.as_str()), "{twice:?}");
 }
 
 #[test]
 fn nothing_of_a_visit_is_offered_again_where_nobody_goes_back_to_anything() {
-    let found = offered_where_each_is_looked_at(1, vec!["i3", "i4", "i6"]);
-    assert_eq!(found.len(), 5);
+    let found = offered_where_each_is_looked_at(1, vec!["i3", "i4", "i6"], 30);
+    assert_eq!(found.len(), 27, "{found:?}");
     let is_of_visit = |item: &str| ["i3", "i4", "i6"].contains(&item);
     assert!(!found.iter().any(|(item, _)| is_of_visit(item)), "{found:?}");
 }
