@@ -9,6 +9,7 @@
 
 mod batch;
 mod columns;
+mod date_order;
 mod files;
 mod json;
 mod moment;
@@ -24,9 +25,10 @@ pub use columns::{
     Content, Detected, FileColumns, Role, RoleColumn, Why, are_whole_floats, detect, is_absent,
     quoted,
 };
+pub use date_order::DateOrder;
 pub use files::list_files;
 pub use json::NESTED;
-pub use moment::{Clock, DateOrder, time_zone};
+pub use moment::{Clock, time_zone};
 pub use number::NumberStyle;
 pub use open::{Format, Table};
 pub use words::{Decoder, decoded};

@@ -3,6 +3,7 @@
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::DateOrder;
 use crate::time::{DAY_MS, Timestamp};
 use crate::{Error, Result};
 
@@ -120,82 +121,6 @@ impl Clock {
                 Some(Timestamp(zone.to_timestamp(civil).ok()?.as_millisecond()))
             }
         }
-    }
-}
-
-/// What the values of a column say of dates like `1/2/2024`: is the first number the month or the day?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DateOrder {
-    either: u64,
-    day_first: u64,
-    month_first: u64,
-    year_first: u64,
-}
-
-impl DateOrder {
-    /// What `values` say.
-    pub fn of<'a>(values: impl Iterator<Item = &'a [u8]>) -> Self {
-        let mut order = Self::default();
-        values.for_each(|value| order.see(value));
-        order
-    }
-
-    /// What the shop says itself.
-    pub fn told(day_first: bool) -> Self {
-        Self {
-            day_first: u64::from(day_first),
-            month_first: u64::from(!day_first),
-            ..Self::default()
-        }
-    }
-
-    /// What both say.
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            either: self.either + other.either,
-            day_first: self.day_first + other.day_first,
-            month_first: self.month_first + other.month_first,
-            year_first: self.year_first + other.year_first,
-        }
-    }
-
-    /// Takes one more value into account.
-    pub fn see(&mut self, text: &[u8]) {
-        let mut cursor = Cursor(text);
-        let Some((first, digits)) = cursor.number() else { return };
-        if !cursor.take(b'/') && !cursor.take(b'-') {
-            return;
-        }
-        if digits > 2 {
-            self.year_first += u64::from(digits == 4);
-            return;
-        }
-        let Some((second, _)) = cursor.number() else { return };
-        match (first > 12, second > 12) {
-            (true, false) => self.day_first += 1,
-            (false, true) => self.month_first += 1,
-            _ => self.either += 1,
-        }
-    }
-
-    /// True if there are such dates, and none says which number is the month.
-    pub fn is_unclear(self) -> bool {
-        self.either > 0 && self.day_first == 0 && self.month_first == 0
-    }
-
-    /// True if some have the year first and others last.
-    pub fn is_mixed(self) -> bool {
-        self.year_first > 0 && self.either + self.day_first + self.month_first > 0
-    }
-
-    /// True if some say that the day comes first and others that the month does.
-    pub fn is_divided(self) -> bool {
-        self.day_first > 0 && self.month_first > 0
-    }
-
-    /// Where nothing says so, the month comes first.
-    pub fn day_first(self) -> bool {
-        self.day_first > self.month_first
     }
 }
 
@@ -377,10 +302,10 @@ fn full_year((year, digits): (i64, usize)) -> Option<i64> {
 }
 
 /// What is left to read of a moment's text.
-struct Cursor<'a>(&'a [u8]);
+pub(super) struct Cursor<'a>(pub(super) &'a [u8]);
 
 impl Cursor<'_> {
-    fn take(&mut self, byte: u8) -> bool {
+    pub(super) fn take(&mut self, byte: u8) -> bool {
         let taken = self.0.first() == Some(&byte);
         if taken {
             self.0 = &self.0[1..];
@@ -395,7 +320,7 @@ impl Cursor<'_> {
     }
 
     /// A number of 1 to 9 digits, and how many.
-    fn number(&mut self) -> Option<(i64, usize)> {
+    pub(super) fn number(&mut self) -> Option<(i64, usize)> {
         let digits = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let number = (1..=9).contains(&digits).then(|| decimal(&self.0[..digits]))?;
         self.0 = &self.0[digits..];
@@ -670,11 +595,6 @@ mod tests {
             read_in("UTC", &["1/2/2024", "2/13/2024"])[0].as_deref(),
             Some("2024-01-02T00:00:00Z")
         );
-        assert!(DateOrder::of([b"1/2/2024".as_slice()].into_iter()).is_unclear());
-        let order = |values: &[&'static str]| DateOrder::of(values.iter().map(|v| v.as_bytes()));
-        assert!(!order(&["2024-01-02"]).is_unclear());
-        assert!(order(&["2024-01-02", "1/13/2024"]).is_mixed());
-        assert!(!order(&["2024-01-02"]).is_mixed() && !order(&["1/13/2024"]).is_mixed());
     }
 
     #[test]

@@ -149,7 +149,7 @@ fn without_the_last_day(all: &Sessions) -> (Sessions, Sessions) {
     (part(0..cut), part(cut..all.items.len()))
 }
 
-/// What a visitor who looks at `i3` is offered in a shop whose visitors go from each thing to one of the two after it,
+/// What a visitor who looks at these is offered in a shop whose visitors go from each thing to one of the two after it,
 /// and look at each so many times in a row.
 fn offered_where_each_is_looked_at(
     times: usize,
