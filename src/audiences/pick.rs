@@ -216,11 +216,13 @@ impl<'a> Picker<'a> {
         }
         let had = buyer.preferences.favourites.first()?.item;
         let goes_with = self.contents.bought.lists.row(had.index());
-        let reason = format!(
-            "bought on one day, {}; second purchases come within {}",
-            latest(buyer),
-            counted(self.clientele.rhythm.second_days.round() as u64, "day")
-        );
+        let rhythm = &self.clientele.rhythm;
+        let days = || counted(rhythm.second_days.round() as u64, "day");
+        let when = match rhythm.is_learnt() {
+            true => format!("second purchases come within {}", days()),
+            false => "how soon second purchases come is not known yet".to_owned(),
+        };
+        let reason = format!("bought on one day, {}; {when}", latest(buyer));
         let items = goes_with.iter().map(|rule| rule.item).filter(|item| self.may_show(*item));
         let items = items.take(ITEMS).collect();
         Some(plain(comes_back(buyer) * left.max(0.0).sqrt(), &reason, items))

@@ -277,7 +277,8 @@ impl<'a> File<'a> {
         let taken = |at: &usize| others.clone().any(|column| column == at);
         Self {
             columns,
-            attributes: (0..table.names.len())
+            attributes: table
+                .in_file()
                 .filter(|at| !taken(at) && !table.names[*at].is_empty())
                 .map(|at| (at, table.names[at].as_str()))
                 .collect(),

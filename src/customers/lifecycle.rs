@@ -150,6 +150,11 @@ impl Rhythm {
         rhythm
     }
 
+    /// Whether enough pauses ended to learn from; if not, these are the defaults.
+    pub fn is_learnt(&self) -> bool {
+        *self != Self::default()
+    }
+
     /// Days that a customer with these days of purchase (ascending, distinct) usually lets pass:
     /// exp((k ln usual + Σ ln gap)/(k + n)) over their n gaps, with k = 2.
     pub fn cadence(&self, days: &[i32]) -> f64 {

@@ -45,7 +45,7 @@ pub use history::{Bought, Drawn, Foreseen, Glance, History, KEPT_DUE, Pasts};
 pub use interest::{Foretold, Interests};
 pub use kpis::{Cohort, Kpis, Period, Stages, Step, date};
 pub use ledger::{Ledger, Order};
-pub use lifecycle::{Lifecycle, Stage, Standing};
+pub use lifecycle::{Lifecycle, Rhythm, Stage, Standing};
 pub use preferences::{Favourite, Preferences};
 pub use profile::{
     Attribute, Buyer, Churn, Clientele, KEPT_ORDERS, Paid, Profile, ProfileOptions, Profiler,

@@ -67,7 +67,7 @@ fn read_file(
             }
             let whole = if are_floats { customer.strip_suffix(".0") } else { None };
             let known = reading.attributes.entry(whole.unwrap_or(customer).to_owned()).or_default();
-            for &column in all.iter().filter(|&&column| column != key) {
+            for column in table.in_file().filter(|&column| column != key) {
                 let (name, value) = (&table.names[column], batch.field(row, column));
                 if !is_absent(value) && value != NESTED.as_bytes() && !name.is_empty() {
                     known.insert(name.clone(), words.text(value).into_owned());

@@ -181,6 +181,7 @@ pub(super) const ROLES: [Role; 15] = [
             &["belegdatum"],
             &["datum"],
             &["time", "at"],
+            &["dt", "ds"],
         ],
     ),
     Role::one(

@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 use self::text::{day, labels, last, month_label, percent, short, two};
 use crate::charts::{Row, Series, bars, columns, escape, figure, page};
-use crate::customers::{Clientele, Cohort, Kpis, Period, RfmSegment, Stage};
+use crate::customers::{Clientele, Cohort, Kpis, Period, RfmSegment, Rhythm, Stage};
 use crate::error::thousands;
 use crate::evaluate::customers::CustomerReport;
 
@@ -32,8 +32,8 @@ pub fn customers_page(
     held_out: Option<&CustomerReport>,
 ) -> String {
     let mut body = header(clientele);
-    body.push_str(&lifecycle(&clientele.kpis));
-    body.push_str(&business(&clientele.kpis));
+    body.push_str(&lifecycle(clientele));
+    body.push_str(&business(clientele));
     body.push_str(&funnel(&clientele.kpis));
     body.push_str(&cohorts(&clientele.kpis.cohorts));
     body.push_str(&who::segments(clientele, rfm));
@@ -51,14 +51,16 @@ fn header(clientele: &Clientele) -> String {
         (thousands(clientele.buyers as f64), "customers who bought"),
         (percent(kpis.repeat_share), "of them ordered again"),
     ];
-    if kpis.repeat_share > 0.0 {
+    if half > 0.0 {
         let second = "to the second day with an order, for half of those who had one";
-        let usual = clientele.rhythm.usual_days;
         facts.extend([
             (format!("{half:.0} days"), second),
             (format!("{quarter:.0} to {most:.0} days"), "for the middle half"),
-            (format!("{usual:.0} days"), "usually between two orders"),
         ]);
+    }
+    if clientele.rhythm.is_learnt() {
+        let usual = clientele.rhythm.usual_days;
+        facts.push((format!("{usual:.0} days"), "usually between two orders"));
     }
     let facts: String =
         facts.iter().map(|(number, what)| format!("<li><b>{number}</b> {what}</li>")).collect();
@@ -69,7 +71,8 @@ fn header(clientele: &Clientele) -> String {
     )
 }
 
-fn lifecycle(kpis: &Kpis) -> String {
+fn lifecycle(clientele: &Clientele) -> String {
+    let Clientele { kpis, rhythm, .. } = clientele;
     let months = last(&kpis.months, MONTHS);
     let weeks = last(&kpis.weeks, WEEKS);
     let stages = |periods: &[Period]| -> Vec<Series> {
@@ -85,10 +88,20 @@ fn lifecycle(kpis: &Kpis) -> String {
     let by_month = columns(title, WIDE, &labels(months), &stages(months), thousands);
     let week_title = "The same, by week";
     let by_week = columns(week_title, WIDE, &labels(weeks), &stages(weeks), thousands);
+    let words = if rhythm.is_learnt() {
+        "Stages follow each customer's own rhythm: silent, sleeping and churned begin where a pause is \
+         longer than 80, 95 and 99 of 100 pauses that ended, measured in the customer's own cadence."
+            .to_owned()
+    } else {
+        let Rhythm { second_days, second_late_days: [sleeping, churned], .. } = rhythm;
+        format!(
+            "Too few customers have come back to learn their rhythm from. Until then it is assumed: who \
+             bought on one day is silent {second_days}, sleeping {sleeping} and churned {churned} days after."
+        )
+    };
     section(
         "Where customers are",
-        "Stages follow each customer's own rhythm: silent, sleeping and churned begin where a pause is \
-         longer than 80, 95 and 99 of 100 pauses that ended, measured in the customer's own cadence.",
+        &words,
         &(figure(title, &by_month) + &figure(week_title, &by_week) + &flow(months)),
     )
 }
@@ -119,7 +132,8 @@ fn flow(months: &[Period]) -> String {
     html + "</tbody></table></div>"
 }
 
-fn business(kpis: &Kpis) -> String {
+fn business(clientele: &Clientele) -> String {
+    let kpis = &clientele.kpis;
     let mut html = String::new();
     for (name, periods) in [
         ("month", last(&kpis.months, MONTHS)),
@@ -153,7 +167,11 @@ fn business(kpis: &Kpis) -> String {
             one("Share of buyers who had bought before", Period::repeat_rate, percent),
         );
     }
-    section("What they bring", "Orders of known customers, returned units taken out.", &html)
+    let words = format!(
+        "Orders of known customers, returned units taken out. The latest month and week are told up to {}.",
+        day(clientele.today)
+    );
+    section("What they bring", &words, &html)
 }
 
 fn funnel(kpis: &Kpis) -> String {
@@ -252,6 +270,16 @@ mod tests {
         for outside in ["http://", "https://", "<script", "NaN", "inf"] {
             assert!(!page.contains(outside), "{outside}");
         }
-        customers_page(&Clientele::default(), &Vec::new(), None);
+        assert!(!page.contains(" days</b>"), "nobody came back, so nothing is told of when");
+        assert!(
+            page.contains("Too few customers have come back") && page.contains("up to 1970-01-01")
+        );
+        let rhythm = Rhythm { usual_days: 12.0, ..Rhythm::default() };
+        let kpis = Kpis { days_to_second: [3.0, 5.0, 8.0], ..Kpis::default() };
+        let page =
+            customers_page(&Clientele { rhythm, kpis, ..Clientele::default() }, &Vec::new(), None);
+        for fact in ["5 days</b>", "3 to 8 days</b>", "12 days</b>", "each customer's own rhythm"] {
+            assert!(page.contains(fact), "{fact}");
+        }
     }
 }

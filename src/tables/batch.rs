@@ -15,6 +15,8 @@ pub struct Batch {
     bytes: Vec<u8>,
     ends: Vec<usize>, // rows × width
     lines: Vec<u64>,
+    /// The last columns, where the file's place tells them: the same in every row.
+    of_place: Vec<Vec<u8>>,
     /// Rows that could not be split into columns at all.
     pub broken: Vec<Broken>,
 }
@@ -40,6 +42,11 @@ pub fn left_out(path: &Path, rows: u64, first: impl std::fmt::Display) -> String
 impl Batch {
     pub(super) fn new(width: usize) -> Self {
         Self { width, ..Self::default() }
+    }
+
+    /// The last columns hold the same in every row that is put in.
+    pub(super) fn with_place(width: usize, of_place: Vec<Vec<u8>>) -> Self {
+        Self { width, of_place, ..Self::default() }
     }
 
     /// Forgets its rows, not its memory.
@@ -83,11 +90,15 @@ impl Batch {
         (0..self.len()).map(move |row| self.field(row, column))
     }
 
-    /// Appends a row; `fields` must yield as many as the batch is wide.
+    /// Appends a row; `fields` must yield as many as the batch is wide, but for those of the file's place.
     #[inline]
     pub(super) fn push<'a>(&mut self, line: u64, fields: impl Iterator<Item = &'a [u8]>) {
         for field in fields {
             self.bytes.extend_from_slice(field.trim_ascii());
+            self.ends.push(self.bytes.len());
+        }
+        for field in &self.of_place {
+            self.bytes.extend_from_slice(field);
             self.ends.push(self.bytes.len());
         }
         self.lines.push(line);

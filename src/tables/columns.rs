@@ -271,15 +271,17 @@ fn mapped<'a>(
     Ok(mapped)
 }
 
-/// The columns in which a role's name is looked for, set by set: an empty column takes no role from a full one, nor
-/// a name that comes but late from one that is there from the start.
+/// The columns in which a role's name is looked for, set by set: an empty column takes no role from a full one, a name
+/// that comes but late none from one that is there from the start, and a folder's name none from the file.
 fn best_first(table: &Table, role: &Role) -> Vec<Vec<usize>> {
-    let late = (table.sampled..table.names.len()).collect();
+    let in_file = table.in_file().end;
+    let late = (table.sampled..in_file).collect();
+    let of_place = (in_file..table.names.len()).collect();
     if role.several {
-        return vec![(0..table.sampled).collect(), late];
+        return vec![(0..table.sampled).collect(), late, of_place];
     }
     let (silent, full) = (0..table.sampled).partition(|&column| table.is_silent(column));
-    vec![full, silent, late]
+    vec![full, silent, late, of_place]
 }
 
 fn by_name(

@@ -16,6 +16,7 @@ mod moment;
 mod number;
 mod open;
 mod parquet;
+mod place;
 mod text;
 mod words;
 mod write;

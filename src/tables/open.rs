@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::time::SystemTime;
 
-use super::{Batch, is_absent, json, parquet, text};
+use super::{Batch, is_absent, json, parquet, place, text};
 use crate::{Error, Result};
 
 /// Columns are judged by so many rows at the top of a file.
@@ -46,10 +46,13 @@ pub struct Table {
     pub path: PathBuf,
     /// How it writes its rows.
     pub format: Format,
-    /// The columns, as the file names them (JSON Lines: all keys, those of the sample first).
+    /// The columns, as the file names them (JSON Lines: all keys, those of the sample first); then those that only its
+    /// folders name, as in `event_type=view/part-0.parquet`.
     pub names: Vec<String>,
     /// So many of them stand in the sample; the others first come further down.
     pub(super) sampled: usize,
+    /// What its folders say of every row: the values of the last names.
+    of_place: Vec<Vec<u8>>,
     /// Its first thousand rows, all columns; see also [`Self::see_more`].
     pub sample: Batch,
     stamp: Stamp,
@@ -82,16 +85,19 @@ impl Table {
             let stamp = Stamp::of(path)?;
             let format = format(path)?;
             let all = |names: Vec<String>| (names.len(), names);
-            let (sampled, names) = match format {
+            let (sampled, mut names) = match format {
                 Format::Delimited(mark) => all(text::names(path, mark)?),
                 Format::JsonLines => json::names(path)?,
                 Format::Parquet => all(parquet::names(path)?),
             };
+            let of_place = place::columns(path, &names);
+            let (named, of_place): (Vec<_>, Vec<_>) = of_place.into_iter().unzip();
+            names.extend(named);
             let sample = Batch::default();
             let path = path.to_path_buf();
-            let mut table = Self { path, format, names, sampled, sample, stamp };
+            let mut table = Self { path, format, names, sampled, of_place, sample, stamp };
             let all: Vec<usize> = (0..table.names.len()).collect();
-            let mut sample = Batch::new(all.len());
+            let mut sample = table.batch(&all);
             table.rows(&all)?.fill(&mut sample, SAMPLE_ROWS)?;
             table.sample = sample;
             Ok(table)
@@ -131,6 +137,11 @@ impl Table {
         Ok(())
     }
 
+    /// The columns that stand in the file itself.
+    pub fn in_file(&self) -> std::ops::Range<usize> {
+        0..self.names.len() - self.of_place.len()
+    }
+
     /// True if the sample has no value in this column.
     pub(super) fn is_silent(&self, column: usize) -> bool {
         self.sample.column(column).all(is_absent)
@@ -148,7 +159,8 @@ impl Table {
         bytes / a_row + bytes / a_row / 4
     }
 
-    /// Reads all rows of `columns` (positions in `names`), batch by batch, in the order of the file.
+    /// Reads all rows of `columns` (positions in `names`, ascending, some of them in the file itself), batch by batch, in
+    /// the order of the file.
     ///
     /// A second thread unpacks and splits ahead; `visit` runs on this one.
     ///
@@ -188,8 +200,7 @@ impl Table {
                 guarded(&self.path, || {
                     let mut rows = self.rows(columns)?;
                     loop {
-                        let mut batch =
-                            used.try_recv().unwrap_or_else(|_| Batch::new(columns.len()));
+                        let mut batch = used.try_recv().unwrap_or_else(|_| self.batch(columns));
                         batch.clear();
                         let more = rows.fill(&mut batch, usize::MAX)?;
                         if sender.send(batch).is_err() || !more {
@@ -207,10 +218,20 @@ impl Table {
         })
     }
 
+    /// An empty batch for these columns.
+    fn batch(&self, columns: &[usize]) -> Batch {
+        let of_place = columns.iter().filter_map(|column| column.checked_sub(self.in_file().end));
+        Batch::with_place(columns.len(), of_place.map(|at| self.of_place[at].clone()).collect())
+    }
+
+    /// The rows of these columns, but for those that the batches of [`Self::batch`] hold already.
     fn rows(&self, columns: &[usize]) -> Result<Rows> {
+        debug_assert!(columns.is_sorted());
+        let columns = &columns[..columns.partition_point(|column| self.in_file().contains(column))];
         Ok(match self.format {
             Format::Delimited(mark) => {
-                Rows::Text(text::TextRows::open(&self.path, mark, columns, self.names.len())?)
+                let width = self.in_file().len();
+                Rows::Text(text::TextRows::open(&self.path, mark, columns, width)?)
             }
             Format::JsonLines => {
                 let keys = columns.iter().map(|&column| self.names[column].clone()).collect();

@@ -136,10 +136,14 @@ fn parquet(rows: &[[String; 7]]) -> Vec<u8> {
         ("unit_price", numbers(6), true),
     ])
     .unwrap();
+    in_parquet(&batch)
+}
+
+fn in_parquet(batch: &RecordBatch) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer =
         parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
+    writer.write(batch).unwrap();
     writer.close().unwrap();
     bytes
 }
@@ -181,6 +185,53 @@ fn every_format_gives_the_identical_log() {
         assert_eq!(told(reading), told(first), "{name}");
         assert_eq!(reading.account.set_aside, first.account.set_aside, "{name}");
     }
+}
+
+#[test]
+fn what_only_the_folders_of_a_file_tell_is_a_column_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |path: &str, bytes: &[u8]| {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    put("dt=2024-03-01/event_type=purchase/0.csv", b"customer_id,item_id\nc,a\n");
+    put("dt=2024-03-02/event_type=view/0.csv", b"customer_id,item_id\nc,b\n");
+    put("dt=2024-03-03/event_type=view/0.jsonl", br#"{"customer_id": "c", "item_id": "d"}"#);
+    put("dt=2024-03-04/event_type=view/0.csv", b"customer_id,item_id,action\nc,e,purchase\n");
+    let customers: ArrayRef = Arc::new(StringArray::from(vec!["c"]));
+    let items: ArrayRef = Arc::new(StringArray::from(vec!["f"]));
+    let columns = [("customer_id", customers), ("item_id", items)];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    put("dt=2024-03-05/event_type=view/0.parquet", &in_parquet(&batch));
+    put("dt=2024-03-06/customer_id=d/0.parquet", &in_parquet(&batch));
+
+    let reading = read(&[folder.path().to_path_buf()], &ReadOptions::default()).unwrap();
+    let log = &reading.log;
+    let line = |event: &Event| {
+        let item = log.items.key(event.item);
+        format!("{} {item} {:?}", &event.at.to_string()[..10], event.kind)
+    };
+    assert_eq!(
+        log.events.iter().map(line).collect::<Vec<_>>(),
+        [
+            "2024-03-01 a Purchase",
+            "2024-03-02 b View",
+            "2024-03-03 d View",
+            "2024-03-04 e Purchase", // the file knows better
+            "2024-03-05 f View",
+            "2024-03-06 f Purchase",
+        ]
+    );
+    assert_eq!(log.customers.keys().collect::<Vec<_>>(), ["c"], "never what the file has itself");
+    assert_eq!(reading.account.used, 6);
+
+    // The place of a catalogue, or of what is known of customers, is nothing that items or customers are like.
+    put("of/env=prod/items.csv", b"item_id,colour\na,red\n");
+    let items = folder.path().join("of/env=prod/items.csv");
+    let catalog = catalog::read(&[items], &catalog::CatalogOptions::default()).unwrap().catalog;
+    let attributes = &catalog.get("a").unwrap().attributes;
+    assert_eq!(attributes.keys().collect::<Vec<_>>(), ["colour"]);
 }
 
 #[test]
