@@ -15,7 +15,7 @@ pub struct Batch {
     bytes: Vec<u8>,
     ends: Vec<usize>, // rows × width
     lines: Vec<u64>,
-    /// The last columns, where the file's place tells them: the same in every row.
+    /// The last columns, which the file's place tells.
     of_place: Vec<Vec<u8>>,
     /// Rows that could not be split into columns at all.
     pub broken: Vec<Broken>,
@@ -40,12 +40,8 @@ pub fn left_out(path: &Path, rows: u64, first: impl std::fmt::Display) -> String
 }
 
 impl Batch {
-    pub(super) fn new(width: usize) -> Self {
-        Self { width, ..Self::default() }
-    }
-
-    /// The last columns hold the same in every row that is put in.
-    pub(super) fn with_place(width: usize, of_place: Vec<Vec<u8>>) -> Self {
+    /// `of_place` are the last of its columns, the same in every row.
+    pub(super) fn new(width: usize, of_place: Vec<Vec<u8>>) -> Self {
         Self { width, of_place, ..Self::default() }
     }
 
@@ -98,11 +94,17 @@ impl Batch {
             self.ends.push(self.bytes.len());
         }
         for field in &self.of_place {
-            self.bytes.extend_from_slice(field);
+            self.bytes.extend_from_slice(field.trim_ascii());
             self.ends.push(self.bytes.len());
         }
         self.lines.push(line);
         debug_assert_eq!(self.ends.len(), self.lines.len() * self.width);
+    }
+
+    /// Appends a row of a batch of the same columns.
+    pub(super) fn push_of(&mut self, other: &Self, row: usize) {
+        let in_file = 0..self.width - self.of_place.len();
+        self.push(other.line(row), in_file.map(|column| other.field(row, column)));
     }
 
     pub(super) fn push_broken(&mut self, line: u64, rows: u64, problem: String) {

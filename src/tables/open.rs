@@ -115,12 +115,12 @@ impl Table {
             return Ok(());
         }
         let all: Vec<usize> = (0..self.names.len()).collect();
-        let (mut more, mut is_enough) = (Batch::new(all.len()), false);
+        let (mut more, mut is_enough) = (self.batch(&all), false);
         let read = self.read(&all, |batch| {
             for row in 0..batch.len() {
                 let tells = |column: &usize| !is_absent(batch.field(row, *column));
                 if more.len() < SAMPLE_ROWS && silent.iter().any(tells) {
-                    more.push(batch.line(row), all.iter().map(|&column| batch.field(row, column)));
+                    more.push_of(batch, row);
                 }
             }
             is_enough = more.len() == SAMPLE_ROWS;
@@ -131,8 +131,7 @@ impl Table {
             read?;
         }
         for row in 0..more.len() {
-            let fields = all.iter().map(|&column| more.field(row, column));
-            self.sample.push(more.line(row), fields);
+            self.sample.push_of(&more, row);
         }
         Ok(())
     }
@@ -221,7 +220,7 @@ impl Table {
     /// An empty batch for these columns.
     fn batch(&self, columns: &[usize]) -> Batch {
         let of_place = columns.iter().filter_map(|column| column.checked_sub(self.in_file().end));
-        Batch::with_place(columns.len(), of_place.map(|at| self.of_place[at].clone()).collect())
+        Batch::new(columns.len(), of_place.map(|at| self.of_place[at].clone()).collect())
     }
 
     /// The rows of these columns, but for those that the batches of [`Self::batch`] hold already.
