@@ -278,7 +278,7 @@ mod tests {
         let kpis = Kpis { days_to_second: [3.0, 5.0, 8.0], ..Kpis::default() };
         let page =
             customers_page(&Clientele { rhythm, kpis, ..Clientele::default() }, &Vec::new(), None);
-        for fact in ["5 days</b>", "3 to 8 days</b>", "12 days</b>", "each customer's own rhythm"] {
+        for fact in ["5 days</b>", "3 to 8 days</b>", "12 days</b>", "pauses that ended"] {
             assert!(page.contains(fact), "{fact}");
         }
     }
