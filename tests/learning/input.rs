@@ -450,6 +450,7 @@ fn an_absent_customer_is_absent_however_the_export_writes_it() {
         .collect();
     let reading = read_rows(&rows.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(reading.log.customers.is_empty());
+    assert_eq!(reading.account.used, 6);
     let ownerless =
         read_rows(&["nan,i,2024-01-01,purchase,,1,2", "c,NULL,2024-01-01,purchase,,1,2"]);
     assert_eq!(set_aside(&ownerless), [(Cause::NoItem, 1), (Cause::NoOwner, 1)]);
