@@ -30,6 +30,8 @@ use cartwright::recommend::{Blend, Query, Question, Scratch, TrendingBy, Window,
 use cartwright::train::{Input, TrainOptions, train};
 use cartwright::{catalog, events};
 use divan::{Bencher, black_box};
+use std::future::pending;
+use std::pin::pin;
 use std::sync::LazyLock;
 use tonic::transport::Channel;
 
@@ -63,7 +65,7 @@ static BENCH: LazyLock<Bench> = LazyLock::new(|| {
         customers: Default::default(),
         config: serde_json::Value::Null,
     };
-    train(input, &TrainOptions::default(), &index, |_| {}).expect("trained");
+    train(input, &TrainOptions::default(), &index, &mut |_| {}).expect("trained");
     let snapshot = Snapshot::open_current(&index).expect("published");
     let blend = Blend::learnt(&snapshot.manifest.learnt).expect("a blend");
     Bench { shop, snapshot, blend, _folder: folder, index }
@@ -243,7 +245,7 @@ mod call_over_loopback {
             let address = listener.local_addr().expect("bound");
             let options = grpc::ServeOptions::default();
             tokio::spawn(async move {
-                grpc::run(listener, BENCH.index.clone(), &options, std::future::pending()).await
+                grpc::run(listener, BENCH.index.clone(), &options, pin!(pending())).await
             });
             let server = format!("http://{address}");
             let mut client = RecommendationServiceClient::connect(server).await.expect("listening");

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -276,7 +277,7 @@ impl Play {
             let options = &options;
             match self.role {
                 Role::Real => {
-                    grpc::run(listener, Index::at(&self.from), options, told_to_stop).await?;
+                    grpc::run(listener, Index::at(&self.from), options, pin!(told_to_stop)).await?;
                 }
                 Role::Twin => grpc::run_twin(listener, replies()?, options, told_to_stop).await?,
                 Role::Raw => bench::run_raw(listener, replies()?, told_to_stop).await?,

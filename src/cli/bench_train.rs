@@ -100,7 +100,7 @@ impl BenchTrain {
                 config: config_value,
             };
             let directory = self.index.clone().unwrap_or_else(|| folder.path().join("index"));
-            train(input, &config.train, &Index::at(directory), begin)?;
+            train(input, &config.train, &Index::at(directory), &mut begin)?;
         }
         let stages = stopwatch.finish();
         drop(steps);

@@ -1,6 +1,7 @@
 //! `cartwright demo`
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
 use anyhow::Context;
 use clap::Args;
@@ -92,9 +93,9 @@ impl Demo {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let options = config.serve.clone();
         let mut server = tokio::spawn(async move {
-            let shutdown = async {
+            let shutdown = pin!(async {
                 let _ = stopped.await;
-            };
+            });
             grpc::run(listener, index, &options, shutdown).await
         });
         let signal = told_to_stop()?;

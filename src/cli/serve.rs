@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::pin::pin;
 
 use anyhow::Context;
 use clap::Args;
@@ -50,7 +51,7 @@ impl Serve {
                 .await
                 .with_context(|| format!("cannot listen on {}", self.listen))?;
             tracing::info!(address = %listener.local_addr()?, "listening");
-            let shutdown = told_to_stop()?;
+            let shutdown = pin!(told_to_stop()?);
             Ok(grpc::run(listener, index, &config.serve, shutdown).await?)
         })
     }

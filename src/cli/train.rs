@@ -118,7 +118,7 @@ pub(super) fn read_and_train(
         customers: config.customers.clone(),
         config: serde_json::to_value(config).context("the configuration can't be written")?,
     };
-    let trained = train(input, &config.train, index, |step| steps.step(step));
+    let trained = train(input, &config.train, index, &mut |step| steps.step(step));
     let seconds = steps.seconds();
     drop(steps);
 

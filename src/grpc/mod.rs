@@ -52,6 +52,6 @@ pub use convert::{ledger, limit, reason, reply};
 pub use convert_hot::MAX_PLACEMENTS;
 pub use guard::may_listen;
 pub use keys::{Scope, hash_of_key};
-pub use server::{ServeOptions, run};
+pub use server::{ServeOptions, Shutdown, run};
 pub use tls::TlsOptions;
 pub use twin::run_twin;

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,6 +124,9 @@ impl ServeOptions {
 /// customers, with their keys.
 const MAX_WHOLE_BYTES: usize = 64 << 20;
 
+/// Completes when the server is to stop.
+pub type Shutdown<'a> = Pin<&'a mut (dyn Future<Output = ()> + Send)>;
+
 /// Serves `index` on `listener` until `shutdown` completes; then finishes what is in flight, at most for
 /// the grace time.
 ///
@@ -131,11 +135,21 @@ const MAX_WHOLE_BYTES: usize = 64 << 20;
 /// read gives way to the newest that can.
 ///
 /// Errors: there is no generation that can be served, keys or certificates can't be read, or the listener fails.
-pub async fn run(
+#[inline(never)] // in a box that is made here: else whoever serves would compile the server once more
+pub fn run<'a>(
+    listener: TcpListener,
+    index: Index,
+    options: &'a ServeOptions,
+    shutdown: Shutdown<'a>,
+) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+    Box::pin(serve(listener, index, options, shutdown))
+}
+
+async fn serve(
     listener: TcpListener,
     index: Index,
     options: &ServeOptions,
-    shutdown: impl Future<Output = ()>,
+    shutdown: Shutdown<'_>,
 ) -> Result<()> {
     let failed = |error: &dyn std::fmt::Display| Error::Server(error.to_string());
     let zone = TimeZone::get(&options.time_zone)

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::cases::Asked;
 use super::clients::{Clients, Histories};
 use super::pulls::Drawing;
-use super::{TrainOptions, foresee, pulls};
+use super::{TrainOptions, Watch, foresee, pulls};
 use crate::catalog::{CategoryTree, Item, Shelf};
 use crate::customers::{Cadence, Foretold, Interests, Pasts, Recurrence};
 use crate::embed::{
@@ -58,7 +58,7 @@ pub fn learn(
     items: &[Item],
     zone: &TimeZone,
     options: &TrainOptions,
-    watch: &mut impl FnMut(&str),
+    watch: Watch<'_>,
 ) -> Learnt {
     let (mut learnt, clients) = learn_for(None, log, items, zone, options, watch);
     learnt.histories = clients.all(&learnt.contents);
@@ -73,7 +73,7 @@ pub(super) fn learn_for(
     items: &[Item],
     zone: &TimeZone,
     options: &TrainOptions,
-    watch: &mut impl FnMut(&str),
+    watch: Watch<'_>,
 ) -> (Learnt, Clients) {
     let count = items.len();
     let now = log.events.last().map(|event| event.at).unwrap_or_default();

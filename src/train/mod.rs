@@ -72,8 +72,8 @@ const STRETCHES: usize = 4;
 /// Of every question that is asked at all so many cases are enough: a large shop needs two stretches only.
 const CASES: usize = 6_000;
 
-/// Hears of every step.
-type Watch<'a> = &'a mut dyn FnMut(&str);
+/// Hears of every step. Of no type of its own: else whoever trains would compile the trainer once more.
+pub type Watch<'a> = &'a mut dyn FnMut(&str);
 
 /// What was held back, mostly a stretch of weeks, and what was learnt before it.
 struct Rehearsal {
@@ -133,7 +133,7 @@ pub fn train(
     input: Input,
     options: &TrainOptions,
     index: &Index,
-    mut watch: impl FnMut(&str),
+    watch: Watch<'_>,
 ) -> Result<Manifest> {
     check(options, &input.customers)?;
     let lock = TrainingLock::take(index)?;
@@ -163,7 +163,7 @@ pub fn train(
         true => (log.clone(), Vec::new()),
         false => crowds::quieted(&log, &time_zone),
     };
-    let tuned = learn_tuned(&quiet, &items, &time_zone, options, &mut watch);
+    let tuned = learn_tuned(&quiet, &items, &time_zone, options, watch);
     let Tuned { learnt, mut clients, how, lacking } = tuned;
     watch("getting to know the customers");
     if quiet.events.len() < log.events.len() {
@@ -251,7 +251,7 @@ pub fn learn_tuned(
     items: &[Item],
     zone: &TimeZone,
     options: &TrainOptions,
-    watch: &mut impl FnMut(&str),
+    watch: Watch<'_>,
 ) -> Tuned {
     let mut options = options.clone();
     let gap = options.session_gap_minutes;
@@ -260,14 +260,14 @@ pub fn learn_tuned(
     if held_back.is_in_pieces() {
         options.drawn.head = options.drawn.head.saturating_mul(pulls::MORE_OF_LIKINGS);
     }
-    let rehearse = |before: &[Rehearsal], options: &TrainOptions, mut watch: Watch<'_>| {
+    let rehearse = |before: &[Rehearsal], options: &TrainOptions, watch: Watch<'_>| {
         let (nth, more) = (before.len() as u64, if before.is_empty() { "" } else { " more of" });
         watch(&format!("holding back{more} {}, to tune on", held_back.name()));
         let whole = before.last().filter(|_| !held_back.orders).map_or(log, |r| &r.split.past);
         let split = Split::of(held_back.cut(whole, nth, zone), zone, gap);
         let asked = split.asked();
         let (mut learnt, clients) =
-            learn_for(Some(&asked), &split.past, items, zone, options, &mut watch);
+            learn_for(Some(&asked), &split.past, items, zone, options, watch);
         learnt.histories = clients.histories(&learnt.contents, asked.customers);
         Rehearsal { learnt, split }
     };

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -125,7 +126,7 @@ pub(crate) fn publish_with(
     catalog: Option<&Path>,
     options: &TrainOptions,
 ) -> cartwright::Result<Manifest> {
-    train(read(events, catalog)?, options, index, |_| {})
+    train(read(events, catalog)?, options, index, &mut |_| {})
 }
 
 /// Reads the files with the defaults.
@@ -207,9 +208,9 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let index = index.clone();
         let serving = tokio::spawn(async move {
-            let stopped = async {
+            let stopped = pin!(async {
                 let _ = stopped.await;
-            };
+            });
             grpc::run(listener, index, &options, stopped).await
         });
         Self { address, stop: Some(stop), serving }

@@ -55,7 +55,7 @@ impl Place {
 
     fn publish(&self, events: &Path, gate: GateOptions) -> cartwright::Result<Manifest> {
         let options = TrainOptions { gate, ..TrainOptions::default() };
-        train(read(events, None)?, &options, &self.index, |_| {})
+        train(read(events, None)?, &options, &self.index, &mut |_| {})
     }
 }
 
@@ -140,7 +140,7 @@ fn every_next_day_passes() {
         let reading = cartwright::events::read(&events, &options).expect("readable");
         let mut input = read(&events[0], None).expect("readable");
         input.reading = reading;
-        let manifest = train(input, &TrainOptions::default(), &index, |_| {});
+        let manifest = train(input, &TrainOptions::default(), &index, &mut |_| {});
         assert!(failed(&manifest.expect("a normal day passes")).is_empty());
     }
 }
@@ -264,7 +264,7 @@ fn a_catalogue_that_lost_its_prices_its_keys_or_itself_is_told() {
         let known = ("c8".to_owned(), Default::default());
         input.attributes = [known, ("nobody".to_owned(), Default::default())].into();
         let options = TrainOptions::default();
-        match train(input, &options, &place.index, |_| {}) {
+        match train(input, &options, &place.index, &mut |_| {}) {
             Ok(manifest) => manifest.notes.join("\n"),
             Err(refused) => refused.to_string(),
         }
@@ -336,7 +336,8 @@ fn the_first_generation_too_must_be_sane() {
     let gate = GateOptions { least_of_popularity: 1e6, ..GateOptions::default() };
     let options = TrainOptions { gate, ..TrainOptions::default() };
     let input = read(&place.events(), None).expect("readable");
-    let error = train(input, &options, &index, |_| {}).expect_err("nothing is so good").to_string();
+    let error =
+        train(input, &options, &index, &mut |_| {}).expect_err("nothing is so good").to_string();
     says(&error, &["lets nothing through", "accuracy of", "train.gate.least_of_popularity"]);
     index.current().expect_err("nothing was published");
 }

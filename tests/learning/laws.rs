@@ -136,7 +136,7 @@ impl RandomShop {
 }
 
 fn taught(log: &EventLog, items: Vec<Item>, options: &TrainOptions) -> Learnt {
-    learn(log, &items, &jiff::tz::TimeZone::UTC, options, &mut |_: &str| {})
+    learn(log, &items, &jiff::tz::TimeZone::UTC, options, &mut |_| {})
 }
 
 /// A blend in which every source has its say.
