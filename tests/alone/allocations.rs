@@ -10,7 +10,7 @@ use prost::Message;
 
 /// A shop to ask, and how.
 static SHOP: LazyLock<(Place, Snapshot, Blend)> = LazyLock::new(|| {
-    let place = Place::made_up(800, 400, 180);
+    let place = Place::made_up(200, 400, 120);
     let snapshot = Snapshot::open_current(&place.index).expect("it was published");
     let blend = Blend::learnt(&snapshot.manifest.learnt).expect("a blend");
     (place, snapshot, blend)

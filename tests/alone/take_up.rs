@@ -236,26 +236,28 @@ async fn the_old_generation_goes_on_where_the_new_one_is_damaged() {
         }),
     ];
     listen_to_the_log();
-    let mut heard = 0;
     let telltale = Arc::new(Telltale::new());
     for generation in 1..=2 {
         telltale.publish(generation);
     }
-    telltale.index.activate(1).expect("it is there");
-    let server = Server::ready(&telltale.index).await;
-    let mut client = server.client().await;
+    let current = |generation: u64| {
+        let place = telltale.index.root().join("CURRENT");
+        std::fs::write(place, format!("{generation}\n")).expect("it can be written");
+    };
     let sound = telltale.folder.path().join("sound");
     copy(&telltale.index.generation_dir(2), &sound);
 
-    for (what, damage) in damages {
+    for (heard, (what, damage)) in damages.into_iter().enumerate() {
+        current(1);
+        let server = Server::ready(&telltale.index).await;
+        let mut client = server.client().await;
         damage(&telltale.index.generation_dir(2));
         // As a trainer whose disk lied would leave it; `activate` would refuse some of these.
-        std::fs::write(telltale.index.root().join("CURRENT"), "2\n").expect("it can be written");
+        current(2);
         let refusal = until(&format!("it refuses a generation with {what}"), || async {
             refusals().get(heard).cloned()
         })
         .await;
-        heard += 1;
         assert!(!refusal.contains("panicked"), "with {what}: {refusal}");
         for turn in 0..20 {
             for answer in ask_all(&mut client, turn).await {
@@ -263,14 +265,14 @@ async fn the_old_generation_goes_on_where_the_new_one_is_damaged() {
                 check_unmixed(&answer);
             }
         }
-        std::fs::write(telltale.index.root().join("CURRENT"), "1\n").expect("it can be written");
+        current(1);
         std::fs::remove_dir_all(telltale.index.generation_dir(2)).expect("it can be removed");
         copy(&sound, &telltale.index.generation_dir(2));
+        // It has not given up looking.
+        telltale.index.activate(2).expect("it is there");
+        until_served(&server, 2).await;
+        server.stop().await;
     }
-    // It has not given up looking.
-    telltale.index.activate(2).expect("it is there");
-    until_served(&server, 2).await;
-    server.stop().await;
 }
 
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());

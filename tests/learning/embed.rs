@@ -44,6 +44,11 @@ fn online_retail() -> Option<(Interactions, Interner<ItemId>)> {
     interactions("online_retail.csv.gz", "CustomerID", "StockCode")
 }
 
+/// As good as done: later epochs move vectors little, and take long.
+fn few_epochs() -> FactorOptions {
+    FactorOptions { epochs: 3, ..FactorOptions::default() }
+}
+
 /// Recall at 20 of the graph on item vectors.
 fn graph_recall(items: &Vectors) -> f64 {
     let exact = neighbours(items, 20, &NeighbourOptions::default());
@@ -57,12 +62,9 @@ fn the_graph_finds_the_neighbours_of_real_shops_items() {
         online_retail(),
         interactions("groceries.csv.gz", "basket_id", "item_id"),
         interactions("retailrocket.csv.gz", "customer_id", "item_id"),
-        interactions("clicks.tsv.gz", "SessionId", "ItemId"),
     ] {
         let Some((interactions, items)) = shop else { continue };
-        // As good as done: later epochs move vectors little, and take long.
-        let options = FactorOptions { epochs: 4, ..FactorOptions::default() };
-        let factors = Factors::learn(&interactions, &options);
+        let factors = Factors::learn(&interactions, &few_epochs());
         let recall = graph_recall(&factors.items);
         println!("{} items: recall {recall:.4}", items.len());
         assert!(recall >= 0.98, "recall at 20 of {} items: {recall}", items.len());
@@ -72,7 +74,7 @@ fn the_graph_finds_the_neighbours_of_real_shops_items() {
 #[test]
 fn the_green_teacup_resembles_the_other_regency_teacups() {
     let Some((interactions, items)) = online_retail() else { return };
-    let factors = Factors::learn(&interactions, &FactorOptions::default());
+    let factors = Factors::learn(&interactions, &few_epochs());
     let lists = neighbours(&factors.items, 5, &NeighbourOptions::default());
     let green = items.get("22697").expect("the green teacup is sold");
     let near: Vec<&str> = lists.row(green.index()).iter().map(|n| items.key(n.item)).collect();
@@ -126,7 +128,7 @@ fn factors_foretell_held_out_purchases_better_than_popularity() {
         f64::from(hits as u32) / asked as f64
     };
     let by_popularity = recall_at_20(&|_, item| popularity[item.index()]);
-    let options = FactorOptions::default();
+    let options = few_epochs();
     let factors = Factors::learn(&known, &options);
     let by_factors = recall_at_20(&|row, item| factors.affinity(factors.rows.row(row), item));
     println!("recall at 20: factors {by_factors:.4}, popularity {by_popularity:.4}");
