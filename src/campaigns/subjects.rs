@@ -71,18 +71,26 @@ pub struct Subject {
     pub before: f64,
 }
 
-/// What an assigned customer with these orders did.
-pub fn subject(assignment: &Assignment, orders: &[Paid], window: &Window) -> Subject {
+/// What an assigned customer with these orders did; `before` are their orders as they stood when it started: what was
+/// sent back since may be the campaign's doing.
+pub fn subject(
+    assignment: &Assignment,
+    orders: &[Paid],
+    before: &[Paid],
+    window: &Window,
+) -> Subject {
     let earliest = window.start.plus_days(-i64::from(window.before_days));
-    let paid = |from: Timestamp, until: Timestamp| {
-        orders.iter().filter(move |order| from <= order.at && order.at < until)
+    let money = |orders: &[Paid]| orders.iter().map(|order| f64::from(order.value)).sum();
+    let within = |orders: &[Paid], from: Timestamp, until: Timestamp| -> Vec<Paid> {
+        orders.iter().filter(|order| from <= order.at && order.at < until).copied().collect()
     };
+    let orders = within(orders, window.start, window.end);
     Subject {
         assigned: assignment.assigned,
         segment: assignment.segment.clone(),
-        orders: paid(window.start, window.end).count() as u32,
-        revenue: paid(window.start, window.end).map(|order| f64::from(order.value)).sum(),
-        before: paid(earliest, window.start).map(|order| f64::from(order.value)).sum(),
+        orders: orders.len() as u32,
+        revenue: money(&orders),
+        before: money(&within(before, earliest, window.start)),
     }
 }
 
@@ -237,8 +245,10 @@ mod tests {
             assigned: Assigned::Treated,
             segment: String::new(),
         };
-        let subject = subject(&assignment, &orders, &window);
-        assert_eq!((subject.orders, subject.revenue, subject.before), (2, 12.0, 2.0));
+        // Half of the order of day 25 was sent back during the campaign.
+        let before = [paid(19, 1.0), paid(20, 32.0), paid(25, 4.0)];
+        let subject = subject(&assignment, &orders, &before, &window);
+        assert_eq!((subject.orders, subject.revenue, subject.before), (2, 12.0, 36.0));
         assert!(Window { end: day(30), ..window }.check().is_err());
     }
 

@@ -98,11 +98,12 @@ impl Evaluate {
             Some(index) => CustomerKeys::of_current(index)?,
             None => CustomerKeys::from_environment(config.customers.hash_keys)?,
         };
-        let reading = events::read(&self.events, &config.events)?;
-        reading.notes.iter().for_each(|note| say(format_args!("note: {note}")));
-        let log = reading.log;
+        let told = events::read_as_told(&self.events, &config.events)?;
+        told.notes.iter().for_each(|note| say(format_args!("note: {note}")));
+        let log = told.whole();
         let unfinished = self.held_against(&log, &window)?;
         let ledger = Ledger::of(&log, &zone);
+        let before = Ledger::of(&told.until(window.start), &zone);
         let names = log.customers.keys().map(|key| called.stored(key).into_owned());
         let orders: HashMap<String, usize> = names.zip(0..).collect();
         let known = assignments.iter().filter(|one| orders.contains_key(&one.customer)).count();
@@ -112,11 +113,13 @@ impl Evaluate {
         let subjects: Vec<_> = assignments
             .iter()
             .map(|assignment| {
-                let row = orders.get(assignment.customer.as_str()).map(|&c| ledger.orders.row(c));
-                let paid = row.unwrap_or_default().iter();
-                let paid: Vec<Paid> =
-                    paid.map(|order| Paid { at: order.at, value: order.value }).collect();
-                subject(assignment, &paid, &window)
+                let customer = orders.get(assignment.customer.as_str());
+                let paid = |ledger: &Ledger| -> Vec<Paid> {
+                    let row = customer.map(|&customer| ledger.orders.row(customer));
+                    let paid = row.unwrap_or_default().iter();
+                    paid.map(|order| Paid { at: order.at, value: order.value }).collect()
+                };
+                subject(assignment, &paid(&ledger), &paid(&before), &window)
             })
             .collect();
         let mut judgement = judge(&subjects, !self.not_randomised);

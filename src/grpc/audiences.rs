@@ -249,7 +249,8 @@ fn judged(
         let buyer = profile.and_then(|profile| profile.buyer);
         let orders = buyer.map(|buyer| buyer.latest_orders).unwrap_or_default();
         cut_short += u64::from(orders.len() == KEPT_ORDERS && orders[0].at > earliest);
-        subjects.push(subject(assignment, &orders, window));
+        // How they stood when it started, a generation does not tell.
+        subjects.push(subject(assignment, &orders, &orders, window));
     }
     let mut check = Check::default();
     if strangers == assignments.len() {

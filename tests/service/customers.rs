@@ -504,6 +504,42 @@ fn a_campaign_of_hashed_customers_is_judged_by_the_events_of_the_shop() {
     assert!(said.contains("--index"), "{said}");
 }
 
+/// What customers spent before a campaign says what they would have spent without it, whatever they sent back because of
+/// it.
+#[test]
+fn what_is_sent_back_during_a_campaign_changes_nothing_of_what_was_bought_before_it() {
+    let folder = folder();
+    let spent = |n: usize| 5 + n * 7 % 40;
+    let (mut events, mut them) = (String::new(), "customer_id,group\n".to_owned());
+    for n in 0..120 {
+        them += &format!("c{n},{}\n", if n % 2 == 0 { "treated" } else { "holdout" });
+        events += &format!("c{n},tea,2024-08-{:02},purchase,{}\n", 1 + n % 28, spent(n));
+        if n % 3 == 0 {
+            let (day, price) = (2 + n % 20, spent(n) + n % 5);
+            events += &format!("c{n},cup,2024-09-{day:02},purchase,{price}\n");
+        }
+    }
+    std::fs::write(folder.path().join("them.csv"), them).expect("written");
+    let judged = |sent_back: &str| -> serde_json::Value {
+        let header = "customer_id,item_id,timestamp,event_type,unit_price\n";
+        let log = [header, &events, sent_back].concat();
+        std::fs::write(folder.path().join("events.csv"), log).expect("written");
+        let output = Command::new(env!("CARGO_BIN_EXE_cartwright"))
+            .args(["campaign", "evaluate", "--assignments", "them.csv", "--events", "events.csv"])
+            .args(["--start", "2024-09-01", "--end", "2024-09-30", "--json"])
+            .current_dir(folder.path())
+            .output()
+            .expect("the binary runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let kept = judged("");
+    assert!(kept["all"]["adjusted_revenue"].is_object(), "{kept:#}");
+    let of_treated = (0..120).step_by(4);
+    let sent_back = of_treated.map(|n| format!("c{n},tea,2024-09-20,return,{}\n", spent(n)));
+    assert_eq!(judged(&sent_back.collect::<String>()), kept);
+}
+
 #[test]
 fn attributes_of_customers_are_kept_and_can_be_asked_for_and_files_are_written() {
     let folder = folder();
