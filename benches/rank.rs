@@ -12,7 +12,8 @@
 //! On fitting, by what one shop's training spends on ranking: no columns that are the same in every row, pairs by odds
 //! instead of an exponential each, one binned sheet for several forests with fewer rows to place its edges by, 26 →
 //! 20 s together; gradients only of the groups that a tree learns from, and rows parted without a branch from a column
-//! of bytes, → 17 s.
+//! of bytes, → 17 s. Rows that a tree was not grown on, asked every node of it instead of walked down: 200,000 of them in
+//! 0.9 ms, not 5.1. Four rows at a time to each column's histogram: nothing.
 
 use cartwright::rank::{Fitted, Forest, Objective, RankOptions, Sheet, fit};
 use divan::{Bencher, black_box};

@@ -46,9 +46,9 @@ impl Bins {
         &self.rows[row * self.edges.len()..][..self.edges.len()]
     }
 
-    /// The bin of a column of a row.
-    pub(super) fn of(&self, column: usize, row: usize) -> u8 {
-        self.columns[column][row]
+    /// The bin of each row in a column.
+    pub(super) fn column(&self, column: usize) -> &[u8] {
+        &self.columns[column]
     }
 
     /// The columns that are not the same in every row: no other can part them.
@@ -150,7 +150,7 @@ mod tests {
             .unwrap();
         let bins = Bins::new(&sheet, 8);
         assert_eq!(bins.telling(), [2, 3]);
-        let of_columns: Vec<u8> = (0..4).map(|column| bins.of(column, 1)).collect();
+        let of_columns: Vec<u8> = (0..4).map(|column| bins.column(column)[1]).collect();
         assert_eq!(of_columns, bins.row(1));
     }
 

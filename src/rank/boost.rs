@@ -161,8 +161,7 @@ impl<'a> Boosting<'a> {
         let is_other = |(group, _): &(usize, &mut [f32])| groups.binary_search(group).is_err();
         let others = sheet.by_group(scores).into_par_iter().enumerate().filter(is_other);
         others.for_each(|(group, scores)| {
-            let rows = scores.iter_mut().zip(sheet.group(group));
-            rows.for_each(|(score, row)| *score += tree.value(bins, row));
+            tree.add_to(scores, bins, sheet.group(group).start);
         });
         tree
     }

@@ -19,6 +19,8 @@ pub(super) struct Node {
     pub(super) split: Split,
     pub(super) left: i8, // a node of the tree, or !leaf
     pub(super) right: i8,
+    /// A bit for each leaf on the left: where a row goes right, it ends in none of these.
+    lefts: u16,
 }
 
 /// Rows with a bin up to `bin` go left; unknown ones where they did better.
@@ -36,16 +38,29 @@ impl Split {
     }
 }
 
+/// Rows whose leaves are found together.
+const BLOCK: usize = 64;
+
 impl Tree {
-    /// What the tree adds to a row's score.
-    pub(super) fn value(&self, bins: &Bins, row: usize) -> f32 {
-        let bins = bins.row(row);
-        let mut at = if self.nodes.is_empty() { !0 } else { 0 };
-        while let Ok(node) = usize::try_from(at) {
-            let Node { split, left, right } = self.nodes[node];
-            at = if split.goes_left(bins[split.column]) { left } else { right };
+    /// Adds what the tree says to the scores of the rows from `first` on. As where a forest scores, every node is asked of
+    /// every row, and no branch waits for an answer.
+    pub(super) fn add_to(&self, scores: &mut [f32], bins: &Bins, first: usize) {
+        for (scores, first) in scores.chunks_mut(BLOCK).zip((first..).step_by(BLOCK)) {
+            let mut stand = [u16::MAX; BLOCK];
+            for Node { split, lefts, .. } in &self.nodes {
+                let column = &bins.column(split.column)[first..][..scores.len()];
+                // What is unknown, the least, becomes the greatest where it goes right.
+                let least = u8::from(!split.unknown_left);
+                let (most, rights) = (split.bin - least, !lefts);
+                for (stand, &bin) in stand.iter_mut().zip(column) {
+                    let goes_left = u16::from(bin.wrapping_sub(least) <= most);
+                    *stand &= rights | goes_left.wrapping_neg();
+                }
+            }
+            for (score, stand) in scores.iter_mut().zip(stand) {
+                *score += self.leaves[stand.trailing_zeros() as usize];
+            }
         }
-        self.leaves[(!at).cast_unsigned() as usize]
     }
 }
 
@@ -136,9 +151,10 @@ impl Grown {
                 !i8::try_from(tree.leaves.len() - 1).expect("at most MAX_LEAVES")
             }
             Self::Node(split, sides) => {
-                let node = tree.nodes.len();
-                tree.nodes.push(Node { split: *split, left: 0, right: 0 });
+                let (node, first) = (tree.nodes.len(), tree.leaves.len());
+                tree.nodes.push(Node { split: *split, left: 0, right: 0, lefts: 0 });
                 tree.nodes[node].left = sides[0].lay_out(tree, values);
+                tree.nodes[node].lefts = (first..tree.leaves.len()).map(|leaf| 1 << leaf).sum();
                 tree.nodes[node].right = sides[1].lay_out(tree, values);
                 i8::try_from(node).expect("at most 15 nodes")
             }
@@ -172,7 +188,8 @@ impl Grower<'_> {
 
     /// The leaf becomes its left side; the right one is returned.
     fn split(&self, leaf: Leaf, split: &Split) -> (Leaf, Leaf) {
-        let goes_left = |row: u32| split.goes_left(self.bins.of(split.column, row as usize));
+        let column = self.bins.column(split.column);
+        let goes_left = |row: u32| split.goes_left(column[row as usize]);
         let (left, right) = parted(leaf.rows, goes_left);
         let smaller = if left.len() <= right.len() { &left } else { &right };
         let counted = self.rounded.count(self.bins, self.columns, smaller);
@@ -253,10 +270,38 @@ impl Grower<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
 
+    use super::super::gradients::Gradient;
+    use super::super::sheet::Sheet;
+    use super::*;
+
     proptest! {
+        #[test]
+        fn what_a_tree_adds_is_what_it_grew(
+            values in prop::collection::vec(prop::option::weighted(0.8, 0u8..30), 300),
+            slopes in prop::collection::vec(-1.0f32..1.0, 100),
+            first in 0usize..100,
+        ) {
+            let features: Vec<f32> =
+                values.iter().map(|value| value.map_or(f32::NAN, f32::from)).collect();
+            let sheet = Sheet::from_parts(3, features, vec![0, 100], vec![0.0; 100], None).unwrap();
+            let bins = Bins::new(&sheet, 12);
+            let rows: Vec<u32> = (0..100).collect();
+            let gradients: Vec<Gradient> =
+                slopes.iter().map(|&slope| Gradient { slope, hessian: 0.2 }).collect();
+            let rounded = Rounded::new(&gradients, &rows);
+            let options = RankOptions { min_rows: 2, ..RankOptions::default() };
+            let (tree, leaves) = grow(&bins, &rounded, rows, &[0, 1, 2], &options);
+            let mut grown = vec![0.0; 100];
+            for (rows, value) in leaves {
+                rows.into_iter().for_each(|row| grown[row as usize] = value);
+            }
+            let mut added = vec![0.0; 100 - first];
+            tree.add_to(&mut added, &bins, first);
+            prop_assert_eq!(added, &grown[first..]);
+        }
+
         #[test]
         fn rows_are_parted_as_by_partition(rows in prop::collection::vec(0u32..50, 0..40)) {
             let goes_left = |row: u32| row.is_multiple_of(3);
