@@ -1,6 +1,7 @@
 //! Who was in a campaign, and what they bought.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 
 use crate::customers::Paid;
@@ -80,18 +81,19 @@ pub fn subject(
     window: &Window,
 ) -> Subject {
     let earliest = window.start.plus_days(-i64::from(window.before_days));
-    let money = |orders: &[Paid]| orders.iter().map(|order| f64::from(order.value)).sum();
-    let within = |orders: &[Paid], from: Timestamp, until: Timestamp| -> Vec<Paid> {
-        orders.iter().filter(|order| from <= order.at && order.at < until).copied().collect()
-    };
-    let orders = within(orders, window.start, window.end);
     Subject {
         assigned: assignment.assigned,
         segment: assignment.segment.clone(),
-        orders: orders.len() as u32,
-        revenue: money(&orders),
-        before: money(&within(before, earliest, window.start)),
+        orders: paid(orders, window.start..window.end).count() as u32,
+        revenue: paid(orders, window.start..window.end).sum(),
+        before: paid(before, earliest..window.start).sum(),
     }
+}
+
+/// What each of the orders within a time came to.
+fn paid(orders: &[Paid], within: Range<Timestamp>) -> impl Iterator<Item = f64> {
+    let orders = orders.iter().filter(move |order| within.contains(&order.at));
+    orders.map(|order| f64::from(order.value))
 }
 
 const ROLES: [Role; 3] = [

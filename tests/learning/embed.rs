@@ -62,6 +62,7 @@ fn the_graph_finds_the_neighbours_of_real_shops_items() {
         online_retail(),
         interactions("groceries.csv.gz", "basket_id", "item_id"),
         interactions("retailrocket.csv.gz", "customer_id", "item_id"),
+        interactions("clicks.tsv.gz", "SessionId", "ItemId"),
     ] {
         let Some((interactions, items)) = shop else { continue };
         let factors = Factors::learn(&interactions, &few_epochs());
